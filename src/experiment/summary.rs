@@ -1,0 +1,234 @@
+//! What a run stores: the summary and the rows from which every figure is redrawn.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Version of the stored format; raised when a reader of an older one would misread.
+pub const FORMAT: u32 = 1;
+
+/// Everything that a results folder tells; `summary.json` is this type.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Summary {
+    /// Version of this format, 1.
+    pub format: u32,
+    /// Version of the program that made it.
+    pub program: String,
+    /// What was simulated.
+    pub scenario: ScenarioNote,
+    /// Root of all randomness, as a decimal text: it may exceed what JSON numbers hold.
+    pub seed: String,
+    /// Which engine played the trials.
+    pub engine: EngineNote,
+    /// Half-width of the 95 % interval asked for, as a share.
+    pub precision: f64,
+    /// Where a rollout was cut off, in seconds.
+    pub horizon_seconds: f64,
+    /// False when the run was interrupted before every cell was precise enough.
+    pub complete: bool,
+    /// What it means, one sentence each; the first is the most important.
+    pub findings: Vec<String>,
+    /// What was understood differently from what was written, or ignored.
+    pub warnings: Vec<String>,
+    /// The answers, by mode and weight.
+    pub cells: Vec<Cell>,
+}
+
+/// What was simulated.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ScenarioNote {
+    /// Short name.
+    pub name: String,
+    /// One line.
+    pub title: String,
+    /// What it teaches.
+    pub story: String,
+    /// One line about traffic, versions and fault, for headings.
+    pub world: String,
+    /// One line about controller and gates, for headings.
+    pub rollout: String,
+    /// The text it came from.
+    pub source: String,
+}
+
+/// Which engine played the trials.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct EngineNote {
+    /// `counts` or `requests`.
+    pub name: String,
+    /// Why this one.
+    pub why: String,
+}
+
+/// How the weight moved.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Held at the percentage while the controller ran through its checks.
+    Held,
+    /// Through the steps: this percentage first, then the rollout's own steps above it.
+    Rollout,
+}
+
+/// One percentage in one mode.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Cell {
+    /// Canary percentage: held at it, or entered at it.
+    pub weight: f64,
+    /// How the weight moved.
+    pub mode: Mode,
+    /// Whether these are exactly the steps that were written.
+    pub as_written: bool,
+    /// Percentages that an undisturbed canary goes through.
+    pub steps: Vec<f64>,
+    /// Trials with the faulty canary, and as many with a good one.
+    pub trials: u64,
+    /// Share of faulty canaries rolled back before promotion or the horizon.
+    pub power: Estimate,
+    /// Share of good canaries rolled back.
+    pub false_rollback: Estimate,
+    /// From the moment fault and canary traffic were both there, to the rollback.
+    pub detection_seconds: Detection,
+    /// Who met the fault before the rollout ended; means over the faulty trials.
+    pub exposure: Exposure,
+    /// Requests that the canary answers in one window of the analysis, mean.
+    pub requests_per_window: f64,
+}
+
+/// A share with its 95 % interval (Wilson's).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Estimate {
+    /// The share, 0 to 1.
+    pub estimate: f64,
+    /// Lower end of the interval.
+    pub low: f64,
+    /// Upper end of the interval.
+    pub high: f64,
+}
+
+/// A time that may never come. Quantiles are over the trials in which it came.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Detection {
+    /// Median in seconds; absent when no trial was rolled back.
+    pub p50: Option<f64>,
+    /// 90th percentile in seconds.
+    pub p90: Option<f64>,
+    /// Share of trials never rolled back, 0 to 1.
+    pub never: f64,
+}
+
+/// Who met the fault: means per rollout.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Exposure {
+    /// Failed or slowed requests.
+    pub requests: f64,
+    /// Distinct users behind them.
+    pub users: f64,
+}
+
+/// One row of `detections.csv`: how many faulty trials of a cell were rolled back after exactly
+/// this long. Times are few, because controllers decide at ticks.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct DetectionRow {
+    /// Canary percentage of the cell.
+    pub weight: f64,
+    /// Mode of the cell.
+    pub mode: Mode,
+    /// Time to rollback in seconds.
+    pub seconds: f64,
+    /// Trials.
+    pub trials: u64,
+}
+
+/// One row of `heat.csv`: power with the weight held, over rate and percentage.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct HeatRow {
+    /// Mean request rate over both versions, per second.
+    pub rate: f64,
+    /// Canary percentage.
+    pub weight: f64,
+    /// Share of faulty canaries rolled back.
+    pub power: f64,
+    /// Trials.
+    pub trials: u64,
+}
+
+/// One row of `timeline.csv`: what was seen and decided at one tick of one rollout as written.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TimelineRow {
+    /// Seconds since the start.
+    pub seconds: f64,
+    /// Canary percentage after the tick.
+    pub weight: f64,
+    /// The controller's phase after the tick, in its own words.
+    pub phase: String,
+    /// Failed checks counted so far.
+    pub failures: u32,
+    /// Success ratio of the canary in the analysis window, percent, as the metrics showed it.
+    pub canary_success: Option<f64>,
+    /// The same of stable.
+    pub stable_success: Option<f64>,
+    /// 99th percentile of the canary's latency in milliseconds, as the metrics showed it.
+    pub canary_p99: Option<f64>,
+    /// The same of stable.
+    pub stable_p99: Option<f64>,
+    /// Requests of the canary that the window showed.
+    pub canary_requests: f64,
+    /// `pass`, `fail`, `inconclusive`, or empty when nothing was checked.
+    pub verdict: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// One row of `trials.csv`, written on request.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct TrialRow {
+    /// Canary percentage of the cell.
+    pub weight: f64,
+    /// Mode of the cell.
+    pub mode: Mode,
+    /// `true` for the faulty canary.
+    pub faulty: bool,
+    /// Replicate number; equal numbers met the same luck.
+    pub replicate: u64,
+    /// `rolled_back`, `promoted` or `horizon`.
+    pub end: End,
+    /// When it ended, in seconds.
+    pub end_seconds: f64,
+    /// From fault and canary traffic both there to the rollback, in seconds.
+    pub detection_seconds: Option<f64>,
+    /// Requests that the canary answered.
+    pub canary_requests: u64,
+    /// Failed or slowed requests of the canary.
+    pub exposed_requests: u64,
+    /// Distinct users behind them (an expectation in the `counts` engine).
+    pub exposed_users: f64,
+}
+
+/// How a trial ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum End {
+    /// Rolled back.
+    RolledBack,
+    /// Promoted.
+    Promoted,
+    /// Still running at the horizon.
+    Horizon,
+}
+
+/// A results folder in memory.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Results {
+    /// `summary.json`.
+    pub summary: Summary,
+    /// `detections.csv`.
+    pub detections: Vec<DetectionRow>,
+    /// `heat.csv`.
+    pub heat: Vec<HeatRow>,
+    /// `timeline.csv`.
+    pub timeline: Vec<TimelineRow>,
+    /// `trials.csv`; empty unless asked for.
+    pub trials: Vec<TrialRow>,
+}

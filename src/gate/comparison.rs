@@ -1,0 +1,39 @@
+//! Comparison.
+
+use std::fmt;
+
+use super::{Outcome, Rule, Verdict};
+use crate::base::{Span, Time};
+use crate::telemetry::{Demand, Telemetry};
+
+/// Comparison.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Comparison {
+    /// Length of the window.
+    pub window: Span,
+}
+
+impl Comparison {
+    /// Judges the window that ends at `now`.
+    pub fn judge(&self, _now: Time, _telemetry: &Telemetry) -> Verdict {
+        Verdict {
+            outcome: Outcome::Pass,
+            gate: 0,
+            value: f64::NAN,
+            threshold: f64::NAN,
+            samples: 0.0,
+            rule: Rule::NothingChecked,
+        }
+    }
+
+    /// What it reads.
+    pub fn demand(&self) -> Demand {
+        Demand::default()
+    }
+}
+
+impl fmt::Display for Comparison {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("")
+    }
+}

@@ -1,0 +1,11 @@
+//! wip
+pub mod base;
+pub mod experiment;
+pub mod gate;
+pub mod manifest;
+pub mod model;
+pub mod report;
+pub mod rollout;
+pub mod scenario;
+pub mod stats;
+pub mod telemetry;

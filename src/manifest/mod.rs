@@ -1,0 +1,1 @@
+//! Other people's files: what a manifest says, field by field.

@@ -1,0 +1,284 @@
+//! The request rate over time. Every profile knows its integral in closed form, so that the
+//! number of requests expected in any interval is exact.
+
+use std::f64::consts::TAU;
+
+use crate::base::{Rate, Span, Time};
+
+/// The request rate over time; time counts from the start of the rollout.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Profile {
+    /// Always the same.
+    Constant(Rate),
+    /// One rate from each instant on; the first is [`Time::START`].
+    Stepped(Vec<(Time, Rate)>),
+    /// Linear from one rate to another, then constant.
+    Ramp {
+        /// Rate at the start.
+        from: Rate,
+        /// Rate from the end of the ramp on.
+        to: Rate,
+        /// How long the climb (or fall) takes.
+        over: Span,
+    },
+    /// A daily cycle: `mean · (1 + a·cos(2π(t − peak)/period))` with `a` from peak over trough.
+    Diurnal {
+        /// Mean over a period.
+        mean: Rate,
+        /// Highest rate over lowest, at least 1.
+        peak_over_trough: f64,
+        /// When the highest rate comes, counted from the start of the rollout.
+        peak: Span,
+        /// Length of the cycle, usually a day.
+        period: Span,
+    },
+    /// Counts per bin, recorded somewhere; repeats when it ends.
+    Trace(Trace),
+}
+
+/// Recorded counts in bins of equal width, scaled to a mean rate. Within a bin the rate is constant.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trace {
+    /// Width of a bin.
+    pub bin: Span,
+    /// Requests per second in each bin.
+    pub rates: Vec<f64>,
+}
+
+impl Profile {
+    /// Requests per second at `now`.
+    pub fn rate(&self, now: Time) -> f64 {
+        match self {
+            Profile::Constant(rate) => rate.get(),
+            Profile::Stepped(steps) => {
+                let after = steps.partition_point(|(from, _)| *from <= now);
+                steps[after.saturating_sub(1)].1.get()
+            }
+            Profile::Ramp { from, to, over } => {
+                let along = (now.as_secs_f64() / over.as_secs_f64()).min(1.0);
+                from.get() + along * (to.get() - from.get())
+            }
+            Profile::Diurnal {
+                mean,
+                peak_over_trough,
+                peak,
+                period,
+            } => {
+                let swing = (peak_over_trough - 1.0) / (peak_over_trough + 1.0);
+                let phase = TAU * (now.as_secs_f64() - peak.as_secs_f64()) / period.as_secs_f64();
+                mean.get() * (1.0 + swing * phase.cos())
+            }
+            Profile::Trace(trace) => {
+                let bin = now.as_nanos() / trace.bin.as_nanos();
+                trace.rates[(bin % trace.rates.len() as u64) as usize]
+            }
+        }
+    }
+
+    /// Requests expected from `from` to `to`: the integral of the rate.
+    pub fn expected(&self, from: Time, to: Time) -> f64 {
+        if to <= from {
+            return 0.0;
+        }
+        match self {
+            Profile::Constant(rate) => rate.over(to.since(from)),
+            Profile::Stepped(steps) => {
+                let mut total = 0.0;
+                for (i, (start, rate)) in steps.iter().enumerate() {
+                    let end = steps.get(i + 1).map_or(Time::NEVER, |(next, _)| *next);
+                    total += rate.over(to.min(end).since(from.max(*start)));
+                }
+                total
+            }
+            Profile::Ramp { .. } | Profile::Diurnal { .. } => {
+                self.cumulative(to) - self.cumulative(from)
+            }
+            Profile::Trace(trace) => {
+                let width = trace.bin.as_nanos();
+                let mut total = 0.0;
+                let mut now = from;
+                while now < to {
+                    let end = Time::from_nanos((now.as_nanos() / width + 1) * width).min(to);
+                    total += self.rate(now) * end.since(now).as_secs_f64();
+                    now = end;
+                }
+                total
+            }
+        }
+    }
+
+    /// The highest rate between `from` and `to`, for thinning.
+    pub fn bound(&self, from: Time, to: Time) -> f64 {
+        match self {
+            Profile::Constant(rate) => rate.get(),
+            Profile::Stepped(steps) => steps
+                .iter()
+                .filter(|(start, _)| *start > from && *start < to)
+                .map(|(_, rate)| rate.get())
+                .fold(self.rate(from), f64::max),
+            Profile::Ramp { .. } => self.rate(from).max(self.rate(to)),
+            Profile::Diurnal {
+                mean,
+                peak_over_trough,
+                ..
+            } => mean.get() * 2.0 * peak_over_trough / (peak_over_trough + 1.0),
+            Profile::Trace(trace) => {
+                let mut highest = self.rate(from);
+                let width = trace.bin.as_nanos();
+                let mut now = from;
+                while now < to {
+                    highest = highest.max(self.rate(now));
+                    now = Time::from_nanos((now.as_nanos() / width + 1) * width);
+                }
+                highest
+            }
+        }
+    }
+
+    /// Whether the rate is the same everywhere between `from` and `to`.
+    pub fn is_constant(&self, from: Time, to: Time) -> bool {
+        match self {
+            Profile::Constant(_) => true,
+            Profile::Stepped(steps) => !steps.iter().any(|(at, _)| *at > from && *at < to),
+            Profile::Ramp { over, .. } => from >= Time::START + *over,
+            Profile::Diurnal {
+                peak_over_trough, ..
+            } => *peak_over_trough == 1.0,
+            Profile::Trace(trace) => {
+                let width = trace.bin.as_nanos();
+                to.as_nanos() <= (from.as_nanos() / width + 1) * width
+            }
+        }
+    }
+
+    /// Mean rate over the first `span` of the rollout.
+    pub fn mean(&self, span: Span) -> Rate {
+        let mean = self.expected(Time::START, Time::START + span) / span.as_secs_f64();
+        Rate::per_second(mean).unwrap_or(Rate::ZERO)
+    }
+
+    /// The same shape with every rate multiplied.
+    pub fn scaled(&self, factor: f64) -> Profile {
+        let scale = |rate: &Rate| Rate::per_second(rate.get() * factor).unwrap_or(Rate::ZERO);
+        match self {
+            Profile::Constant(rate) => Profile::Constant(scale(rate)),
+            Profile::Stepped(steps) => {
+                Profile::Stepped(steps.iter().map(|(at, rate)| (*at, scale(rate))).collect())
+            }
+            Profile::Ramp { from, to, over } => Profile::Ramp {
+                from: scale(from),
+                to: scale(to),
+                over: *over,
+            },
+            Profile::Diurnal {
+                mean,
+                peak_over_trough,
+                peak,
+                period,
+            } => Profile::Diurnal {
+                mean: scale(mean),
+                peak_over_trough: *peak_over_trough,
+                peak: *peak,
+                period: *period,
+            },
+            Profile::Trace(trace) => Profile::Trace(Trace {
+                bin: trace.bin,
+                rates: trace.rates.iter().map(|rate| rate * factor).collect(),
+            }),
+        }
+    }
+
+    fn cumulative(&self, now: Time) -> f64 {
+        let t = now.as_secs_f64();
+        match self {
+            Profile::Ramp { from, to, over } => {
+                let over = over.as_secs_f64();
+                let climbing = t.min(over);
+                let slope = (to.get() - from.get()) / over;
+                from.get() * climbing
+                    + slope * climbing * climbing / 2.0
+                    + to.get() * (t - climbing)
+            }
+            Profile::Diurnal {
+                mean,
+                peak_over_trough,
+                peak,
+                period,
+            } => {
+                let swing = (peak_over_trough - 1.0) / (peak_over_trough + 1.0);
+                let period = period.as_secs_f64();
+                let phase = TAU * (t - peak.as_secs_f64()) / period;
+                mean.get() * (t + swing * period / TAU * phase.sin())
+            }
+            Profile::Constant(_) | Profile::Stepped(_) | Profile::Trace(_) => {
+                self.expected(Time::START, now)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rate(value: f64) -> Rate {
+        Rate::per_second(value).unwrap()
+    }
+
+    fn every_profile() -> Vec<Profile> {
+        vec![
+            Profile::Constant(rate(20.0)),
+            Profile::Stepped(vec![
+                (Time::START, rate(10.0)),
+                (Time::from_secs(333), rate(50.0)),
+                (Time::from_secs(1_000), rate(5.0)),
+            ]),
+            Profile::Ramp {
+                from: rate(5.0),
+                to: rate(80.0),
+                over: Span::from_secs(900),
+            },
+            Profile::Diurnal {
+                mean: rate(20.0),
+                peak_over_trough: 4.4,
+                peak: Span::from_secs(500),
+                period: Span::from_secs(2_000),
+            },
+            Profile::Trace(Trace {
+                bin: Span::from_secs(60),
+                rates: vec![1.0, 9.0, 4.0],
+            }),
+        ]
+    }
+
+    #[test]
+    fn the_closed_integral_agrees_with_a_sum_of_slices() {
+        for profile in every_profile() {
+            let (from, to) = (Time::from_secs(30), Time::from_secs(1_400));
+            let slice = Span::from_millis(10);
+            let mut sum = 0.0;
+            let mut now = from;
+            while now < to {
+                sum += profile.rate(now + Span::from_millis(5)) * slice.as_secs_f64();
+                now += slice;
+            }
+            let exact = profile.expected(from, to);
+            assert!(
+                (sum / exact - 1.0).abs() < 1e-4,
+                "{profile:?}: {sum} {exact}"
+            );
+            assert!(profile.bound(from, to) * 1.000_001 >= sum / 1_370.0);
+        }
+    }
+
+    #[test]
+    fn scaling_scales_every_rate_and_keeps_the_shape() {
+        for profile in every_profile() {
+            let scaled = profile.scaled(3.0);
+            for second in [0, 77, 400, 1_333] {
+                let now = Time::from_secs(second);
+                assert!((scaled.rate(now) - 3.0 * profile.rate(now)).abs() < 1e-9);
+            }
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Stored rows into something a person reads.

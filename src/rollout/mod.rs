@@ -1,0 +1,275 @@
+//! Controllers: verdicts and time in; actions and the next deadline out. None reads a clock, none
+//! knows which engine drives it.
+
+mod flagger;
+mod staged;
+
+pub use flagger::{Flagger, FlaggerPlan};
+pub use staged::{Staged, StagedPlan};
+
+use crate::base::{Span, Time, Weight};
+use crate::gate::Verdict;
+
+/// Where requests go.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Routing {
+    /// Share of the requests in reach that the canary answers.
+    pub canary: Weight,
+    /// Which requests are in reach of the split.
+    pub reach: Reach,
+    /// Share of stable's requests copied to the canary, answers discarded.
+    pub mirror: Weight,
+}
+
+/// Which requests a split applies to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// All of them.
+    Everyone,
+    /// Those that match the A/B condition.
+    Matched,
+}
+
+impl Routing {
+    /// Everything to stable.
+    pub const STABLE: Routing = Routing {
+        canary: Weight::ZERO,
+        reach: Reach::Everyone,
+        mirror: Weight::ZERO,
+    };
+
+    /// A share of everybody's requests to the canary.
+    pub fn weighted(canary: Weight) -> Routing {
+        Routing {
+            canary,
+            ..Routing::STABLE
+        }
+    }
+}
+
+/// What a controller wants done.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Action {
+    /// Route requests so from now on.
+    Route(Routing),
+    /// The canary has passed; it becomes stable.
+    Promote,
+    /// The canary has failed; everything goes back to stable.
+    RollBack,
+}
+
+/// What a controller needs before it can finish its tick.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// Nothing: the tick is over.
+    Nothing,
+    /// The analysis' verdict, to be handed to `handle_verdict` at the same instant.
+    Verdict,
+}
+
+/// What a controller sees of the world besides metrics. The default is a world in which
+/// everything works: pods ready, hooks answering 200, rollback hooks silent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Surroundings {
+    /// The canary's pods.
+    pub canary: Readiness,
+    /// The primary's pods.
+    pub primary: Readiness,
+    /// Whether a revision appeared that differs from the one last applied.
+    pub new_revision: bool,
+    /// Answers of the hooks, asked now.
+    pub hooks: Hooks,
+}
+
+/// Whether pods are ready.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Readiness {
+    /// Ready.
+    Ready,
+    /// Not ready, within the deadline.
+    Waiting,
+    /// Not ready for longer than the deadline allows.
+    PastDeadline,
+}
+
+/// Whether each kind of hook would answer with success.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hooks {
+    /// May the rollout start?
+    pub confirm_rollout: bool,
+    /// Checks before the first traffic.
+    pub pre_rollout: bool,
+    /// Checks beside the metrics.
+    pub rollout: bool,
+    /// May the weight grow?
+    pub confirm_traffic_increase: bool,
+    /// May the canary be promoted?
+    pub confirm_promotion: bool,
+    /// Should it be rolled back at once?
+    pub rollback: bool,
+}
+
+impl Default for Surroundings {
+    fn default() -> Surroundings {
+        Surroundings {
+            canary: Readiness::Ready,
+            primary: Readiness::Ready,
+            new_revision: false,
+            hooks: Hooks {
+                confirm_rollout: true,
+                pre_rollout: true,
+                rollout: true,
+                confirm_traffic_increase: true,
+                confirm_promotion: true,
+                rollback: false,
+            },
+        }
+    }
+}
+
+/// A controller's settings; [`Plan::start`] makes the controller of one rollout.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Plan {
+    /// Steps of weight and hold with any gates.
+    Staged(StagedPlan),
+    /// Flagger's control loop.
+    Flagger(FlaggerPlan),
+}
+
+/// When a controller ticks: at `first`, then every `period`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cadence {
+    /// The first tick.
+    pub first: Time,
+    /// Time between ticks.
+    pub period: Span,
+}
+
+/// What a controller looks like from outside after a tick.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct State {
+    /// Its phase in its own words: `Progressing`, `step 2 of 5`.
+    pub phase: Phase,
+    /// Failed checks that it counts at the moment.
+    pub failures: u32,
+}
+
+/// A controller's phase. The first eight are Flagger's names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Ready for a new revision.
+    Initialized,
+    /// A hook keeps the rollout from starting.
+    Waiting,
+    /// Under way.
+    Progressing,
+    /// All steps passed, a hook keeps it from promotion.
+    WaitingPromotion,
+    /// The canary's version is being copied to the primary.
+    Promoting,
+    /// Traffic is back on the primary.
+    Finalising,
+    /// Done.
+    Succeeded,
+    /// Rolled back.
+    Failed,
+}
+
+impl Plan {
+    /// The controller of one rollout, before its first tick.
+    pub fn start(&self) -> Controller {
+        match self {
+            Plan::Staged(plan) => Controller::Staged(Staged::new(plan)),
+            Plan::Flagger(plan) => Controller::Flagger(Flagger::new(plan)),
+        }
+    }
+
+    /// When the controller ticks.
+    pub fn cadence(&self) -> Cadence {
+        match self {
+            Plan::Staged(plan) => plan.cadence(),
+            Plan::Flagger(plan) => plan.cadence(),
+        }
+    }
+
+    /// The percentages an undisturbed canary goes through, in order.
+    pub fn steps(&self) -> Vec<Weight> {
+        match self {
+            Plan::Staged(plan) => plan.steps(),
+            Plan::Flagger(plan) => plan.steps(),
+        }
+    }
+
+    /// The same rollout entered at `weight`: this step first, then its own steps above it.
+    pub fn entering_at(&self, weight: Weight) -> Plan {
+        match self {
+            Plan::Staged(plan) => Plan::Staged(plan.entering_at(weight)),
+            Plan::Flagger(plan) => Plan::Flagger(plan.entering_at(weight)),
+        }
+    }
+
+    /// The longest that a rollout can take until promotion or rollback, when nothing outside the
+    /// metrics holds it up.
+    pub fn longest(&self) -> Span {
+        match self {
+            Plan::Staged(plan) => plan.longest(),
+            Plan::Flagger(plan) => plan.longest(),
+        }
+    }
+}
+
+/// A rollout's controller.
+///
+/// To drive it: at each tick of its [`Cadence`] call [`Controller::handle_tick`]; when that needs a
+/// verdict, judge the analysis at the same instant and call [`Controller::handle_verdict`]; then
+/// take actions with [`Controller::poll_action`] until there are none. Stop when
+/// [`Controller::is_over`]. Time never goes backwards.
+#[derive(Debug, Clone)]
+pub enum Controller {
+    /// See [`StagedPlan`].
+    Staged(Staged),
+    /// See [`FlaggerPlan`].
+    Flagger(Flagger),
+}
+
+impl Controller {
+    /// A tick has come.
+    pub fn handle_tick(&mut self, now: Time, surroundings: &Surroundings) -> Need {
+        match self {
+            Controller::Staged(staged) => staged.handle_tick(now, surroundings),
+            Controller::Flagger(flagger) => flagger.handle_tick(now, surroundings),
+        }
+    }
+
+    /// The verdict that the tick at `now` needed.
+    pub fn handle_verdict(&mut self, now: Time, verdict: &Verdict) {
+        match self {
+            Controller::Staged(staged) => staged.handle_verdict(now, verdict),
+            Controller::Flagger(flagger) => flagger.handle_verdict(now, verdict),
+        }
+    }
+
+    /// The next thing to do, if any.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        match self {
+            Controller::Staged(staged) => staged.poll_action(),
+            Controller::Flagger(flagger) => flagger.poll_action(),
+        }
+    }
+
+    /// Whether nothing more will happen.
+    pub fn is_over(&self) -> bool {
+        match self {
+            Controller::Staged(staged) => staged.is_over(),
+            Controller::Flagger(flagger) => flagger.is_over(),
+        }
+    }
+
+    /// What it looks like from outside.
+    pub fn state(&self) -> State {
+        match self {
+            Controller::Staged(staged) => staged.state(),
+            Controller::Flagger(flagger) => flagger.state(),
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Distributions, intervals and tests; knows no word of the domain.

@@ -1,0 +1,64 @@
+//! What a gate may see: counters and histograms per version, scraped at intervals, read through
+//! windows. The truth behind them stays in `model`.
+
+mod buckets;
+mod plan;
+pub mod promql;
+mod store;
+
+pub use buckets::{Buckets, BucketsError, Unit};
+pub use plan::{Birth, Phase, Plan, Sampling};
+pub use store::{Counters, Telemetry, Window};
+
+/// Which deployment a series belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Version {
+    /// What serves production today.
+    Stable = 0,
+    /// The new release.
+    Canary = 1,
+}
+
+impl Version {
+    /// Both, stable first.
+    pub const BOTH: [Version; 2] = [Version::Stable, Version::Canary];
+}
+
+/// How a request ended, as far as counters tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Status {
+    /// Any answer but a server error.
+    Success = 0,
+    /// A server error (5xx).
+    Failure = 1,
+}
+
+impl Status {
+    /// Both, success first.
+    pub const BOTH: [Status; 2] = [Status::Success, Status::Failure];
+}
+
+/// Which series a gate reads; what nobody reads need not be simulated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Demand {
+    /// Stable's counters.
+    pub stable: bool,
+    /// The canary's counters.
+    pub canary: bool,
+    /// Latency histograms of the versions read.
+    pub latency: bool,
+    /// Sums of latencies of the versions read (for means).
+    pub sums: bool,
+}
+
+impl Demand {
+    /// Everything that either reads.
+    pub fn union(self, other: Demand) -> Demand {
+        Demand {
+            stable: self.stable || other.stable,
+            canary: self.canary || other.canary,
+            latency: self.latency || other.latency,
+            sums: self.sums || other.sums,
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! How metrics are collected: what the gate's figures go through before it reads them.
+
+use crate::base::{Span, Time};
+
+use super::Buckets;
+
+/// How metrics are collected.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// When counters are read.
+    pub sampling: Sampling,
+    /// When a series starts to exist.
+    pub birth: Birth,
+    /// Bounds of the latency histogram.
+    pub buckets: Buckets,
+}
+
+/// When counters are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sampling {
+    /// Perfect metrics: every window is counted to the request. For comparison with theory.
+    Exact,
+    /// Prometheus: every `interval`, first at the phase; read with `rate` and `increase`.
+    Scraped {
+        /// Time between scrapes, at least a millisecond.
+        interval: Span,
+        /// When within the interval.
+        phase: Phase,
+    },
+}
+
+/// When within the scrape interval a target is scraped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// This long after each multiple of the interval.
+    Fixed(Span),
+    /// Another tenth of the interval in each trial.
+    Random,
+}
+
+impl Phase {
+    /// How many phases [`Phase::Random`] chooses from.
+    pub const CHOICES: u64 = 10;
+}
+
+/// When a series starts to exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Birth {
+    /// At the first scrape after its first request, as every mesh does. What that scrape reads is
+    /// never part of a `rate`: the first failures of a fresh canary are invisible.
+    FirstRequest,
+    /// At the first scrape, with the value zero, as carefully written applications do.
+    Zero,
+}
+
+impl Sampling {
+    /// The first scrape after `after` (not at it), given the phase of this trial.
+    pub(crate) fn next_scrape(interval: Span, phase: Span, after: Time) -> Time {
+        let (interval, phase, after) = (interval.as_nanos(), phase.as_nanos(), after.as_nanos());
+        if after < phase {
+            return Time::from_nanos(phase);
+        }
+        Time::from_nanos(phase + ((after - phase) / interval + 1) * interval)
+    }
+
+    /// The last scrape at or before `now`, if there has been one.
+    pub(crate) fn last_scrape(interval: Span, phase: Span, now: Time) -> Option<Time> {
+        let (interval, phase, now) = (interval.as_nanos(), phase.as_nanos(), now.as_nanos());
+        (now >= phase).then(|| Time::from_nanos(phase + (now - phase) / interval * interval))
+    }
+}

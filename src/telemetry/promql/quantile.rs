@@ -1,0 +1,89 @@
+//! `histogram_quantile` over classic buckets.
+
+/// The `q`-quantile of a classic histogram: `bounds` are the finite upper bounds in order,
+/// `cumulative` the counts (or rates) at or below each, with the `+Inf` bucket's last. The slice
+/// is made monotonic in place, as Prometheus does. Not a number when nothing was counted.
+pub fn histogram_quantile(q: f64, bounds: &[f64], cumulative: &mut [f64]) -> f64 {
+    if q.is_nan() {
+        return f64::NAN;
+    }
+    if q < 0.0 {
+        return f64::NEG_INFINITY;
+    }
+    if q > 1.0 {
+        return f64::INFINITY;
+    }
+    let last = bounds.len();
+    if last == 0 || cumulative.len() != last + 1 {
+        return f64::NAN;
+    }
+    make_monotonic(cumulative);
+    let total = cumulative[last];
+    if total == 0.0 || total.is_nan() {
+        return f64::NAN;
+    }
+    let rank = q * total;
+    let bucket = cumulative[..last].partition_point(|count| *count < rank);
+    if bucket == last {
+        return bounds[last - 1];
+    }
+    if bucket == 0 && bounds[0] <= 0.0 {
+        return bounds[0];
+    }
+    let (start, below) = match bucket {
+        0 => (0.0, 0.0),
+        _ => (bounds[bucket - 1], cumulative[bucket - 1]),
+    };
+    let inside = cumulative[bucket] - below;
+    start + (bounds[bucket] - start) * ((rank - below) / inside)
+}
+
+fn make_monotonic(cumulative: &mut [f64]) {
+    let mut highest = cumulative[0];
+    for count in &mut cumulative[1..] {
+        if almost_equal(*count, highest) || *count < highest {
+            *count = highest;
+        } else {
+            highest = *count;
+        }
+    }
+}
+
+/// Prometheus's `almost.Equal` with its tolerance for bucket counts, 1e-12.
+fn almost_equal(a: f64, b: f64) -> bool {
+    const TOLERANCE: f64 = 1e-12;
+    if a == b {
+        return true;
+    }
+    let difference = (a - b).abs();
+    let sum = a.abs() + b.abs();
+    if a == 0.0 || b == 0.0 || sum < f64::MIN_POSITIVE {
+        return difference < TOLERANCE * f64::MIN_POSITIVE;
+    }
+    difference / sum.min(f64::MAX) < TOLERANCE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_quantile_interpolates_inside_its_bucket() {
+        let mut counts = [10.0, 90.0, 99.0, 100.0];
+        let bounds = [50.0, 100.0, 250.0];
+        assert_eq!(histogram_quantile(0.5, &bounds, &mut counts), 75.0);
+        assert_eq!(histogram_quantile(0.99, &bounds, &mut counts), 250.0);
+        assert_eq!(histogram_quantile(0.999, &bounds, &mut counts), 250.0);
+        assert!(histogram_quantile(0.5, &bounds, &mut [0.0; 4]).is_nan());
+    }
+
+    #[test]
+    fn a_p99_above_a_bound_means_more_than_one_percent_lie_above_it() {
+        // With the limit on a bound, interpolation cannot cross it.
+        for slow in 0..=20_u32 {
+            let mut counts = [f64::from(1_000 - slow), 1_000.0, 1_000.0];
+            let p99 = histogram_quantile(0.99, &[250.0, 500.0], &mut counts);
+            assert_eq!(p99 > 250.0, slow > 10, "{slow} slow of 1000");
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! `rate` and `increase`: the rise of a counter, extrapolated to the edges of its window.
+
+use crate::base::{Span, Time};
+
+/// How a rise between two samples extends to a window; made once, used for every series that has
+/// the same sample times.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Extrapolation {
+    sampled: f64,
+    to_start: f64,
+    to_end: f64,
+    threshold: f64,
+    half_spacing: f64,
+    range: f64,
+}
+
+impl Extrapolation {
+    /// For `samples` (two or more) samples from `first` to `last`, in the window of length
+    /// `window` that ends at `now`.
+    pub fn new(first: Time, last: Time, samples: u64, now: Time, window: Span) -> Extrapolation {
+        // Prometheus keeps time in whole milliseconds.
+        let millis = |nanos: u64| (nanos / 1_000_000) as f64;
+        let first_ms = millis(first.as_nanos());
+        let last_ms = millis(last.as_nanos());
+        let now_ms = millis(now.as_nanos());
+        let sampled = (last_ms - first_ms) / 1000.0;
+        let spacing = sampled / (samples - 1) as f64;
+        Extrapolation {
+            sampled,
+            to_start: (first_ms - (now_ms - millis(window.as_nanos()))) / 1000.0,
+            to_end: (now_ms - last_ms) / 1000.0,
+            threshold: spacing * 1.1,
+            half_spacing: spacing / 2.0,
+            range: window.as_secs_f64(),
+        }
+    }
+
+    /// `rate` of a counter that read `first` and `last` and never fell between: per second.
+    pub fn rate(&self, first: f64, last: f64) -> f64 {
+        let rise = last - first;
+        rise * (self.factor(first, rise) / self.range)
+    }
+
+    /// `increase` of a counter whose rise, resets included, is `rise`.
+    pub fn increase(&self, first: f64, rise: f64) -> f64 {
+        rise * self.factor(first, rise)
+    }
+
+    fn factor(&self, first: f64, rise: f64) -> f64 {
+        let mut to_start = self.to_start;
+        if to_start >= self.threshold {
+            to_start = self.half_spacing;
+        }
+        // A counter cannot have been below zero: do not extrapolate past its zero point.
+        if rise > 0.0 && first >= 0.0 {
+            let zero_point = self.sampled * (first / rise);
+            if zero_point < to_start {
+                to_start = zero_point;
+            }
+        }
+        let to_end = if self.to_end >= self.threshold {
+            self.half_spacing
+        } else {
+            self.to_end
+        };
+        (self.sampled + to_start + to_end) / self.sampled
+    }
+}
+
+/// `rate(series[window])` at `now` over samples in order of time; those outside the window (open
+/// on the left) are left out. `None` with fewer than two samples.
+pub fn rate(samples: &[(Time, f64)], now: Time, window: Span) -> Option<f64> {
+    let (first, rise, extrapolation) = rise(samples, now, window)?;
+    Some(rise * (extrapolation.factor(first, rise) / extrapolation.range))
+}
+
+/// `increase(series[window])` at `now`; see [`rate`].
+pub fn increase(samples: &[(Time, f64)], now: Time, window: Span) -> Option<f64> {
+    let (first, rise, extrapolation) = rise(samples, now, window)?;
+    Some(extrapolation.increase(first, rise))
+}
+
+fn rise(samples: &[(Time, f64)], now: Time, window: Span) -> Option<(f64, f64, Extrapolation)> {
+    let after = |time: Time| time + window > now;
+    let from = samples.partition_point(|(time, _)| !after(*time));
+    let to = samples.partition_point(|(time, _)| *time <= now);
+    let samples = samples.get(from..to)?;
+    let [(start, first), .., (end, last)] = samples else {
+        return None;
+    };
+    let mut rise = last - first;
+    for pair in samples.windows(2) {
+        if pair[1].1 < pair[0].1 {
+            rise += pair[0].1;
+        }
+    }
+    let extrapolation = Extrapolation::new(*start, *end, samples.len() as u64, now, window);
+    Some((*first, rise, extrapolation))
+}
