@@ -1,5 +1,6 @@
 //! wip
 pub mod base;
+pub mod engine;
 pub mod experiment;
 pub mod gate;
 pub mod manifest;

@@ -1,10 +1,13 @@
 //! The pretend world: who sends requests, how each version answers them, what is wrong with the
 //! canary, and which version a request goes to. It knows the truth; gates never see it.
 
+mod behaviour;
 pub mod fault;
 pub mod service;
 pub mod split;
 pub mod traffic;
+
+pub use behaviour::Course;
 
 use crate::base::Probability;
 use fault::Fault;

@@ -10,6 +10,8 @@ pub use buckets::{Buckets, BucketsError, Unit};
 pub use plan::{Birth, Phase, Plan, Sampling};
 pub use store::{Counters, Telemetry, Window};
 
+use crate::base::Time;
+
 /// Which deployment a series belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Version {
@@ -59,6 +61,23 @@ impl Demand {
             canary: self.canary || other.canary,
             latency: self.latency || other.latency,
             sums: self.sums || other.sums,
+        }
+    }
+
+    /// Whether a version's counters are read.
+    pub fn reads(self, version: Version) -> bool {
+        match version {
+            Version::Stable => self.stable,
+            Version::Canary => self.canary,
+        }
+    }
+
+    /// Scrapes every version that is read.
+    pub fn scrape(self, telemetry: &mut Telemetry, now: Time) {
+        for version in Version::BOTH {
+            if self.reads(version) {
+                telemetry.scrape(version, now);
+            }
         }
     }
 }

@@ -16,6 +16,14 @@ pub struct Counters {
     pub buckets: Vec<u64>,
 }
 
+impl Counters {
+    /// The buckets of one status.
+    pub fn row_mut(&mut self, status: Status) -> &mut [u64] {
+        let width = self.buckets.len() / 2;
+        &mut self.buckets[status as usize * width..][..width]
+    }
+}
+
 /// Everything scraped so far in one trial.
 ///
 /// To drive it: add to [`Telemetry::counters_mut`] as requests are answered, call

@@ -3,7 +3,7 @@
 mod population;
 mod profile;
 
-pub use population::{Population, Shares};
+pub use population::Population;
 pub use profile::{Profile, Trace};
 
 /// Where requests come from.

@@ -3,7 +3,7 @@
 use rand::{Rng, RngExt};
 
 use crate::base::split_mix;
-use crate::base::{Probability, Weight};
+use crate::base::Probability;
 
 /// Users whose activity follows Zipf's law: the k-th most active user sends requests in proportion
 /// to `k^-exponent`. An exponent of zero makes all users equal.
@@ -13,19 +13,10 @@ pub struct Population {
     exponent: f64,
     /// Share of all requests that users 0..=k send together.
     cumulative: Vec<f64>,
+    /// Where to begin the search in `cumulative` for each equal slice of [0, 1).
+    guide: Vec<u32>,
     /// Users of nearly equal activity, for expectations: (how many, share of each).
     classes: Vec<(f64, f64)>,
-}
-
-/// How the requests of a population divide between versions and a fault's scope.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Shares {
-    /// Share of all requests that come from canary users whom the fault reaches.
-    pub canary_reached: f64,
-    /// Share of all requests that come from canary users whom the fault does not reach.
-    pub canary_spared: f64,
-    /// Share of all requests that come from stable users.
-    pub stable: f64,
 }
 
 impl Population {
@@ -58,10 +49,22 @@ impl Population {
             classes.push((members, (cumulative[last - 1] - before) / members));
             first = last;
         }
+        let slices = users.next_power_of_two();
+        let mut start = 0;
+        let guide = (0..slices)
+            .map(|slice| {
+                let edge = f64::from(slice) / f64::from(slices);
+                while cumulative[start] <= edge {
+                    start += 1;
+                }
+                start as u32
+            })
+            .collect();
         Population {
             users,
             exponent,
             cumulative,
+            guide,
             classes,
         }
     }
@@ -89,8 +92,14 @@ impl Population {
 
     /// The user behind one request.
     pub fn sample(&self, stream: &mut impl Rng) -> u32 {
-        let u: f64 = stream.random();
-        self.cumulative.partition_point(|share| *share <= u) as u32
+        let uniform: f64 = stream.random();
+        let slice = (uniform * self.guide.len() as f64) as usize;
+        let mut user = self.guide[slice] as usize;
+        // The last cumulative share is 1 but for float dust; the last user takes the rest.
+        while user + 1 < self.cumulative.len() && self.cumulative[user] <= uniform {
+            user += 1;
+        }
+        user as u32
     }
 
     /// Expected number of distinct users behind `requests` requests, when a share `members` of
@@ -108,43 +117,44 @@ impl Population {
         (distinct * members.get()).min(requests)
     }
 
-    /// Whether a user belongs to the share of users that `salt` and `share` pick.
-    pub fn is_picked(user: u32, salt: u64, share: Probability) -> bool {
+    /// A user's place in [0, 1) under a salt, uniform over users. Who lies below a share belongs
+    /// to it, so a wider share contains a narrower one.
+    #[inline]
+    pub fn place(user: u32, salt: u64) -> f64 {
         let hash = split_mix(salt ^ u64::from(user).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        ((hash >> 11) as f64) * (1.0 / (1_u64 << 53) as f64) < share.get()
+        (hash >> 11) as f64 * (1.0 / (1_u64 << 53) as f64)
     }
 
-    /// How requests divide when versions are chosen by a hash of the user (`version_salt`) and a
-    /// fault reaches the users picked by `scope_salt`. `version_salt` of `None`: every user's
-    /// requests divide by the weight.
-    pub fn shares(
+    /// Share of all requests that come from users whose place under `scope_salt` lies between each
+    /// two neighbouring `cuts` (increasing, the last one 1), for all users and, with
+    /// `version_salt`, for those whose place under it lies below `canary`.
+    pub fn divide(
         &self,
-        version_salt: Option<u64>,
-        weight: Weight,
         scope_salt: u64,
-        scope: Probability,
-    ) -> Shares {
-        let mut shares = Shares::default();
-        let canary = Probability::new(weight.share()).unwrap_or(Probability::ZERO);
+        cuts: &[f64],
+        version: Option<(u64, Probability)>,
+        shares: &mut Vec<f64>,
+    ) {
+        shares.clear();
+        shares.resize(cuts.len(), 0.0);
         let mut before = 0.0;
         for (user, cumulative) in self.cumulative.iter().enumerate() {
             let activity = cumulative - before;
             before = *cumulative;
             let user = user as u32;
-            let on_canary = match version_salt {
-                Some(salt) => f64::from(u8::from(Population::is_picked(user, salt, canary))),
-                None => canary.get(),
-            };
-            let reached =
-                scope == Probability::ONE || Population::is_picked(user, scope_salt, scope);
-            if reached {
-                shares.canary_reached += activity * on_canary;
-            } else {
-                shares.canary_spared += activity * on_canary;
+            if let Some((salt, canary)) = version
+                && Population::place(user, salt) >= canary.get()
+            {
+                continue;
             }
-            shares.stable += activity * (1.0 - on_canary);
+            let stratum = if cuts.len() == 1 {
+                0
+            } else {
+                let place = Population::place(user, scope_salt);
+                cuts[..cuts.len() - 1].partition_point(|cut| *cut <= place)
+            };
+            shares[stratum] += activity;
         }
-        shares
     }
 }
 
@@ -180,30 +190,29 @@ mod tests {
     }
 
     #[test]
-    fn a_user_hash_puts_its_share_of_users_on_the_canary_and_nests() {
-        let population = Population::zipf(50_000, 0.0);
-        let narrow = Probability::new(0.05).unwrap();
-        let wide = Probability::new(0.25).unwrap();
-        let mut picked = 0;
-        for user in 0..population.users() {
-            if Population::is_picked(user, 99, narrow) {
-                picked += 1;
-                assert!(Population::is_picked(user, 99, wide));
-            }
-        }
+    fn a_users_place_is_uniform() {
+        let users = 50_000;
+        let picked = (0..users)
+            .filter(|user| Population::place(*user, 99) < 0.05)
+            .count();
         // Binomial(50,000, 0.05): standard deviation 49.
-        assert!((picked - 2_500_i32).abs() < 200, "{picked}");
+        assert!(picked.abs_diff(2_500) < 200, "{picked}");
     }
 
     #[test]
-    fn shares_add_up_to_all_requests() {
+    fn strata_and_versions_divide_all_requests() {
         let population = Population::zipf(5_000, 1.1);
-        let weight = Weight::percent(10.0).unwrap();
-        let scope = Probability::new(0.3).unwrap();
-        for version_salt in [None, Some(5)] {
-            let shares = population.shares(version_salt, weight, 6, scope);
-            let sum = shares.canary_reached + shares.canary_spared + shares.stable;
-            assert!((sum - 1.0).abs() < 1e-9);
-        }
+        let (mut all, mut canary) = (Vec::new(), Vec::new());
+        let cuts = [0.3, 0.6, 1.0];
+        population.divide(6, &cuts, None, &mut all);
+        assert!((all.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+        let tenth = Probability::new(0.1).unwrap();
+        population.divide(6, &cuts, Some((7, tenth)), &mut canary);
+        assert!(canary.iter().zip(&all).all(|(part, whole)| part < whole));
+        let activity: f64 = (0..5_000)
+            .filter(|user| Population::place(*user, 7) < 0.1)
+            .map(|user| population.activity(user))
+            .sum();
+        assert!((canary.iter().sum::<f64>() - activity).abs() < 1e-9);
     }
 }

@@ -1,0 +1,348 @@
+//! Virtual time: thousands of rollouts a second.
+//!
+//! A [`Player`] plays one cell's rollouts, each under its own luck. Time is laid out beforehand
+//! ([`schedule`]), what each moment does to a request is worked out beforehand ([`conditions`]),
+//! and one of two engines fills the counters in between: [`counts`], at a cost independent of the
+//! request rate, or [`requests`], request by request.
+
+mod arms;
+mod conditions;
+mod counts;
+mod fill;
+mod luck;
+mod play;
+mod requests;
+mod schedule;
+
+pub use luck::MOST_STRATA;
+
+use crate::base::{Probability, Seed, Span, Time, Weight};
+use crate::gate::{self, Gate, Verdict};
+use crate::model::World;
+use crate::rollout::{self, Action, Need, Routing, State, Surroundings};
+use crate::telemetry::{self, Demand, Telemetry};
+
+use super::{Ending, Trial};
+use conditions::Condition;
+use counts::Counts;
+use luck::Luck;
+use play::{Flow, Play, Scene, Tally};
+use requests::Requests;
+use schedule::Schedule;
+
+/// Which engine fills the counters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Counts per stretch of time.
+    Counts,
+    /// Every request on its own.
+    Requests,
+}
+
+/// Everything that decides how one cell's rollouts go, but luck.
+#[derive(Debug, Clone)]
+pub struct Setting<'a> {
+    /// What happens.
+    pub world: &'a World,
+    /// How it is measured.
+    pub telemetry: &'a telemetry::Plan,
+    /// Who decides.
+    pub rollout: &'a rollout::Plan,
+    /// What decides.
+    pub analysis: &'a [Gate],
+    /// Where a rollout is cut off.
+    pub horizon: Span,
+    /// Holds the canary's share here whenever the controller gives it any.
+    pub held: Option<Weight>,
+    /// Which engine fills the counters.
+    pub engine: Kind,
+    /// Whether to measure everything a reader may want to see, not only what the gates read.
+    pub observe: bool,
+}
+
+/// What there is to see after a tick.
+#[derive(Debug)]
+pub struct Tick<'a> {
+    /// When it was.
+    pub now: Time,
+    /// Where requests go from now on.
+    pub routing: Routing,
+    /// The controller.
+    pub state: State,
+    /// What was judged, if anything.
+    pub verdict: Option<Verdict>,
+    /// What was measured so far.
+    pub telemetry: &'a Telemetry,
+}
+
+/// Plays the rollouts of one setting.
+#[derive(Debug)]
+pub struct Player<'a> {
+    setting: Setting<'a>,
+    demand: Demand,
+    windows: Vec<Span>,
+    scenes: Vec<(Span, Scene)>,
+    engine: Engine,
+    play: Play,
+    /// Expected distinct users by number of requests; not a number where not yet worked out.
+    distinct: Vec<f64>,
+}
+
+#[derive(Debug)]
+enum Engine {
+    Counts(Box<Counts>),
+    Requests(Box<Requests>),
+}
+
+impl<'a> Player<'a> {
+    /// A player for `setting`.
+    pub fn new(setting: Setting<'a>) -> Player<'a> {
+        let mut demand = (setting.analysis.iter())
+            .map(Gate::demand)
+            .fold(Demand::default(), Demand::union);
+        demand.canary = true;
+        let mut windows: Vec<Span> = setting.analysis.iter().map(Gate::window).collect();
+        if setting.observe {
+            demand.stable = true;
+            demand.latency = true;
+            if windows.is_empty() {
+                windows.push(setting.rollout.cadence().period);
+            }
+        }
+        windows.sort();
+        windows.dedup();
+        let (world, plan) = (setting.world, setting.telemetry);
+        let engine = match setting.engine {
+            Kind::Counts => Engine::Counts(Box::new(Counts::new(world, plan, demand))),
+            Kind::Requests => Engine::Requests(Box::new(Requests::new(world, plan, demand))),
+        };
+        Player {
+            demand,
+            windows,
+            scenes: Vec::new(),
+            engine,
+            play: Play {
+                luck: Luck::new(world, Seed::DEFAULT),
+                telemetry: Telemetry::new(plan, Span::ZERO),
+                tally: Tally::default(),
+            },
+            distinct: Vec::new(),
+            setting,
+        }
+    }
+
+    /// Plays one rollout, up to its promotion, its rollback or the horizon.
+    pub fn play(&mut self, seed: Seed, replicate: u64) -> Trial {
+        self.play_watched(seed, replicate, &mut |_| {}, false)
+    }
+
+    /// The same, showing every tick; goes on after promotion or rollback until the controller has
+    /// finished.
+    pub fn watch(
+        &mut self,
+        seed: Seed,
+        replicate: u64,
+        watch: &mut impl FnMut(&Tick<'_>),
+    ) -> Trial {
+        self.play_watched(seed, replicate, watch, true)
+    }
+
+    fn play_watched(
+        &mut self,
+        seed: Seed,
+        replicate: u64,
+        watch: &mut impl FnMut(&Tick<'_>),
+        to_the_end: bool,
+    ) -> Trial {
+        let scene = self.prepare(seed, replicate);
+        let scene = &self.scenes[scene].1;
+        let setting = &self.setting;
+        let matched = setting.world.matched.get();
+        let held = setting.held.map(Weight::share);
+        let mut controller = setting.rollout.start();
+        let mut routing = Routing::STABLE;
+        let mut first_traffic = None;
+        let mut trial = None;
+        for (index, &now) in scene.schedule.ticks.iter().enumerate() {
+            let flow = Flow::new(routing, matched, held);
+            for stretch in scene.schedule.until_tick[index].clone() {
+                match &mut self.engine {
+                    Engine::Counts(counts) => counts.advance(scene, stretch, flow, &mut self.play),
+                    Engine::Requests(requests) => {
+                        requests.advance(scene, stretch, flow, &mut self.play);
+                    }
+                }
+            }
+            let surroundings = Surroundings {
+                new_revision: index == 0,
+                ..Surroundings::default()
+            };
+            let mut verdict = None;
+            if controller.handle_tick(now, &surroundings) == Need::Verdict {
+                let judged = gate::judge(setting.analysis, now, &self.play.telemetry);
+                controller.handle_verdict(now, &judged);
+                verdict = Some(judged);
+            }
+            let mut ending = None;
+            while let Some(action) = controller.poll_action() {
+                match action {
+                    Action::Route(to) => routing = to,
+                    Action::Promote => ending = Some(Ending::Promoted),
+                    Action::RollBack => {
+                        routing = Routing::STABLE;
+                        ending = Some(Ending::RolledBack);
+                    }
+                }
+            }
+            if !routing.canary.is_zero() || !routing.mirror.is_zero() {
+                first_traffic.get_or_insert(now);
+            }
+            watch(&Tick {
+                now,
+                routing,
+                state: controller.state(),
+                verdict,
+                telemetry: &self.play.telemetry,
+            });
+            if let (None, Some(ending)) = (&trial, ending) {
+                trial = Some((ending, now, self.play.tally));
+            }
+            if (trial.is_some() && !to_the_end) || controller.is_over() {
+                break;
+            }
+        }
+        let end = Time::START + setting.horizon;
+        let (ending, ended, tally) = trial.unwrap_or((Ending::Horizon, end, self.play.tally));
+        let detection = (ending == Ending::RolledBack)
+            .then(|| setting.world.first_fault().zip(first_traffic))
+            .flatten()
+            .map(|(fault, traffic)| fault.max(traffic))
+            .filter(|begin| *begin <= ended)
+            .map(|begin| ended.since(begin));
+        Trial {
+            ending,
+            ended,
+            detection,
+            canary_requests: tally.canary,
+            exposed_requests: tally.exposed,
+            exposed_users: self.exposed_users(tally.exposed, routing),
+        }
+    }
+
+    /// Deals luck, clears what was measured, and finds (or makes) the scene of this replicate's
+    /// scrape phase.
+    fn prepare(&mut self, seed: Seed, replicate: u64) -> usize {
+        let setting = &self.setting;
+        let phase = Luck::phase(seed, replicate, setting.telemetry.sampling);
+        self.play.luck.deal(seed, replicate);
+        self.play.telemetry.reset(phase);
+        self.play.tally = Tally::default();
+        match &mut self.engine {
+            Engine::Counts(counts) => counts.reset(),
+            Engine::Requests(requests) => requests.reset(),
+        }
+        if let Some(index) = self.scenes.iter().position(|(other, _)| *other == phase) {
+            return index;
+        }
+        let schedule = Schedule::new(
+            setting.world,
+            setting.rollout.cadence(),
+            &self.windows,
+            setting.telemetry.sampling,
+            phase,
+            setting.horizon,
+        );
+        let buckets = &setting.telemetry.buckets;
+        let conditions = Condition::all(setting.world, &schedule, buckets, self.demand.sums);
+        self.scenes.push((
+            phase,
+            Scene {
+                schedule,
+                conditions,
+            },
+        ));
+        self.scenes.len() - 1
+    }
+
+    fn exposed_users(&mut self, requests: u64, _routing: Routing) -> f64 {
+        if let Engine::Requests(engine) = &self.engine
+            && let Some(users) = engine.met_users()
+        {
+            return users as f64;
+        }
+        /// Up to this many requests the expectation is kept.
+        const KEPT: usize = 1 << 16;
+        let population = &self.setting.world.traffic.users;
+        let members = self.members();
+        let exact = |n: u64| population.expected_distinct(n as f64, members);
+        let Some(slot) = usize::try_from(requests).ok().filter(|n| *n < KEPT) else {
+            return exact(requests);
+        };
+        if slot >= self.distinct.len() {
+            self.distinct.resize(slot + 1, f64::NAN);
+        }
+        if self.distinct[slot].is_nan() {
+            self.distinct[slot] = exact(requests);
+        }
+        self.distinct[slot]
+    }
+
+    /// Share of the users who can meet the fault: those in the widest scope, and with a split by
+    /// user those on the canary.
+    fn members(&self) -> Probability {
+        let world = self.setting.world;
+        let widest = |scopes: &mut dyn Iterator<Item = f64>| scopes.fold(0.0, f64::max);
+        let scope = if world.canary != world.stable || world.faults.is_empty() {
+            1.0
+        } else {
+            widest(&mut world.faults.iter().map(|fault| fault.scope.users.get()))
+        };
+        let on_canary = match (world.split, self.setting.held) {
+            (crate::model::split::Split::UserHash, Some(held)) => held.share(),
+            (crate::model::split::Split::UserHash, None) => {
+                let steps = self.setting.rollout.steps();
+                widest(&mut steps.iter().map(|weight| weight.share()))
+            }
+            _ => 1.0,
+        };
+        Probability::new(scope * on_canary).unwrap_or(Probability::ONE)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use crate::base::{Probability, Rate, Span};
+    use crate::model::World;
+    use crate::model::service::{Latency, Service};
+    use crate::model::split::Split;
+    use crate::model::traffic::{Arrivals, Population, Profile, Traffic};
+
+    /// A plain service at so many requests a second, with a canary that fails 1 % of them.
+    pub(crate) fn world_at(rate: f64) -> World {
+        let share = |p| Probability::new(p).unwrap();
+        let stable = Service {
+            latency: Latency::log_normal(
+                Span::from_millis(40),
+                share(0.99),
+                Span::from_millis(250),
+            )
+            .unwrap(),
+            errors: share(0.001),
+        };
+        World {
+            traffic: Traffic {
+                arrivals: Arrivals::Poisson,
+                profile: Profile::Constant(Rate::per_second(rate).unwrap()),
+                users: Population::zipf(1_000, 1.0),
+            },
+            canary: Service {
+                errors: share(0.01),
+                ..stable.clone()
+            },
+            stable,
+            faults: Vec::new(),
+            split: Split::Random,
+            matched: Probability::ZERO,
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! What an engine needs to play a stretch: the scene, which stays, and the play, which moves.
+
+use crate::rollout::{Reach, Routing};
+use crate::telemetry::{Telemetry, Version};
+
+use super::conditions::Condition;
+use super::luck::Luck;
+use super::schedule::Schedule;
+
+/// What is the same in every trial of a cell.
+#[derive(Debug)]
+pub struct Scene {
+    /// The time line.
+    pub schedule: Schedule,
+    /// What each of its conditions does to a request.
+    pub conditions: Vec<Condition>,
+}
+
+/// One trial under way.
+#[derive(Debug)]
+pub struct Play {
+    /// Its luck.
+    pub luck: Luck,
+    /// What was measured so far.
+    pub telemetry: Telemetry,
+    /// What users met so far.
+    pub tally: Tally,
+}
+
+/// Where requests go, as shares of all of them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Flow {
+    /// Share answered by the canary.
+    pub canary: f64,
+    /// Share of stable's requests copied to the canary.
+    pub mirror: f64,
+}
+
+/// What users met so far.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Tally {
+    /// Users' requests that the canary answered.
+    pub canary: u64,
+    /// Of these, the failed or slowed ones.
+    pub exposed: u64,
+}
+
+impl Flow {
+    /// The flow of a routing, in a world where a share `matched` of requests matches the A/B
+    /// condition; `held` replaces the canary's share while it has any.
+    pub fn new(routing: Routing, matched: f64, held: Option<f64>) -> Flow {
+        let canary = match (routing.canary.is_zero(), held, routing.reach) {
+            (true, _, _) => 0.0,
+            (false, Some(held), _) => held,
+            (false, None, Reach::Everyone) => routing.canary.share(),
+            (false, None, Reach::Matched) => routing.canary.share() * matched,
+        };
+        Flow {
+            canary,
+            mirror: routing.mirror.share(),
+        }
+    }
+
+    /// A version's share of users' requests.
+    pub fn share(self, version: Version) -> f64 {
+        match version {
+            Version::Stable => 1.0 - self.canary,
+            Version::Canary => self.canary,
+        }
+    }
+
+    /// Share of all requests copied to a version.
+    pub fn mirrored(self, version: Version) -> f64 {
+        match version {
+            Version::Stable => 0.0,
+            Version::Canary => self.mirror * (1.0 - self.canary),
+        }
+    }
+}
+
+impl Tally {
+    /// Adds requests; copies (`users` false) hurt nobody.
+    #[inline]
+    pub fn add(&mut self, version: Version, touched: bool, requests: u64, users: bool) {
+        if version == Version::Canary && users {
+            self.canary += requests;
+            self.exposed += u64::from(touched) * requests;
+        }
+    }
+}

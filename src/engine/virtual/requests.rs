@@ -1,0 +1,560 @@
+//! The request engine: every request on its own. The obvious way, beside which the counting
+//! engine must stand; and the only way where users are followed one by one.
+//!
+//! Three kernels, from plain to fast, chosen by what the world asks for:
+//! [`Requests::by_user`] follows users, [`Requests::one_by_one`] draws arrival, version, course
+//! and latency of each request, and [`Requests::jointly`] chooses all but the arrival by one
+//! look-up, where nothing changes within a piece of time.
+
+use rand::{Rng, RngExt};
+use rand_distr::{Distribution, Exp1, StandardNormal};
+
+use crate::base::{Stream, Time};
+use crate::model::World;
+use crate::model::service::Latency;
+use crate::model::split::Split;
+use crate::model::traffic::{Arrivals, Population, Profile};
+use crate::stats::draw::{Alias, Halves, Poisson};
+use crate::telemetry::{Buckets, Counters, Demand, Plan, Status, Version};
+
+use super::conditions::{Condition, Group};
+use super::fill::{binomial, sample};
+use super::play::{Flow, Play, Scene};
+use super::schedule::Piece;
+
+/// The request engine of one cell.
+#[derive(Debug)]
+pub struct Requests {
+    demand: Demand,
+    arrivals: Arrivals,
+    profile: Profile,
+    split: Split,
+    population: Population,
+    cuts: Vec<f64>,
+    latencies: [Latency; 2],
+    bounds: Buckets,
+    /// Joint tables by condition and canary share.
+    joints: Vec<(usize, u64, Joint)>,
+    /// Ways to draw a bucket, by condition.
+    courses: Vec<(usize, [Ways; 2])>,
+    counted: Vec<u32>,
+    /// Users who met the fault in this trial, a bit each.
+    met: Vec<u64>,
+    met_users: u64,
+    /// Share of a request that the even split owes the canary.
+    credit: f64,
+}
+
+/// One look-up chooses version, group and bucket.
+#[derive(Debug)]
+struct Joint {
+    alias: Alias,
+    cells: Vec<Cell>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Cell {
+    version: Version,
+    status: Status,
+    touched: bool,
+    bucket: usize,
+}
+
+/// The ways in which a version's request can end, each with its share of 2³² and how a standard
+/// normal (or a uniform) number becomes a bucket.
+#[derive(Debug)]
+struct Ways {
+    ways: Vec<Way>,
+}
+
+#[derive(Debug)]
+struct Way {
+    /// Cumulative share of 2³².
+    below: u32,
+    status: Status,
+    touched: bool,
+    /// Bucket limits on the scale of the standard normal number; empty for other distributions.
+    limits: Vec<f64>,
+    /// Where to begin among the limits, for each sixteenth between −8 and 8.
+    guide: Vec<u16>,
+    multiply: f64,
+    add: f64,
+}
+
+impl Requests {
+    /// An engine for `world`, of which only `demand` is read.
+    pub fn new(world: &World, plan: &Plan, demand: Demand) -> Requests {
+        let users = world.traffic.users.users() as usize;
+        Requests {
+            demand,
+            arrivals: world.traffic.arrivals,
+            profile: world.traffic.profile.clone(),
+            split: world.split,
+            population: world.traffic.users.clone(),
+            cuts: world.strata(),
+            latencies: [world.stable.latency.clone(), world.canary.latency.clone()],
+            bounds: plan.buckets.clone(),
+            joints: Vec::new(),
+            courses: Vec::new(),
+            counted: Vec::new(),
+            met: vec![0; users.div_ceil(64)],
+            met_users: 0,
+            credit: 0.0,
+        }
+    }
+
+    /// Forgets the trial before.
+    pub fn reset(&mut self) {
+        self.met.fill(0);
+        self.met_users = 0;
+        self.credit = 0.0;
+    }
+
+    /// Distinct users who met the fault, when users are followed.
+    pub fn met_users(&self) -> Option<u64> {
+        self.follows_users().then_some(self.met_users)
+    }
+
+    /// Plays one stretch.
+    pub fn advance(&mut self, scene: &Scene, stretch: usize, flow: Flow, play: &mut Play) {
+        let stretch = &scene.schedule.stretches[stretch];
+        let condition = &scene.conditions[stretch.condition];
+        for index in stretch.pieces.clone() {
+            let piece = &scene.schedule.pieces[index];
+            if self.follows_users() {
+                self.by_user(piece, condition, flow, play);
+            } else if self.demand.sums || !self.profile.is_constant(piece.from, piece.to) {
+                self.one_by_one(piece, stretch.condition, condition, flow, play);
+            } else {
+                self.jointly(piece, stretch.condition, condition, flow, play);
+            }
+            self.mirror(piece, condition, flow, play);
+            let edge = stretch.edge && index + 1 == stretch.pieces.end;
+            if piece.scraped || edge {
+                self.demand.scrape(&mut play.telemetry, piece.to);
+            }
+        }
+    }
+
+    fn follows_users(&self) -> bool {
+        self.split == Split::UserHash || self.cuts.len() > 1
+    }
+
+    /// Every request has a user, and the user decides the version or whether the fault reaches.
+    fn by_user(&mut self, piece: &Piece, condition: &Condition, flow: Flow, play: &mut Play) {
+        let requests = self.arrivals_in(piece, play);
+        for _ in 0..requests {
+            let user = self.population.sample(&mut play.luck.users);
+            let canary = match (self.split, play.luck.version_salt) {
+                (Split::UserHash, Some(salt)) => Population::place(user, salt) < flow.canary,
+                (Split::Even, _) => self.next_in_turn(flow.canary),
+                _ => play.luck.split.random::<f64>() < flow.canary,
+            };
+            let (version, stratum) = if canary {
+                let place = match self.cuts.len() {
+                    1 => 0.0,
+                    _ => Population::place(user, play.luck.scope_salt),
+                };
+                (
+                    Version::Canary,
+                    self.cuts.partition_point(|cut| *cut <= place),
+                )
+            } else {
+                (Version::Stable, 0)
+            };
+            if version == Version::Stable && !self.demand.stable {
+                continue;
+            }
+            let stream = play.luck.of(version);
+            let group = choose(condition.of(version), stratum, stream);
+            let counters = play.telemetry.counters_mut(version);
+            self.answer(version, group, counters, stream);
+            play.tally.add(version, group.touched, 1, true);
+            if canary && group.touched {
+                let (word, bit) = (user as usize / 64, 1_u64 << (user % 64));
+                self.met_users += u64::from(self.met[word] & bit == 0);
+                self.met[word] |= bit;
+            }
+        }
+    }
+
+    /// Counts one request of a group.
+    fn answer(
+        &self,
+        version: Version,
+        group: &Group,
+        counters: &mut Counters,
+        stream: &mut Stream,
+    ) {
+        counters.requests[group.status as usize] += 1;
+        if self.demand.sums {
+            let seconds = sample(group, &self.latencies[version as usize], stream);
+            counters.row_mut(group.status)[self.bounds.index(seconds)] += 1;
+            counters.seconds[group.status as usize] += seconds;
+        } else if self.demand.latency {
+            counters.row_mut(group.status)[group.alias.cell(stream.next_u32())] += 1;
+        }
+    }
+
+    /// Every request draws its gap, its version, its course and its latency.
+    fn one_by_one(
+        &mut self,
+        piece: &Piece,
+        condition_index: usize,
+        condition: &Condition,
+        flow: Flow,
+        play: &mut Play,
+    ) {
+        let known = self
+            .courses
+            .iter()
+            .position(|(index, _)| *index == condition_index);
+        let at = known.unwrap_or_else(|| {
+            let ways = Version::BOTH.map(|version| {
+                Ways::new(
+                    condition.of(version),
+                    &self.latencies[version as usize],
+                    &self.bounds,
+                )
+            });
+            self.courses.push((condition_index, ways));
+            self.courses.len() - 1
+        });
+        let width = self.bounds.len();
+        self.counted.clear();
+        self.counted.resize(4 * width, 0);
+        let ways = &self.courses[at].1;
+        let threshold = (flow.canary * 2.0_f64.powi(32)) as u64;
+        let mut clock = Clock::new(self.arrivals, &self.profile, piece, play);
+        let mut exposed = 0;
+        let mut canaries = 0;
+        while clock.next(&self.profile, &mut play.luck.arrivals) {
+            let bits = play.luck.split.next_u64();
+            let canary = match self.split {
+                Split::Even => {
+                    self.credit += flow.canary;
+                    let turn = self.credit >= 1.0 - 1e-9;
+                    self.credit -= f64::from(u8::from(turn));
+                    turn
+                }
+                _ => bits & 0xffff_ffff < threshold,
+            };
+            let way = ways[usize::from(canary)].choose((bits >> 32) as u32);
+            let version = if canary {
+                Version::Canary
+            } else {
+                Version::Stable
+            };
+            let stream = play.luck.of(version);
+            let latency = &self.latencies[version as usize];
+            let bucket = if self.demand.sums {
+                let seconds = latency.sample(stream) * way.multiply + way.add;
+                play.telemetry.counters_mut(version).seconds[way.status as usize] += seconds;
+                self.bounds.index(seconds)
+            } else {
+                way.bucket(latency, &self.bounds, stream)
+            };
+            self.counted[(usize::from(canary) * 2 + way.status as usize) * width + bucket] += 1;
+            canaries += u64::from(canary);
+            exposed += u64::from(canary && way.touched);
+        }
+        play.tally.canary += canaries;
+        play.tally.exposed += exposed;
+        for version in Version::BOTH {
+            let counters = play.telemetry.counters_mut(version);
+            for status in Status::BOTH {
+                let start = (version as usize * 2 + status as usize) * width;
+                let counted = &self.counted[start..start + width];
+                let mut total = 0;
+                for (cell, count) in counters.row_mut(status).iter_mut().zip(counted) {
+                    *cell += u64::from(*count);
+                    total += u64::from(*count);
+                }
+                counters.requests[status as usize] += total;
+            }
+        }
+    }
+
+    /// Every request is one look-up in the joint distribution of version, course and bucket.
+    fn jointly(
+        &mut self,
+        piece: &Piece,
+        condition_index: usize,
+        condition: &Condition,
+        flow: Flow,
+        play: &mut Play,
+    ) {
+        let requests = self.arrivals_in(piece, play);
+        let (canary, share) = match self.split {
+            Split::Even => {
+                let canary = (0..requests)
+                    .filter(|_| self.next_in_turn(flow.canary))
+                    .count() as u64;
+                (Some(canary), 1.0)
+            }
+            _ => (None, flow.canary),
+        };
+        match canary {
+            None => self.look_up(condition_index, condition, share, requests, play),
+            Some(canary) => {
+                self.look_up(condition_index, condition, 1.0, canary, play);
+                self.look_up(condition_index, condition, 0.0, requests - canary, play);
+            }
+        }
+    }
+
+    fn look_up(
+        &mut self,
+        condition_index: usize,
+        condition: &Condition,
+        share: f64,
+        requests: u64,
+        play: &mut Play,
+    ) {
+        let key = (condition_index, share.to_bits());
+        let known = self
+            .joints
+            .iter()
+            .position(|(index, bits, _)| (*index, *bits) == key);
+        let at = known.unwrap_or_else(|| {
+            self.joints
+                .push((key.0, key.1, Joint::new(condition, share)));
+            self.joints.len() - 1
+        });
+        let joint = &self.joints[at].2;
+        self.counted.clear();
+        self.counted.resize(joint.cells.len(), 0);
+        joint.count(requests, &mut play.luck.split, &mut self.counted);
+        for (cell, count) in joint.cells.iter().zip(&self.counted) {
+            if *count == 0 {
+                continue;
+            }
+            let count = u64::from(*count);
+            let counters = play.telemetry.counters_mut(cell.version);
+            counters.requests[cell.status as usize] += count;
+            counters.row_mut(cell.status)[cell.bucket] += count;
+            play.tally.add(cell.version, cell.touched, count, true);
+        }
+    }
+
+    /// Copies of stable's requests, answered by the canary and discarded.
+    fn mirror(&mut self, piece: &Piece, condition: &Condition, flow: Flow, play: &mut Play) {
+        let share = flow.mirrored(Version::Canary);
+        if share == 0.0 {
+            return;
+        }
+        let copies = match self.arrivals {
+            Arrivals::Poisson => Poisson::new(piece.expected * share).sample(&mut play.luck.split),
+            Arrivals::Even => binomial(piece.expected.round() as u64, share, &mut play.luck.split),
+        };
+        for _ in 0..copies {
+            let stream = play.luck.of(Version::Canary);
+            let stratum = match self.cuts.len() {
+                1 => 0,
+                _ => {
+                    let place: f64 = stream.random();
+                    self.cuts.partition_point(|cut| *cut <= place)
+                }
+            };
+            let group = choose(condition.of(Version::Canary), stratum, stream);
+            let counters = play.telemetry.counters_mut(Version::Canary);
+            self.answer(Version::Canary, group, counters, stream);
+        }
+    }
+
+    fn arrivals_in(&self, piece: &Piece, play: &mut Play) -> u64 {
+        match self.arrivals {
+            Arrivals::Poisson => Poisson::new(piece.expected).sample(&mut play.luck.arrivals),
+            Arrivals::Even => play.luck.even_arrivals(piece.expected),
+        }
+    }
+
+    /// Whether smooth round robin sends the next request to the canary.
+    fn next_in_turn(&mut self, canary: f64) -> bool {
+        self.credit += canary;
+        let turn = self.credit >= 1.0 - 1e-9;
+        self.credit -= f64::from(u8::from(turn));
+        turn
+    }
+}
+
+/// Chooses among the groups of a stratum.
+fn choose<'a>(groups: &'a [Group], stratum: usize, stream: &mut Stream) -> &'a Group {
+    let mut uniform: f64 = stream.random();
+    let of_stratum = || groups.iter().filter(move |group| group.stratum == stratum);
+    for group in of_stratum() {
+        uniform -= group.probability;
+        if uniform < 0.0 {
+            return group;
+        }
+    }
+    // Float dust: the shares of a stratum's groups add up to 1.
+    of_stratum().last().unwrap_or(&groups[0])
+}
+
+impl Joint {
+    fn new(condition: &Condition, canary: f64) -> Joint {
+        let mut cells = Vec::new();
+        let mut weights = Vec::new();
+        for version in Version::BOTH {
+            let share = match version {
+                Version::Stable => 1.0 - canary,
+                Version::Canary => canary,
+            };
+            for group in condition.of(version) {
+                for (bucket, probability) in group.buckets.iter().enumerate() {
+                    let weight = share * group.probability * probability;
+                    if weight > 0.0 {
+                        weights.push(weight);
+                        cells.push(Cell {
+                            version,
+                            status: group.status,
+                            touched: group.touched,
+                            bucket,
+                        });
+                    }
+                }
+            }
+        }
+        Joint {
+            alias: Alias::new(&weights),
+            cells,
+        }
+    }
+
+    fn count(&self, requests: u64, stream: &mut Stream, counted: &mut [u32]) {
+        let mut halves = Halves::new(stream);
+        for _ in 0..requests {
+            counted[self.alias.cell(halves.next())] += 1;
+        }
+    }
+}
+
+impl Ways {
+    fn new(groups: &[Group], latency: &Latency, bounds: &Buckets) -> Ways {
+        let mut ways = Vec::new();
+        let mut below = 0.0;
+        for group in groups {
+            for (_, course) in &group.courses {
+                below += course.probability;
+                let limits = match latency {
+                    Latency::LogNormal { location, scale } => (0..bounds.len() - 1)
+                        .map(|index| {
+                            let seconds =
+                                (bounds.bound_seconds(index) - course.add) / course.multiply;
+                            if seconds > 0.0 {
+                                (seconds.ln() - location) / scale
+                            } else {
+                                f64::NEG_INFINITY
+                            }
+                        })
+                        .collect(),
+                    Latency::Empirical(_) => Vec::new(),
+                };
+                let guide = (0..=256)
+                    .map(|slice| {
+                        let z = f64::from(slice) / 16.0 - 8.0;
+                        limits.partition_point(|limit: &f64| *limit < z) as u16
+                    })
+                    .collect();
+                ways.push(Way {
+                    below: (below * 2.0_f64.powi(32)).min(u32::MAX.into()) as u32,
+                    status: group.status,
+                    touched: group.touched,
+                    limits,
+                    guide,
+                    multiply: course.multiply,
+                    add: course.add,
+                });
+            }
+        }
+        if let Some(last) = ways.last_mut() {
+            last.below = u32::MAX;
+        }
+        Ways { ways }
+    }
+
+    #[inline]
+    fn choose(&self, bits: u32) -> &Way {
+        let mut ways = self.ways.iter();
+        let mut chosen = &self.ways[0];
+        for way in ways.by_ref() {
+            chosen = way;
+            if bits < way.below {
+                break;
+            }
+        }
+        chosen
+    }
+}
+
+impl Way {
+    /// Draws a bucket. For log-normal latency the normal number falls into the bucket by itself:
+    /// limits are on its scale, so neither exponential nor logarithm is needed.
+    #[inline]
+    fn bucket(&self, latency: &Latency, bounds: &Buckets, stream: &mut Stream) -> usize {
+        if self.limits.is_empty() {
+            return bounds.index(latency.sample(stream) * self.multiply + self.add);
+        }
+        let z: f64 = StandardNormal.sample(stream);
+        let slice = ((z + 8.0) * 16.0).clamp(0.0, 256.0) as usize;
+        let mut bucket = usize::from(self.guide[slice]);
+        if z < -8.0 {
+            bucket = 0;
+        }
+        while bucket < self.limits.len() && self.limits[bucket] < z {
+            bucket += 1;
+        }
+        bucket
+    }
+}
+
+/// Produces arrivals one by one.
+struct Clock {
+    now: f64,
+    end: f64,
+    bound: f64,
+    constant: bool,
+    /// Requests left, when they come evenly.
+    left: Option<u64>,
+}
+
+impl Clock {
+    fn new(arrivals: Arrivals, profile: &Profile, piece: &Piece, play: &mut Play) -> Clock {
+        Clock {
+            now: piece.from.as_secs_f64(),
+            end: piece.to.as_secs_f64(),
+            bound: profile.bound(piece.from, piece.to),
+            constant: profile.is_constant(piece.from, piece.to),
+            left: (arrivals == Arrivals::Even).then(|| play.luck.even_arrivals(piece.expected)),
+        }
+    }
+
+    /// Whether another request comes before the end. Varying rates are thinned (Lewis and Shedler
+    /// 1979).
+    #[inline]
+    fn next(&mut self, profile: &Profile, stream: &mut Stream) -> bool {
+        if let Some(left) = &mut self.left {
+            let any = *left > 0;
+            *left -= u64::from(any);
+            return any;
+        }
+        if self.bound <= 0.0 {
+            return false;
+        }
+        loop {
+            let gap: f64 = Exp1.sample(stream);
+            self.now += gap / self.bound;
+            if self.now >= self.end {
+                return false;
+            }
+            if self.constant {
+                return true;
+            }
+            let rate = profile.rate(Time::from_nanos((self.now * 1e9) as u64));
+            if stream.random::<f64>() * self.bound < rate {
+                return true;
+            }
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! Everything about a rollout's time that can be known before it is played: ticks, scrapes, and
+//! the stretches between them in which nothing changes.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use crate::base::{Span, Time};
+use crate::model::World;
+use crate::rollout::Cadence;
+use crate::telemetry::Sampling;
+
+/// The time line of one rollout.
+#[derive(Debug, Clone)]
+pub struct Schedule {
+    /// When the controller ticks.
+    pub ticks: Vec<Time>,
+    /// For each tick, the stretches since the tick before.
+    pub until_tick: Vec<Range<usize>>,
+    /// Maximal stretches without a tick, a window edge or a change of a fault inside.
+    pub stretches: Vec<Stretch>,
+    /// The pieces of stretches between scrapes.
+    pub pieces: Vec<Piece>,
+    /// Severities of the faults, one list per distinct condition.
+    pub conditions: Vec<Vec<f64>>,
+}
+
+/// A time in which weight and faults stay as they are and no gate looks.
+#[derive(Debug, Clone)]
+pub struct Stretch {
+    /// Its pieces.
+    pub pieces: Range<usize>,
+    /// Which of the schedule's conditions holds.
+    pub condition: usize,
+    /// Requests expected in it, both versions.
+    pub expected: f64,
+    /// Whether a gate's window begins or ends at its end, so that counters are read there.
+    pub edge: bool,
+    /// Whether this number of expected requests comes often enough to make tables for.
+    pub frequent: bool,
+}
+
+/// A time without a scrape inside.
+#[derive(Debug, Clone)]
+pub struct Piece {
+    /// Its start.
+    pub from: Time,
+    /// Its end.
+    pub to: Time,
+    /// Requests expected in it, both versions.
+    pub expected: f64,
+    /// Whether counters are scraped at its end.
+    pub scraped: bool,
+    /// As of stretches.
+    pub frequent: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Mark {
+    tick: bool,
+    scraped: bool,
+    edge: bool,
+    change: bool,
+}
+
+impl Schedule {
+    /// Times that come at least so often share their tables.
+    const FREQUENT: usize = 3;
+
+    /// Lays out a rollout that ticks at `cadence` up to `horizon`, whose gates look back over
+    /// `windows`, scraped at `phase`.
+    pub fn new(
+        world: &World,
+        cadence: Cadence,
+        windows: &[Span],
+        sampling: Sampling,
+        phase: Span,
+        horizon: Span,
+    ) -> Schedule {
+        let end = Time::START + horizon;
+        let mut ticks = Vec::new();
+        let mut tick = cadence.first;
+        while tick <= end {
+            ticks.push(tick);
+            tick += cadence.period;
+        }
+        let marks = marks(world, &ticks, windows, sampling, phase, end);
+
+        let mut schedule = Schedule {
+            until_tick: Vec::with_capacity(ticks.len()),
+            ticks,
+            stretches: Vec::new(),
+            pieces: Vec::new(),
+            conditions: Vec::new(),
+        };
+        let mut from = Time::START;
+        let mut first_piece = 0;
+        let mut first_stretch = 0;
+        for (to, mark) in marks {
+            if to > from {
+                schedule.pieces.push(Piece {
+                    from,
+                    to,
+                    expected: world.traffic.profile.expected(from, to),
+                    scraped: mark.scraped,
+                    frequent: false,
+                });
+            }
+            if (mark.tick || mark.edge || mark.change) && schedule.pieces.len() > first_piece {
+                let pieces = first_piece..schedule.pieces.len();
+                first_piece = pieces.end;
+                schedule.push_stretch(world, pieces, mark.edge);
+            }
+            if mark.tick {
+                schedule
+                    .until_tick
+                    .push(first_stretch..schedule.stretches.len());
+                first_stretch = schedule.stretches.len();
+            }
+            from = to;
+        }
+        schedule.find_frequent();
+        schedule
+    }
+
+    fn push_stretch(&mut self, world: &World, pieces: Range<usize>, edge: bool) {
+        let severities = world.severities(self.pieces[pieces.start].from);
+        let known = self
+            .conditions
+            .iter()
+            .position(|other| *other == severities);
+        let condition = known.unwrap_or_else(|| {
+            self.conditions.push(severities);
+            self.conditions.len() - 1
+        });
+        let span = (
+            self.pieces[pieces.start].from,
+            self.pieces[pieces.end - 1].to,
+        );
+        self.stretches.push(Stretch {
+            pieces,
+            condition,
+            expected: world.traffic.profile.expected(span.0, span.1),
+            edge,
+            frequent: false,
+        });
+    }
+
+    fn find_frequent(&mut self) {
+        let mut times = BTreeMap::<u64, usize>::new();
+        let expected = (self.stretches.iter().map(|stretch| stretch.expected))
+            .chain(self.pieces.iter().map(|piece| piece.expected));
+        for expected in expected {
+            *times.entry(expected.to_bits()).or_default() += 1;
+        }
+        let frequent = |expected: f64| times[&expected.to_bits()] >= Schedule::FREQUENT;
+        for stretch in &mut self.stretches {
+            stretch.frequent = frequent(stretch.expected);
+        }
+        for piece in &mut self.pieces {
+            piece.frequent = frequent(piece.expected);
+        }
+    }
+}
+
+fn marks(
+    world: &World,
+    ticks: &[Time],
+    windows: &[Span],
+    sampling: Sampling,
+    phase: Span,
+    end: Time,
+) -> BTreeMap<Time, Mark> {
+    let mut marks = BTreeMap::<Time, Mark>::new();
+    for &tick in ticks {
+        marks.entry(tick).or_default().tick = true;
+        for &window in windows {
+            let start = tick.saturating_sub(window);
+            match sampling {
+                Sampling::Exact => {
+                    for edge in [start, tick] {
+                        if edge > Time::START {
+                            let mark = marks.entry(edge).or_default();
+                            mark.edge = true;
+                            mark.scraped = true;
+                        }
+                    }
+                }
+                Sampling::Scraped { interval, .. } => {
+                    let first = if tick.as_nanos() < window.as_nanos() {
+                        Time::START + phase
+                    } else {
+                        Sampling::next_scrape(interval, phase, start)
+                    };
+                    let last = Sampling::last_scrape(interval, phase, tick);
+                    if let Some(last) = last.filter(|last| *last >= first) {
+                        marks.entry(first).or_default().edge = true;
+                        marks.entry(last).or_default().edge = true;
+                    }
+                }
+            }
+        }
+    }
+    let last_tick = ticks.last().copied().unwrap_or(Time::START);
+    if let Sampling::Scraped { interval, .. } = sampling {
+        let mut scrape = Time::START + phase;
+        while scrape <= last_tick {
+            marks.entry(scrape).or_default().scraped = true;
+            scrape += interval;
+        }
+    }
+    let mut change = world.next_change(Time::START);
+    while change < end && change < last_tick {
+        marks.entry(change).or_default().change = true;
+        change = world.next_change(change);
+    }
+    marks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::r#virtual::tests::world_at;
+    use crate::telemetry::Phase;
+
+    fn schedule(sampling: Sampling, window: Span) -> Schedule {
+        let cadence = Cadence {
+            first: Time::START,
+            period: Span::from_secs(60),
+        };
+        let horizon = Span::from_secs(600);
+        Schedule::new(
+            &world_at(20.0),
+            cadence,
+            &[window],
+            sampling,
+            Span::from_secs(2),
+            horizon,
+        )
+    }
+
+    #[test]
+    fn the_pieces_cover_all_time_once() {
+        let scraped = Sampling::Scraped {
+            interval: Span::from_secs(5),
+            phase: Phase::Fixed(Span::from_secs(2)),
+        };
+        for sampling in [Sampling::Exact, scraped] {
+            let schedule = schedule(sampling, Span::from_secs(90));
+            let mut now = Time::START;
+            for piece in &schedule.pieces {
+                assert_eq!(piece.from, now);
+                now = piece.to;
+            }
+            assert_eq!(now, Time::from_secs(600));
+            let expected: f64 = schedule.stretches.iter().map(|s| s.expected).sum();
+            assert!((expected - 12_000.0).abs() < 1e-6);
+            assert_eq!(schedule.until_tick.len(), schedule.ticks.len());
+            assert_eq!(
+                schedule.until_tick.last().unwrap().end,
+                schedule.stretches.len()
+            );
+        }
+    }
+
+    #[test]
+    fn a_window_of_one_interval_needs_two_readings_a_tick() {
+        let scraped = Sampling::Scraped {
+            interval: Span::from_secs(5),
+            phase: Phase::Fixed(Span::from_secs(2)),
+        };
+        let schedule = schedule(scraped, Span::from_secs(60));
+        let edges = schedule.stretches.iter().filter(|s| s.edge).count();
+        assert_eq!(edges, 20);
+    }
+}
