@@ -1,3 +1,20 @@
 //! Distributions, intervals and tests; knows no word of the domain.
+//!
+//! Shares and levels are plain numbers from 0 to 1. Counts are whole where they were counted, and
+//! `f64` where they may have been estimated.
 
+mod beta;
+mod binomial;
 pub mod draw;
+mod fit;
+mod interval;
+mod normal;
+mod order;
+mod proportion;
+
+pub use binomial::{binomial, binomial_above, race};
+pub use fit::{Ks, chi_square_fit, ks_two_sample};
+pub use interval::{Interval, clopper_pearson, newcombe, wilson};
+pub use normal::{normal_quantile, normal_upper};
+pub use order::weighted_quantile;
+pub use proportion::{Share, ZTest, two_proportion_z};

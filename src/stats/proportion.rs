@@ -1,0 +1,77 @@
+//! Comparing two proportions.
+
+use super::normal_upper;
+
+/// How many of the trials hit. Not whole numbers where the counts were estimated.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Share {
+    /// Trials that hit.
+    pub hits: f64,
+    /// All trials.
+    pub trials: f64,
+}
+
+/// What a z test says.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ZTest {
+    /// Difference in standard errors, first minus second.
+    pub z: f64,
+    /// Chance of a `z` at least as large when both hit equally often.
+    pub p: f64,
+}
+
+/// One-sided z test with pooled variance: is the first share larger than the second? `None` when
+/// it is not defined: an arm without trials, no hit in either or nothing but hits.
+///
+/// Asymptotic: wants five expected hits or more in the smaller arm, and rejects too often below.
+/// (Pearson 1900; Fleiss, Statistical Methods for Rates and Proportions.)
+pub fn two_proportion_z(first: Share, second: Share) -> Option<ZTest> {
+    let pooled = (first.hits + second.hits) / (first.trials + second.trials);
+    let spread = pooled * (1.0 - pooled) * (1.0 / first.trials + 1.0 / second.trials);
+    let z = (first.hits / first.trials - second.hits / second.trials) / spread.sqrt();
+    // Every degenerate case divides by zero or takes the root of nothing.
+    let defined = spread > 0.0 && z.is_finite();
+    defined.then(|| ZTest {
+        z,
+        p: normal_upper(z),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn share(hits: f64, trials: f64) -> Share {
+        Share { hits, trials }
+    }
+
+    #[test]
+    fn what_is_not_defined_is_not_a_result() {
+        for (first, second) in [
+            (share(0.0, 100.0), share(0.0, 900.0)),
+            (share(100.0, 100.0), share(900.0, 900.0)),
+            (share(0.0, 0.0), share(3.0, 900.0)),
+            (share(3.0, 100.0), share(0.0, 0.0)),
+            (share(f64::NAN, 100.0), share(1.0, 900.0)),
+        ] {
+            assert_eq!(
+                two_proportion_z(first, second),
+                None,
+                "{first:?} {second:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn equal_shares_lie_in_the_middle_and_arms_swap_the_sign() {
+        let even = two_proportion_z(share(1.0, 100.0), share(9.0, 900.0)).unwrap();
+        assert!(even.z.abs() < 1e-12 && (even.p - 0.5).abs() < 1e-12);
+        let (a, b) = (share(9.0, 100.0), share(9.0, 900.0));
+        let (worse, better) = (
+            two_proportion_z(a, b).unwrap(),
+            two_proportion_z(b, a).unwrap(),
+        );
+        assert!(worse.z > 0.0 && (worse.z + better.z).abs() < 1e-12);
+        assert!((worse.p + better.p - 1.0).abs() < 1e-12);
+    }
+}
