@@ -1,4 +1,5 @@
 //! wip
+#![warn(clippy::expect_used, clippy::unwrap_used)]
 pub mod base;
 pub mod engine;
 pub mod experiment;

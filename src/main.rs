@@ -1,1 +1,3 @@
+//! The command `coalmine`.
+
 fn main() {}
