@@ -2,7 +2,7 @@
 //! none can peek at the truth.
 
 mod comparison;
-mod flagger;
+pub mod flagger;
 mod latency_quantile;
 mod success_ratio;
 mod two_proportion_z;

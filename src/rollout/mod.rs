@@ -1,7 +1,7 @@
 //! Controllers: verdicts and time in; actions and the next deadline out. None reads a clock, none
 //! knows which engine drives it.
 
-mod flagger;
+pub mod flagger;
 mod staged;
 
 pub use flagger::{Flagger, FlaggerPlan};
