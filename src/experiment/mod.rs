@@ -1,3 +1,221 @@
 //! Many trials: the grid, replication until the intervals are narrow, the stored rows.
+//!
+//! [`run`] plays a scenario's grid and returns [`summary::Results`]; [`watch`] plays one rollout
+//! tick by tick.
 
+mod estimate;
+mod findings;
+mod grid;
+mod replicate;
 pub mod summary;
+mod watch;
+
+pub use replicate::{Options, Progress, ThreadsError};
+pub use watch::watch;
+
+use crate::base::{Rate, Weight};
+use crate::engine::r#virtual::{Kind, Setting};
+use crate::gate::Gate;
+use crate::model::World;
+use crate::rollout;
+use crate::scenario::{EngineChoice, Scenario};
+
+use grid::GridCell;
+use replicate::{Pair, Sample, Until, replicate};
+use summary::{Cell, EngineNote, HeatRow, Mode, Results, ScenarioNote, Summary};
+
+/// Confidence of every interval.
+pub const CONFIDENCE: f64 = 0.95;
+
+/// Request rates of the heat map, as multiples of the scenario's own.
+const HEAT_RATES: [f64; 8] = [0.02, 0.1, 0.3, 1.0, 3.0, 10.0, 50.0, 200.0];
+/// Trials of each cell of the heat map: half-width at most 5 points.
+const HEAT_TRIALS: u32 = 400;
+
+/// Plays a scenario's grid: every percentage held and entered at, with the faulty canary and a good
+/// one on the same luck, until the intervals are as narrow as asked; then a coarser grid over
+/// request rates, and one rollout to look at.
+///
+/// # Errors
+/// When the asked number of threads cannot be started.
+pub fn run(scenario: &Scenario, options: &Options<'_>) -> Result<Results, ThreadsError> {
+    let healthy = scenario.world.healthy();
+    let grid = grid::cells(scenario);
+    let (engine, why) = engine(scenario);
+    let pairs: Vec<Pair<'_>> = grid
+        .iter()
+        .map(|cell| Pair {
+            faulty: setting(scenario, &scenario.world, &cell.plan, cell.held(), engine),
+            healthy: Some(setting(scenario, &healthy, &cell.plan, cell.held(), engine)),
+        })
+        .collect();
+    let seed = scenario.experiment.seed;
+    let (samples, complete) = replicate(&pairs, Until::of(&scenario.experiment), seed, options)?;
+    let cells: Vec<Cell> = (grid.iter().zip(&samples))
+        .filter(|(_, sample)| !sample.faulty.is_empty())
+        .map(|(cell, sample)| summarise(scenario, cell, sample))
+        .collect();
+    let (heat, heat_complete) = heat(scenario, options)?;
+    let (timeline, _) = watch(scenario, seed, 0, false, engine);
+
+    let mut detections = Vec::new();
+    let mut trials = Vec::new();
+    for (cell, sample) in grid.iter().zip(&samples) {
+        detections.extend(estimate::detection_rows(cell, sample));
+        if options.keep_trials {
+            trials.extend(estimate::trial_rows(cell, sample));
+        }
+    }
+    let findings = findings::findings(scenario, &cells);
+    Ok(Results {
+        summary: Summary {
+            format: summary::FORMAT,
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            scenario: note(scenario),
+            seed: seed.to_string(),
+            engine: EngineNote {
+                name: engine_name(engine).to_owned(),
+                why,
+            },
+            precision: scenario.experiment.precision,
+            horizon_seconds: scenario.horizon.as_secs_f64(),
+            complete: complete && heat_complete,
+            findings,
+            warnings: scenario.warnings.clone(),
+            cells,
+        },
+        detections,
+        heat,
+        timeline,
+        trials,
+    })
+}
+
+/// The engine that a scenario is played with, and why.
+pub fn engine(scenario: &Scenario) -> (Kind, String) {
+    let sums = scenario.analysis.iter().any(|gate| gate.demand().sums);
+    match scenario.experiment.engine {
+        EngineChoice::Requests => (Kind::Requests, "asked for".to_owned()),
+        EngineChoice::Counts => (Kind::Counts, "asked for".to_owned()),
+        EngineChoice::Auto if sums => (
+            Kind::Counts,
+            "requests are independent given the interval, so counts are exact; sums of more than 64 \
+             latencies are drawn from their normal limit"
+                .to_owned(),
+        ),
+        EngineChoice::Auto => (
+            Kind::Counts,
+            "requests are independent given the interval and the users on each version, so counts \
+             are exact"
+                .to_owned(),
+        ),
+    }
+}
+
+/// An engine's name in files and options.
+pub fn engine_name(engine: Kind) -> &'static str {
+    match engine {
+        Kind::Counts => "counts",
+        Kind::Requests => "requests",
+    }
+}
+
+fn setting<'a>(
+    scenario: &'a Scenario,
+    world: &'a World,
+    plan: &'a rollout::Plan,
+    held: Option<Weight>,
+    engine: Kind,
+) -> Setting<'a> {
+    Setting {
+        world,
+        telemetry: &scenario.telemetry,
+        rollout: plan,
+        analysis: &scenario.analysis,
+        horizon: scenario.horizon,
+        held,
+        engine,
+        observe: false,
+    }
+}
+
+fn summarise(scenario: &Scenario, cell: &GridCell, sample: &Sample) -> Cell {
+    let steps = cell.plan.steps();
+    let shown = match cell.mode {
+        Mode::Held => vec![cell.weight],
+        Mode::Rollout => steps,
+    };
+    Cell {
+        weight: cell.weight.as_percent(),
+        mode: cell.mode,
+        as_written: cell.as_written,
+        steps: shown.iter().map(|weight| weight.as_percent()).collect(),
+        trials: sample.faulty.len() as u64,
+        power: estimate::rollback_share(&sample.faulty),
+        false_rollback: estimate::rollback_share(&sample.healthy),
+        detection_seconds: estimate::detection(&sample.faulty),
+        exposure: estimate::exposure(&sample.faulty),
+        requests_per_window: requests_per_window(scenario, cell.weight),
+    }
+}
+
+/// Requests that a canary at `weight` answers in the longest window of the analysis, on average.
+fn requests_per_window(scenario: &Scenario, weight: Weight) -> f64 {
+    let longest = scenario.analysis.iter().map(Gate::window).max();
+    let window = longest.unwrap_or(scenario.rollout.cadence().period);
+    mean_rate(scenario).over(window) * weight.share()
+}
+
+fn mean_rate(scenario: &Scenario) -> Rate {
+    scenario.world.traffic.profile.mean(scenario.horizon)
+}
+
+/// Power with the weight held, over request rates and percentages.
+fn heat(
+    scenario: &Scenario,
+    options: &Options<'_>,
+) -> Result<(Vec<HeatRow>, bool), ThreadsError> {
+    let own = mean_rate(scenario).get();
+    let worlds: Vec<(f64, World)> = HEAT_RATES
+        .iter()
+        .map(|factor| {
+            let mut world = scenario.world.clone();
+            world.traffic.profile = world.traffic.profile.scaled(*factor);
+            (own * factor, world)
+        })
+        .collect();
+    let mut points = Vec::new();
+    let mut pairs = Vec::new();
+    for (rate, world) in &worlds {
+        for &weight in &scenario.experiment.weights {
+            points.push((*rate, weight));
+            pairs.push(Pair {
+                // Counts cost the same at any rate; requests would not end.
+                faulty: setting(scenario, world, &scenario.rollout, Some(weight), Kind::Counts),
+                healthy: None,
+            });
+        }
+    }
+    let until = Until::Count(scenario.experiment.trials.unwrap_or(HEAT_TRIALS).min(HEAT_TRIALS));
+    let (samples, complete) = replicate(&pairs, until, scenario.experiment.seed, options)?;
+    let row = |((rate, weight), sample): (&(f64, Weight), &Sample)| HeatRow {
+        rate: *rate,
+        weight: weight.as_percent(),
+        power: estimate::rollback_share(&sample.faulty).estimate,
+        trials: sample.faulty.len() as u64,
+    };
+    let rows = points.iter().zip(&samples).filter(|(_, sample)| !sample.faulty.is_empty());
+    Ok((rows.map(row).collect(), complete))
+}
+
+fn note(scenario: &Scenario) -> ScenarioNote {
+    ScenarioNote {
+        name: scenario.name.clone(),
+        title: scenario.title.clone(),
+        story: scenario.story.clone(),
+        world: findings::world_line(scenario),
+        rollout: findings::rollout_line(scenario),
+        rate: mean_rate(scenario).get(),
+        source: scenario.source.clone(),
+    }
+}

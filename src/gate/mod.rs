@@ -4,6 +4,7 @@
 mod comparison;
 pub mod flagger;
 mod latency_quantile;
+mod reading;
 mod success_ratio;
 mod two_proportion_z;
 

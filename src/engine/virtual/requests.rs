@@ -389,7 +389,7 @@ fn choose<'a>(groups: &'a [Group], stratum: usize, stream: &mut Stream) -> &'a G
         }
     }
     // Float dust: the shares of a stratum's groups add up to 1.
-    of_stratum().last().unwrap_or(&groups[0])
+    of_stratum().next_back().unwrap_or(&groups[0])
 }
 
 impl Joint {

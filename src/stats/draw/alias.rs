@@ -36,9 +36,9 @@ impl Alias {
         let mut large: Vec<usize> = Vec::new();
         for (cell, share) in shares.iter().enumerate() {
             if *share < 1.0 {
-                small.push(cell)
+                small.push(cell);
             } else {
-                large.push(cell)
+                large.push(cell);
             }
         }
         let height = (1_u64 << (32 - bits)) as f64;

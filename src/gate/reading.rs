@@ -1,0 +1,117 @@
+//! How to read a gate's figures: their unit, and the limits worth drawing as lines.
+
+use super::flagger::{Limits, Metric, Statistic};
+use super::{Gate, Outcome, Rule, Verdict};
+use crate::base::{Probability, Span};
+
+/// Unit of the figure that a gate judges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unit {
+    /// A share of 1, shown in percent.
+    Share,
+    /// Percent already.
+    Percent,
+    /// Seconds, shown in milliseconds.
+    Seconds,
+    Milliseconds,
+    /// A plain number.
+    Number,
+}
+
+impl Gate {
+    /// The lowest success ratio of the canary that passes, if the gate limits it.
+    pub fn least_success(&self) -> Option<Probability> {
+        match self {
+            Gate::SuccessRatio(gate) => Some(gate.min),
+            Gate::FlaggerCheck(check) if check.metric == Metric::SuccessRate => match check.limits {
+                Limits::Range { min, .. } => min.and_then(|min| Probability::new(min / 100.0)),
+                Limits::Threshold(min) => Probability::new(min / 100.0).filter(|min| *min > Probability::ZERO),
+            },
+            _ => None,
+        }
+    }
+
+    /// The longest 99th percentile of the canary's latency that passes, if the gate limits it.
+    pub fn longest_p99(&self) -> Option<Span> {
+        match self {
+            Gate::LatencyQuantile(gate) if gate.quantile == Probability::new(0.99)? => Some(gate.max),
+            Gate::FlaggerCheck(check)
+                if check.metric == Metric::Duration && check.provider.statistic() == Statistic::P99 =>
+            {
+                let max = match check.limits {
+                    Limits::Range { max, .. } => max?,
+                    Limits::Threshold(max) => max,
+                };
+                Some(Span::from_millis(max.max(0.0) as u64))
+            }
+            _ => None,
+        }
+    }
+
+    fn unit(&self) -> Unit {
+        use super::comparison::{ComparisonLimit, Metric as Compared};
+        match self {
+            Gate::SuccessRatio(_) => Unit::Share,
+            Gate::LatencyQuantile(_) => Unit::Seconds,
+            Gate::TwoProportionZ(_) => Unit::Number,
+            Gate::Comparison(gate) => match (gate.limit, gate.metric) {
+                (ComparisonLimit::Ratio(_), _) => Unit::Number,
+                (ComparisonLimit::Difference(_), Compared::ErrorRatio) => Unit::Share,
+                (ComparisonLimit::Difference(_), _) => Unit::Seconds,
+            },
+            Gate::FlaggerCheck(check) => match check.metric {
+                Metric::SuccessRate => Unit::Percent,
+                Metric::Duration => Unit::Milliseconds,
+                Metric::Query => Unit::Number,
+            },
+        }
+    }
+}
+
+impl Verdict {
+    /// What decided, in figures: `98.2 % < 99 %, 55 requests`. `gate` is the gate that decided.
+    pub fn explain(&self, gate: &Gate) -> String {
+        let unit = gate.unit();
+        let requests = format!("{:.0} requests", self.samples);
+        match self.rule {
+            Rule::NothingChecked | Rule::HookRefused | Rule::NoData => self.rule.to_string(),
+            Rule::TooFewSamples => format!("{}: {requests}", self.rule),
+            _ => {
+                let (value, limit) = (unit.text(self.value), unit.text(self.threshold));
+                let relation = match (self.outcome, self.value.partial_cmp(&self.threshold)) {
+                    _ if self.threshold.is_nan() => return format!("{value}, {requests}"),
+                    (_, Some(std::cmp::Ordering::Less)) => "<",
+                    (_, Some(std::cmp::Ordering::Greater)) => ">",
+                    _ => "=",
+                };
+                format!("{value} {relation} {limit}, {requests}")
+            }
+        }
+    }
+}
+
+impl Unit {
+    fn text(self, value: f64) -> String {
+        match self {
+            Unit::Share => format!("{} %", significant(value * 100.0)),
+            Unit::Percent => format!("{} %", significant(value)),
+            Unit::Seconds => format!("{} ms", significant(value * 1_000.0)),
+            Unit::Milliseconds => format!("{value:.0} ms"),
+            Unit::Number => significant(value),
+        }
+    }
+}
+
+/// Up to four significant digits, as many decimals as they need.
+fn significant(value: f64) -> String {
+    if value == 0.0 || !value.is_finite() {
+        return value.to_string();
+    }
+    let decimals = (3 - value.abs().log10().floor() as i32).clamp(0, 6);
+    let text = format!("{value:.*}", decimals as usize);
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text
+    }
+}
