@@ -1,39 +1,91 @@
-//! LatencyQuantile.
+//! A latency quantile of the canary below a fixed limit.
 
 use std::fmt;
 
-use super::{Outcome, Rule, Verdict};
-use crate::base::{Span, Time};
-use crate::telemetry::{Demand, Telemetry};
+use super::figure::{AtLeast, Figure};
+use super::{Rule, Verdict};
+use crate::base::{Probability, Span, Time};
+use crate::telemetry::{Demand, Telemetry, Version};
 
-/// LatencyQuantile.
+/// A latency quantile of the canary must stay below a fixed limit.
+///
+/// # What it does
+///
+/// Reads a quantile of the canary's latencies in the window from its histogram, and fails when it
+/// is above `max`. A quantile on the limit passes.
+///
+/// # When it errs
+///
+/// The histogram knows only its buckets: between two bounds the quantile is interpolated, and above
+/// the highest finite bound it stays there, so a limit at or above that bound never fails. A limit
+/// on a bound asks in effect whether more than a share 1 - q of the requests is slower. The p99 of
+/// n requests rests on n/100 of them: below 100 one slow request decides.
+///
+/// # Parameters
+///
+/// `window`, `quantile`, `max`, `min_requests` (fewer are inconclusive).
+///
+/// # Data it needs
+///
+/// The canary's latency histogram and requests, of all statuses together.
+///
+/// # Source
+///
+/// The usual query `histogram_quantile(q, sum by (le) (rate(bucket[w])))`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LatencyQuantile {
     /// Length of the window.
     pub window: Span,
+    /// Which quantile: 0.99 is the p99.
+    pub quantile: Probability,
+    /// The highest quantile that passes.
+    pub max: Span,
+    /// Requests that the window must show.
+    pub min_requests: u32,
 }
 
 impl LatencyQuantile {
-    /// Judges the window that ends at `now`.
-    pub fn judge(&self, _now: Time, _telemetry: &Telemetry) -> Verdict {
-        Verdict {
-            outcome: Outcome::Pass,
-            gate: 0,
-            value: f64::NAN,
-            threshold: f64::NAN,
-            samples: 0.0,
-            rule: Rule::NothingChecked,
-        }
+    /// Judges the window that ends at `now`. The verdict's value is the quantile in seconds,
+    /// whatever the histogram's unit.
+    pub fn judge(&self, now: Time, telemetry: &Telemetry) -> Verdict {
+        let window = telemetry.window(Version::Canary, now, self.window);
+        let per_second = telemetry.bounds().unit().per_second();
+        let figure = Figure {
+            value: window
+                .latency_quantile(self.quantile.get())
+                .map(|value| value / per_second),
+            samples: window.requests(),
+        };
+        let max = self.max.as_secs_f64();
+        figure.judge(self.min_requests, max, |seconds| {
+            (seconds > max).then_some((Rule::AboveMaximum, max))
+        })
     }
 
     /// What it reads.
     pub fn demand(&self) -> Demand {
-        Demand::default()
+        Demand {
+            canary: true,
+            latency: true,
+            ..Demand::default()
+        }
     }
 }
 
 impl fmt::Display for LatencyQuantile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("")
+        let quantile = Percentile(self.quantile);
+        write!(f, "{quantile} latency <= {} over {}", self.max, self.window)?;
+        AtLeast(self.min_requests).fmt(f)
+    }
+}
+
+/// A quantile's short name: `p99`, `p99.9`.
+pub(super) struct Percentile(pub(super) Probability);
+
+impl fmt::Display for Percentile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let percent = self.0.to_string();
+        write!(f, "p{}", percent.trim_end_matches('%'))
     }
 }

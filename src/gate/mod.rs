@@ -2,13 +2,14 @@
 //! none can peek at the truth.
 
 mod comparison;
+mod figure;
 pub mod flagger;
 mod latency_quantile;
 mod reading;
 mod success_ratio;
 mod two_proportion_z;
 
-pub use comparison::Comparison;
+pub use comparison::{Comparison, ComparisonLimit, Metric};
 pub use flagger::FlaggerCheck;
 pub use latency_quantile::LatencyQuantile;
 pub use success_ratio::SuccessRatio;
@@ -56,6 +57,10 @@ pub enum Rule {
     BelowMinimum,
     /// The value was above its maximum.
     AboveMaximum,
+    /// The canary was worse than stable by more than is allowed.
+    WorseThanStable,
+    /// The canary was worse than stable, and chance is not a likely reason.
+    Significant,
     /// There was no value: no series, no traffic, or not a number.
     NoData,
     /// Fewer requests than the gate asks for.
@@ -82,6 +87,8 @@ impl fmt::Display for Rule {
             Rule::WithinLimits => "within limits",
             Rule::BelowMinimum => "below the minimum",
             Rule::AboveMaximum => "above the maximum",
+            Rule::WorseThanStable => "worse than stable",
+            Rule::Significant => "significantly worse than stable",
             Rule::NoData => "no data",
             Rule::TooFewSamples => "too few requests",
             Rule::HookRefused => "a hook refused",

@@ -1,39 +1,82 @@
-//! SuccessRatio.
+//! The canary's success ratio within fixed limits.
 
 use std::fmt;
 
-use super::{Outcome, Rule, Verdict};
-use crate::base::{Span, Time};
-use crate::telemetry::{Demand, Telemetry};
+use super::figure::{AtLeast, Figure};
+use super::{Rule, Verdict};
+use crate::base::{Probability, Span, Time};
+use crate::telemetry::{Demand, Telemetry, Version};
 
-/// SuccessRatio.
+/// The canary's success ratio must stay within fixed limits.
+///
+/// # What it does
+///
+/// Reads the share of the canary's requests in the window that did not fail, and fails when it is
+/// below `min` or above `max`. A ratio on a limit passes.
+///
+/// # When it errs
+///
+/// It knows nothing of stable: what breaks both breaks the canary, and a canary five times as bad
+/// as stable passes when both are within the limits. With few requests one failure is enough: below
+/// 100 in a window it breaks a limit of 99 %. Scraped metrics hide the failures before a series'
+/// second sample, and a canary that has only failed has no series of successes to divide: no data.
+///
+/// # Parameters
+///
+/// `window`, `min`, `max` (none: no upper limit), `min_requests` (fewer are inconclusive).
+///
+/// # Data it needs
+///
+/// The canary's requests by status.
+///
+/// # Source
+///
+/// The usual query `sum(rate(good[w])) / sum(rate(all[w]))` of mesh dashboards and canary tools.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SuccessRatio {
     /// Length of the window.
     pub window: Span,
+    /// The lowest ratio that passes.
+    pub min: Probability,
+    /// The highest ratio that passes, if there is one.
+    pub max: Option<Probability>,
+    /// Requests that the window must show.
+    pub min_requests: u32,
 }
 
 impl SuccessRatio {
-    /// Judges the window that ends at `now`.
-    pub fn judge(&self, _now: Time, _telemetry: &Telemetry) -> Verdict {
-        Verdict {
-            outcome: Outcome::Pass,
-            gate: 0,
-            value: f64::NAN,
-            threshold: f64::NAN,
-            samples: 0.0,
-            rule: Rule::NothingChecked,
-        }
+    /// Judges the window that ends at `now`. The verdict's value is the ratio, 0 to 1.
+    pub fn judge(&self, now: Time, telemetry: &Telemetry) -> Verdict {
+        let window = telemetry.window(Version::Canary, now, self.window);
+        let figure = Figure {
+            value: window.success_ratio(),
+            samples: window.requests(),
+        };
+        let min = self.min.get();
+        figure.judge(self.min_requests, min, |ratio| {
+            if ratio < min {
+                return Some((Rule::BelowMinimum, min));
+            }
+            let max = self.max?.get();
+            (ratio > max).then_some((Rule::AboveMaximum, max))
+        })
     }
 
     /// What it reads.
     pub fn demand(&self) -> Demand {
-        Demand::default()
+        Demand {
+            canary: true,
+            ..Demand::default()
+        }
     }
 }
 
 impl fmt::Display for SuccessRatio {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("")
+        write!(f, "success ratio >= {}", self.min)?;
+        if let Some(max) = self.max {
+            write!(f, " and <= {max}")?;
+        }
+        write!(f, " over {}{}", self.window, AtLeast(self.min_requests))
     }
 }

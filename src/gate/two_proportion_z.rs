@@ -1,39 +1,83 @@
-//! TwoProportionZ.
+//! One-sided two-proportion z test of the canary's error ratio against stable's.
 
 use std::fmt;
 
-use super::{Outcome, Rule, Verdict};
-use crate::base::{Span, Time};
-use crate::telemetry::{Demand, Telemetry};
+use super::figure::{AtLeast, Figure, failed};
+use super::{Rule, Verdict};
+use crate::base::{Probability, Span, Time};
+use crate::stats::two_proportion_z;
+use crate::telemetry::{Demand, Telemetry, Version};
 
-/// TwoProportionZ.
+/// The canary's error ratio must not be significantly larger than stable's.
+///
+/// # What it does
+///
+/// Tests the hypothesis that both versions fail equally often against the canary failing more
+/// often, with pooled variance, on the requests of the window, and fails when the p-value is at or
+/// below `alpha`.
+///
+/// # When it errs
+///
+/// `alpha` is the chance of failing a good canary at one look; over n looks at windows that do not
+/// overlap it is 1 - (1 - alpha)^n. With fewer than about five expected errors in the canary the
+/// test is off: too liberal for a small canary. Requests that fail together (one user's, one
+/// dependency's) count as independent and are not. Without a single error in either version the
+/// statistic is not defined and the check is inconclusive, not passed.
+///
+/// # Parameters
+///
+/// `window`, `alpha`, `min_requests` (fewer in either version are inconclusive).
+///
+/// # Data it needs
+///
+/// Both versions' requests by status. A status never seen counts as none, as with `or vector(0)`.
+///
+/// # Source
+///
+/// Pearson 1900; Fleiss, *Statistical Methods for Rates and Proportions*.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TwoProportionZ {
     /// Length of the window.
     pub window: Span,
+    /// Chance of failing a canary as good as stable, at one look.
+    pub alpha: Probability,
+    /// Requests that the window must show of each version.
+    pub min_requests: u32,
 }
 
 impl TwoProportionZ {
-    /// Judges the window that ends at `now`.
-    pub fn judge(&self, _now: Time, _telemetry: &Telemetry) -> Verdict {
-        Verdict {
-            outcome: Outcome::Pass,
-            gate: 0,
-            value: f64::NAN,
-            threshold: f64::NAN,
-            samples: 0.0,
-            rule: Rule::NothingChecked,
-        }
+    /// Judges the windows that end at `now`. The verdict's value is the p-value; its samples are
+    /// the requests of the version that had fewer.
+    pub fn judge(&self, now: Time, telemetry: &Telemetry) -> Verdict {
+        let [stable, canary] =
+            Version::BOTH.map(|version| failed(&telemetry.window(version, now, self.window)));
+        let requests = [stable, canary].map(|share| share.map_or(0.0, |share| share.trials));
+        let figure = Figure {
+            value: stable
+                .zip(canary)
+                .and_then(|(stable, canary)| two_proportion_z(canary, stable))
+                .map(|test| test.p),
+            samples: requests[0].min(requests[1]),
+        };
+        let alpha = self.alpha.get();
+        figure.judge(self.min_requests, alpha, |p| {
+            (p <= alpha).then_some((Rule::Significant, alpha))
+        })
     }
 
     /// What it reads.
     pub fn demand(&self) -> Demand {
-        Demand::default()
+        Demand {
+            stable: true,
+            canary: true,
+            ..Demand::default()
+        }
     }
 }
 
 impl fmt::Display for TwoProportionZ {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("")
+        write!(f, "z test at {} over {}", self.alpha, self.window)?;
+        AtLeast(self.min_requests).fmt(f)
     }
 }

@@ -261,12 +261,18 @@ impl Window<'_> {
         let (first, last) = self.edges?;
         let at = |time: Time| self.track.times.binary_search(&time).ok();
         match self.sampling {
-            Sampling::Exact => Some(Samples {
+            Sampling::Exact => {
                 // Nothing is recorded at the start, where every counter is zero.
-                first: at(first),
-                last: at(last)?,
-                extrapolation: None,
-            }),
+                debug_assert!(
+                    first == Time::START || at(first).is_some(),
+                    "window edge not scraped"
+                );
+                Some(Samples {
+                    first: at(first),
+                    last: at(last)?,
+                    extrapolation: None,
+                })
+            }
             Sampling::Scraped { interval, .. } => {
                 let first = first.max(self.track.born[status as usize]?);
                 if first >= last {
@@ -299,3 +305,6 @@ impl Samples {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,172 @@
+//! Verdicts of the gates, from the text tables in `tests/verdicts/`.
+//!
+//! `gate` names a gate and its parameters, `says` is the line that it must print as, and every
+//! further line is one case: what stable and canary answered in the window, and the verdict. An arm
+//! reads `98 ok@40ms, 2 failed`; `-` is no traffic; a value may be `none`.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::path::Path;
+use std::str::FromStr;
+
+use coalmine::base::{Probability, Span, Time};
+use coalmine::gate::{
+    Comparison, ComparisonLimit, Gate, LatencyQuantile, Metric, SuccessRatio, TwoProportionZ,
+};
+use coalmine::telemetry::{Birth, Buckets, Plan, Sampling, Status, Telemetry, Version};
+
+#[test]
+fn success_ratio() {
+    assert_eq!(check_table("success-ratio"), 19);
+}
+
+#[test]
+fn latency_quantile() {
+    assert_eq!(check_table("latency-quantile"), 16);
+}
+
+#[test]
+fn comparison() {
+    assert_eq!(check_table("comparison"), 30);
+}
+
+#[test]
+fn two_proportion_z() {
+    assert_eq!(check_table("two-proportion-z"), 14);
+}
+
+/// Checks every line of a table and returns how many cases it held.
+fn check_table(name: &str) -> usize {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/verdicts/{name}.txt"));
+    let text = std::fs::read_to_string(&path).unwrap();
+    let mut gate = None;
+    let mut cases = 0;
+    for (number, line) in text.lines().enumerate() {
+        let place = format!("{}:{}", path.display(), number + 1);
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        if let Some(rest) = line.strip_prefix("gate ") {
+            gate = Some(read_gate(rest));
+            continue;
+        }
+        let gate = gate.as_ref().expect("a gate comes first");
+        if let Some(rest) = line.strip_prefix("says ") {
+            assert_eq!(gate.to_string(), rest.trim(), "{place}");
+            continue;
+        }
+        check_case(gate, line, &place);
+        cases += 1;
+    }
+    cases
+}
+
+fn check_case(gate: &Gate, line: &str, place: &str) {
+    let columns: Vec<&str> = line.split('|').map(str::trim).collect();
+    let [stable, canary, outcome, rule, value, threshold, samples] = columns[..] else {
+        panic!("{place}: seven columns, not {}", columns.len());
+    };
+    let plan = Plan {
+        sampling: Sampling::Exact,
+        birth: Birth::FirstRequest,
+        buckets: Buckets::istio(),
+    };
+    let mut telemetry = Telemetry::new(&plan, Span::ZERO);
+    let now = Time::START + gate.window();
+    for (version, arm) in Version::BOTH.into_iter().zip([stable, canary]) {
+        serve(&mut telemetry, version, arm);
+        telemetry.scrape(version, now);
+    }
+    let verdict = gate.judge(now, &telemetry);
+    assert_eq!(verdict.outcome.to_string(), outcome, "{place}: {verdict:?}");
+    assert_eq!(verdict.rule.to_string(), rule, "{place}: {verdict:?}");
+    for (name, got, expected) in [
+        ("value", verdict.value, value),
+        ("threshold", verdict.threshold, threshold),
+        ("samples", verdict.samples, samples),
+    ] {
+        let same = match expected {
+            "none" => got.is_nan(),
+            number => {
+                let number: f64 = read(number);
+                // Rounding of a handful of operations.
+                got == number || (got - number).abs() <= 1e-9 * number.abs()
+            }
+        };
+        assert!(same, "{place}: {name} {got}, expected {expected}");
+    }
+}
+
+/// Adds an arm's requests to a version's counters.
+fn serve(telemetry: &mut Telemetry, version: Version, arm: &str) {
+    let buckets = telemetry.bounds().clone();
+    let counters = telemetry.counters_mut(version);
+    for group in arm.split(',').filter(|_| arm != "-") {
+        let (count, kind) = group.trim().split_once(' ').expect("`98 ok@40ms`");
+        let (status, latency) = match kind.split_once('@') {
+            Some((status, latency)) => (status, read::<Span>(latency)),
+            None => (kind, Span::ZERO),
+        };
+        let status = match status {
+            "ok" => Status::Success,
+            "failed" => Status::Failure,
+            other => panic!("status {other}"),
+        } as usize;
+        let count: u64 = read(count);
+        let seconds = latency.as_secs_f64();
+        counters.requests[status] += count;
+        counters.seconds[status] += count as f64 * seconds;
+        counters.buckets[status * buckets.len() + buckets.index(seconds)] += count;
+    }
+}
+
+fn read_gate(text: &str) -> Gate {
+    let mut words = text.split_whitespace();
+    let kind = words.next().expect("the name of a gate");
+    let mut fields: BTreeMap<&str, &str> = words
+        .map(|word| word.split_once('=').expect("key=value"))
+        .collect();
+    let mut field = |name: &str| fields.remove(name);
+    let window: Span = read(field("window").expect("window"));
+    let min_requests = field("min_requests").map_or(0, read);
+    let gate = match kind {
+        "success-ratio" => Gate::SuccessRatio(SuccessRatio {
+            window,
+            min: read(field("min").expect("min")),
+            max: field("max").map(read),
+            min_requests,
+        }),
+        "latency-quantile" => Gate::LatencyQuantile(LatencyQuantile {
+            window,
+            quantile: read(field("quantile").expect("quantile")),
+            max: read(field("max").expect("max")),
+            min_requests,
+        }),
+        "comparison" => Gate::Comparison(Comparison {
+            window,
+            metric: match field("metric").expect("metric") {
+                "errors" => Metric::ErrorRatio,
+                "mean" => Metric::LatencyMean,
+                quantile => Metric::LatencyQuantile(read::<Probability>(quantile)),
+            },
+            limit: match field("ratio") {
+                Some(ratio) => ComparisonLimit::Ratio(read(ratio)),
+                None => ComparisonLimit::Difference(read(field("difference").expect("limit"))),
+            },
+            min_requests,
+        }),
+        "two-proportion-z" => Gate::TwoProportionZ(TwoProportionZ {
+            window,
+            alpha: read(field("alpha").expect("alpha")),
+            min_requests,
+        }),
+        other => panic!("gate {other}"),
+    };
+    assert!(fields.is_empty(), "left over: {fields:?}");
+    gate
+}
+
+fn read<T: FromStr<Err: Debug>>(text: &str) -> T {
+    text.parse()
+        .unwrap_or_else(|error| panic!("{text}: {error:?}"))
+}
