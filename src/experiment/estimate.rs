@@ -100,7 +100,11 @@ mod tests {
 
     fn detected(seconds: Option<u64>) -> Trial {
         Trial {
-            ending: if seconds.is_some() { Ending::RolledBack } else { Ending::Promoted },
+            ending: if seconds.is_some() {
+                Ending::RolledBack
+            } else {
+                Ending::Promoted
+            },
             ended: Time::from_secs(900),
             detection: seconds.map(Span::from_secs),
             canary_requests: 10,
@@ -111,8 +115,11 @@ mod tests {
 
     #[test]
     fn quantiles_are_of_the_detected_and_the_rest_is_never() {
-        let trials: Vec<Trial> =
-            [60, 60, 120, 180, 600].map(|s| detected(Some(s))).into_iter().chain([detected(None)]).collect();
+        let trials: Vec<Trial> = [60, 60, 120, 180, 600]
+            .map(|s| detected(Some(s)))
+            .into_iter()
+            .chain([detected(None)])
+            .collect();
         let detection = detection(&trials);
         assert_eq!(detection.p50, Some(120.0));
         assert_eq!(detection.p90, Some(600.0));

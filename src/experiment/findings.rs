@@ -44,7 +44,9 @@ pub(super) fn findings(scenario: &Scenario, cells: &[Cell]) -> Vec<String> {
 }
 
 fn as_written(cells: &[Cell]) -> Option<String> {
-    let cell = cells.iter().find(|cell| cell.as_written && cell.mode == Mode::Rollout)?;
+    let cell = cells
+        .iter()
+        .find(|cell| cell.as_written && cell.mode == Mode::Rollout)?;
     let caught = match cell.detection_seconds.p50 {
         Some(p50) => format!(
             "catches {} of the bad releases, after {} in the median",
@@ -64,7 +66,10 @@ fn as_written(cells: &[Cell]) -> Option<String> {
 }
 
 fn smallest(cells: &[Cell]) -> Option<String> {
-    let held: Vec<&Cell> = cells.iter().filter(|cell| cell.mode == Mode::Held).collect();
+    let held: Vec<&Cell> = cells
+        .iter()
+        .filter(|cell| cell.mode == Mode::Held)
+        .collect();
     let (first, last) = (held.first()?, held.last()?);
     let enough = held.iter().find(|cell| cell.power.estimate >= GOOD_POWER);
     Some(match enough {
@@ -98,7 +103,10 @@ fn smallest(cells: &[Cell]) -> Option<String> {
 /// Why a small canary of a success-ratio limit errs.
 fn low_traffic(scenario: &Scenario, cells: &[Cell]) -> Option<String> {
     let cell = cells.iter().find(|cell| cell.mode == Mode::Held)?;
-    let gate = scenario.analysis.iter().find(|gate| gate.least_success().is_some())?;
+    let gate = scenario
+        .analysis
+        .iter()
+        .find(|gate| gate.least_success().is_some())?;
     let min = gate.least_success()?;
     let weight = Weight::percent(cell.weight)?;
     let rate = mean_rate(scenario);
@@ -158,7 +166,10 @@ fn perfect(scenario: &Scenario, requests: f64, min: Probability, checks: usize) 
         && scenario.world.split == Split::Random
         && matches!(scenario.world.traffic.profile, Profile::Constant(_))
         && scenario.telemetry.sampling != Sampling::Exact
-        && scenario.analysis.iter().all(|gate| gate.window() <= plan.settings().interval);
+        && scenario
+            .analysis
+            .iter()
+            .all(|gate| gate.window() <= plan.settings().interval);
     if !simple {
         return None;
     }
@@ -203,7 +214,10 @@ fn poisson_at_most(mean: f64, most: f64) -> f64 {
 /// One line about traffic, versions and fault.
 pub(super) fn world_line(scenario: &Scenario) -> String {
     let world = &scenario.world;
-    let mut parts = vec![traffic(scenario), format!("stable {}", service(&world.stable))];
+    let mut parts = vec![
+        traffic(scenario),
+        format!("stable {}", service(&world.stable)),
+    ];
     if world.canary != world.stable {
         parts.push(format!("canary {}", difference(world)));
     }
@@ -220,8 +234,12 @@ fn traffic(scenario: &Scenario) -> String {
     let shape = match &traffic.profile {
         Profile::Constant(_) => String::new(),
         Profile::Stepped(steps) => format!(" on average, in {} steps", steps.len()),
-        Profile::Ramp { from, to, over } => format!(" on average, ramping {from} to {to} in {over}"),
-        Profile::Diurnal { peak_over_trough, .. } => {
+        Profile::Ramp { from, to, over } => {
+            format!(" on average, ramping {from} to {to} in {over}")
+        }
+        Profile::Diurnal {
+            peak_over_trough, ..
+        } => {
             format!(" on average, daily cycle {peak_over_trough}:1")
         }
         Profile::Trace(trace) => format!(" on average, a recorded trace in bins of {}", trace.bin),
@@ -271,7 +289,11 @@ fn fault(fault: &Fault) -> String {
         },
         FaultKind::Tail { probability, add } => format!("{probability} of answers {add} slower"),
     };
-    let Schedule { onset, ramp, duration } = fault.schedule;
+    let Schedule {
+        onset,
+        ramp,
+        duration,
+    } = fault.schedule;
     let mut text = format!("canary {kind}");
     if onset.as_nanos() > 0 {
         text.push_str(&format!(" from {onset}"));
@@ -290,7 +312,12 @@ fn fault(fault: &Fault) -> String {
 
 /// One line about controller and gates.
 pub(super) fn rollout_line(scenario: &Scenario) -> String {
-    let percents: Vec<f64> = scenario.rollout.steps().iter().map(|weight| weight.as_percent()).collect();
+    let percents: Vec<f64> = scenario
+        .rollout
+        .steps()
+        .iter()
+        .map(|weight| weight.as_percent())
+        .collect();
     let ladder = steps(&percents);
     let period = scenario.rollout.cadence().period;
     let controller = match &scenario.rollout {
@@ -303,7 +330,10 @@ pub(super) fn rollout_line(scenario: &Scenario) -> String {
             match plan.rollback {
                 Rollback::Never => "never rolled back automatically".to_owned(),
                 Rollback::Automatic => {
-                    format!("rollback at {}", plural(u64::from(plan.failures.max(1)), "failed check"))
+                    format!(
+                        "rollback at {}",
+                        plural(u64::from(plan.failures.max(1)), "failed check")
+                    )
                 }
             }
         ),
@@ -321,7 +351,12 @@ fn steps(percents: &[f64]) -> String {
     let shown: Vec<String> = match percents {
         [] => return "no weights".to_owned(),
         [first, second, .., last] if percents.len() > 6 => {
-            vec![first.to_string(), second.to_string(), "…".to_owned(), last.to_string()]
+            vec![
+                first.to_string(),
+                second.to_string(),
+                "…".to_owned(),
+                last.to_string(),
+            ]
         }
         all => all.iter().map(ToString::to_string).collect(),
     };
@@ -350,15 +385,27 @@ fn spaced(percent: &str) -> String {
 }
 
 fn rate_text(rate: f64) -> String {
-    if rate >= 10.0 { format!("{rate:.0}/s") } else { format!("{}/s", (rate * 100.0).round() / 100.0) }
+    if rate >= 10.0 {
+        format!("{rate:.0}/s")
+    } else {
+        format!("{}/s", (rate * 100.0).round() / 100.0)
+    }
 }
 
 fn count(value: f64) -> String {
-    if value >= 9.95 { format!("{value:.0}") } else { format!("{value:.1}") }
+    if value >= 9.95 {
+        format!("{value:.0}")
+    } else {
+        format!("{value:.1}")
+    }
 }
 
 fn plural(count: u64, noun: &str) -> String {
-    if count == 1 { format!("{count} {noun}") } else { format!("{count} {noun}s") }
+    if count == 1 {
+        format!("{count} {noun}")
+    } else {
+        format!("{count} {noun}s")
+    }
 }
 
 fn seconds(seconds: f64) -> String {

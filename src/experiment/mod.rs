@@ -171,10 +171,7 @@ fn mean_rate(scenario: &Scenario) -> Rate {
 }
 
 /// Power with the weight held, over request rates and percentages.
-fn heat(
-    scenario: &Scenario,
-    options: &Options<'_>,
-) -> Result<(Vec<HeatRow>, bool), ThreadsError> {
+fn heat(scenario: &Scenario, options: &Options<'_>) -> Result<(Vec<HeatRow>, bool), ThreadsError> {
     let own = mean_rate(scenario).get();
     let worlds: Vec<(f64, World)> = HEAT_RATES
         .iter()
@@ -191,12 +188,24 @@ fn heat(
             points.push((*rate, weight));
             pairs.push(Pair {
                 // Counts cost the same at any rate; requests would not end.
-                faulty: setting(scenario, world, &scenario.rollout, Some(weight), Kind::Counts),
+                faulty: setting(
+                    scenario,
+                    world,
+                    &scenario.rollout,
+                    Some(weight),
+                    Kind::Counts,
+                ),
                 healthy: None,
             });
         }
     }
-    let until = Until::Count(scenario.experiment.trials.unwrap_or(HEAT_TRIALS).min(HEAT_TRIALS));
+    let until = Until::Count(
+        scenario
+            .experiment
+            .trials
+            .unwrap_or(HEAT_TRIALS)
+            .min(HEAT_TRIALS),
+    );
     let (samples, complete) = replicate(&pairs, until, scenario.experiment.seed, options)?;
     let row = |((rate, weight), sample): (&(f64, Weight), &Sample)| HeatRow {
         rate: *rate,
@@ -204,7 +213,10 @@ fn heat(
         power: estimate::rollback_share(&sample.faulty).estimate,
         trials: sample.faulty.len() as u64,
     };
-    let rows = points.iter().zip(&samples).filter(|(_, sample)| !sample.faulty.is_empty());
+    let rows = points
+        .iter()
+        .zip(&samples)
+        .filter(|(_, sample)| !sample.faulty.is_empty());
     Ok((rows.map(row).collect(), complete))
 }
 

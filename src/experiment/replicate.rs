@@ -128,12 +128,17 @@ fn needed(trials: &[Trial], half_width: f64) -> u32 {
     let share = (hits as f64 + 2.0) / (n as f64 + 4.0);
     let z = stats::normal_quantile(0.5 + CONFIDENCE / 2.0);
     let planned = (z * z * share * (1.0 - share) / (half_width * half_width)).ceil() as u32;
-    planned.max(n as u32 + BLOCK / 2).next_multiple_of(BLOCK / 2)
+    planned
+        .max(n as u32 + BLOCK / 2)
+        .next_multiple_of(BLOCK / 2)
 }
 
 /// Trials that ended in rollback.
 pub(super) fn rollbacks(trials: &[Trial]) -> u64 {
-    trials.iter().filter(|trial| trial.ending == Ending::RolledBack).count() as u64
+    trials
+        .iter()
+        .filter(|trial| trial.ending == Ending::RolledBack)
+        .count() as u64
 }
 
 struct Block {
@@ -165,7 +170,12 @@ pub(super) fn replicate(
                 let count = BLOCK.min(target - from);
                 for faulty in [true, false] {
                     if faulty || pairs[cell].healthy.is_some() {
-                        blocks.push(Block { cell, faulty, from, count });
+                        blocks.push(Block {
+                            cell,
+                            faulty,
+                            from,
+                            count,
+                        });
                     }
                 }
                 from += count;
@@ -198,7 +208,11 @@ pub(super) fn replicate(
         let played: Vec<Vec<Trial>> = pool.install(|| blocks.par_iter().map(play).collect());
         for (block, trials) in blocks.iter().zip(played) {
             let sample = &mut samples[block.cell];
-            let kept = if block.faulty { &mut sample.faulty } else { &mut sample.healthy };
+            let kept = if block.faulty {
+                &mut sample.faulty
+            } else {
+                &mut sample.healthy
+            };
             // After an interruption a later block may be there without an earlier one.
             if kept.len() == block.from as usize {
                 kept.extend(trials);
@@ -228,7 +242,11 @@ mod tests {
     fn trials(hits: usize, n: usize) -> Vec<Trial> {
         (0..n)
             .map(|i| Trial {
-                ending: if i < hits { Ending::RolledBack } else { Ending::Promoted },
+                ending: if i < hits {
+                    Ending::RolledBack
+                } else {
+                    Ending::Promoted
+                },
                 ended: Time::START,
                 detection: None,
                 canary_requests: 0,

@@ -1,8 +1,8 @@
 //! One rollout, tick by tick, as its metrics showed it.
 
 use crate::base::{Probability, Seed, Span};
-use crate::engine::r#virtual::{Kind, Player, Setting, Tick};
 use crate::engine::Trial;
+use crate::engine::r#virtual::{Kind, Player, Setting, Tick};
 use crate::gate::{Gate, Rule, Verdict};
 use crate::rollout::Reach;
 use crate::scenario::Scenario;
@@ -30,19 +30,26 @@ pub fn watch(
         observe: true,
     };
     let mut rows = Vec::new();
-    let trial = Player::new(setting).watch(seed, replicate, &mut |tick| rows.push(row(scenario, tick)));
+    let trial =
+        Player::new(setting).watch(seed, replicate, &mut |tick| rows.push(row(scenario, tick)));
     (rows, trial)
 }
 
 fn row(scenario: &Scenario, tick: &Tick<'_>) -> TimelineRow {
     let window = shown_window(scenario);
     let percent = |version| {
-        let ratio = tick.telemetry.window(version, tick.now, window).success_ratio()?;
+        let ratio = tick
+            .telemetry
+            .window(version, tick.now, window)
+            .success_ratio()?;
         (ratio.is_finite()).then_some(ratio * 100.0)
     };
     let p99 = |version| {
         let unit = tick.telemetry.bounds().unit();
-        let shown = tick.telemetry.window(version, tick.now, window).latency_quantile(0.99)?;
+        let shown = tick
+            .telemetry
+            .window(version, tick.now, window)
+            .latency_quantile(0.99)?;
         let millis = match unit {
             Unit::Seconds => shown * 1_000.0,
             Unit::Milliseconds => shown,
@@ -66,8 +73,14 @@ fn row(scenario: &Scenario, tick: &Tick<'_>) -> TimelineRow {
         success_limit: scenario.analysis.iter().find_map(success_limit),
         p99_limit: scenario.analysis.iter().find_map(p99_limit),
         canary_requests: canary.requests(),
-        verdict: tick.verdict.map(|verdict| verdict.outcome.to_string()).unwrap_or_default(),
-        reason: tick.verdict.map(|verdict| reason(scenario, &verdict)).unwrap_or_default(),
+        verdict: tick
+            .verdict
+            .map(|verdict| verdict.outcome.to_string())
+            .unwrap_or_default(),
+        reason: tick
+            .verdict
+            .map(|verdict| reason(scenario, &verdict))
+            .unwrap_or_default(),
     }
 }
 
@@ -90,7 +103,8 @@ pub(super) fn shown_window(scenario: &Scenario) -> Span {
 }
 
 fn success_limit(gate: &Gate) -> Option<f64> {
-    gate.least_success().map(|share| Probability::get(share) * 100.0)
+    gate.least_success()
+        .map(|share| Probability::get(share) * 100.0)
 }
 
 fn p99_limit(gate: &Gate) -> Option<f64> {

@@ -1,7 +1,9 @@
 //! How to read a gate's figures: their unit, and the limits worth drawing as lines.
 
+use std::cmp::Ordering;
+
 use super::flagger::{Limits, Metric, Statistic};
-use super::{Gate, Outcome, Rule, Verdict};
+use super::{Gate, Rule, Verdict};
 use crate::base::{Probability, Span};
 
 /// Unit of the figure that a gate judges.
@@ -23,10 +25,14 @@ impl Gate {
     pub fn least_success(&self) -> Option<Probability> {
         match self {
             Gate::SuccessRatio(gate) => Some(gate.min),
-            Gate::FlaggerCheck(check) if check.metric == Metric::SuccessRate => match check.limits {
-                Limits::Range { min, .. } => min.and_then(|min| Probability::new(min / 100.0)),
-                Limits::Threshold(min) => Probability::new(min / 100.0).filter(|min| *min > Probability::ZERO),
-            },
+            Gate::FlaggerCheck(check) if check.metric == Metric::SuccessRate => {
+                match check.limits {
+                    Limits::Range { min, .. } => min.and_then(|min| Probability::new(min / 100.0)),
+                    Limits::Threshold(min) => {
+                        Probability::new(min / 100.0).filter(|min| *min > Probability::ZERO)
+                    }
+                }
+            }
             _ => None,
         }
     }
@@ -34,9 +40,12 @@ impl Gate {
     /// The longest 99th percentile of the canary's latency that passes, if the gate limits it.
     pub fn longest_p99(&self) -> Option<Span> {
         match self {
-            Gate::LatencyQuantile(gate) if gate.quantile == Probability::new(0.99)? => Some(gate.max),
+            Gate::LatencyQuantile(gate) if gate.quantile == Probability::new(0.99)? => {
+                Some(gate.max)
+            }
             Gate::FlaggerCheck(check)
-                if check.metric == Metric::Duration && check.provider.statistic() == Statistic::P99 =>
+                if check.metric == Metric::Duration
+                    && check.provider.statistic() == Statistic::P99 =>
             {
                 let max = match check.limits {
                     Limits::Range { max, .. } => max?,
@@ -49,7 +58,7 @@ impl Gate {
     }
 
     fn unit(&self) -> Unit {
-        use super::comparison::{ComparisonLimit, Metric as Compared};
+        use super::{ComparisonLimit, Metric as Compared};
         match self {
             Gate::SuccessRatio(_) => Unit::Share,
             Gate::LatencyQuantile(_) => Unit::Seconds,
@@ -78,11 +87,11 @@ impl Verdict {
             Rule::TooFewSamples => format!("{}: {requests}", self.rule),
             _ => {
                 let (value, limit) = (unit.text(self.value), unit.text(self.threshold));
-                let relation = match (self.outcome, self.value.partial_cmp(&self.threshold)) {
-                    _ if self.threshold.is_nan() => return format!("{value}, {requests}"),
-                    (_, Some(std::cmp::Ordering::Less)) => "<",
-                    (_, Some(std::cmp::Ordering::Greater)) => ">",
-                    _ => "=",
+                let relation = match self.value.partial_cmp(&self.threshold) {
+                    None => return format!("{value}, {requests}"),
+                    Some(Ordering::Less) => "<",
+                    Some(Ordering::Greater) => ">",
+                    Some(Ordering::Equal) => "=",
                 };
                 format!("{value} {relation} {limit}, {requests}")
             }

@@ -7,6 +7,8 @@ mod staged;
 pub use flagger::{Flagger, FlaggerPlan};
 pub use staged::{Counting, Rollback, Staged, StagedPlan, Step, WhenInconclusive};
 
+use std::fmt;
+
 use crate::base::{Span, Time, Weight};
 use crate::gate::Verdict;
 
@@ -173,6 +175,21 @@ pub enum Phase {
     Succeeded,
     /// Rolled back.
     Failed,
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Phase::Initialized => "Initialized",
+            Phase::Waiting => "Waiting",
+            Phase::Progressing => "Progressing",
+            Phase::WaitingPromotion => "WaitingPromotion",
+            Phase::Promoting => "Promoting",
+            Phase::Finalising => "Finalising",
+            Phase::Succeeded => "Succeeded",
+            Phase::Failed => "Failed",
+        })
+    }
 }
 
 impl Plan {

@@ -2,8 +2,8 @@
 
 use rand::{Rng, RngExt};
 
-use crate::base::split_mix;
 use crate::base::Probability;
+use crate::base::split_mix;
 
 /// Users whose activity follows Zipf's law: the k-th most active user sends requests in proportion
 /// to `k^-exponent`. An exponent of zero makes all users equal.
