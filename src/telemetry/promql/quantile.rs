@@ -23,7 +23,8 @@ pub fn histogram_quantile(q: f64, bounds: &[f64], cumulative: &mut [f64]) -> f64
         return f64::NAN;
     }
     let rank = q * total;
-    let bucket = cumulative[..last].partition_point(|count| *count < rank);
+    // Prometheus looks for `count >= rank`, which what is not a number never is.
+    let bucket = cumulative[..last].partition_point(|count| *count < rank || count.is_nan());
     if bucket == last {
         return bounds[last - 1];
     }
@@ -75,6 +76,12 @@ mod tests {
         assert_eq!(histogram_quantile(0.99, &bounds, &mut counts), 250.0);
         assert_eq!(histogram_quantile(0.999, &bounds, &mut counts), 250.0);
         assert!(histogram_quantile(0.5, &bounds, &mut [0.0; 4]).is_nan());
+    }
+
+    #[test]
+    fn a_bucket_that_is_not_a_number_holds_no_quantile() {
+        let quantile = histogram_quantile(0.05, &[1.0, 2.0], &mut [0.0, f64::NAN, 10.0]);
+        assert_eq!(quantile, 2.0);
     }
 
     #[test]

@@ -97,3 +97,73 @@ fn rise(samples: &[(Time, f64)], now: Time, window: Span) -> Option<(f64, f64, E
     let extrapolation = Extrapolation::new(*start, *end, samples.len() as u64, now, window);
     Some((*first, rise, extrapolation))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn samples(values: &[(u64, f64)]) -> Vec<(Time, f64)> {
+        let at = |&(seconds, value): &(u64, f64)| (Time::from_secs(seconds), value);
+        values.iter().map(at).collect()
+    }
+
+    fn increase_at(values: &[(u64, f64)], now: u64, window: u64) -> Option<f64> {
+        let window = Span::from_secs(window);
+        increase(&samples(values), Time::from_secs(now), window)
+    }
+
+    #[test]
+    fn a_steady_counter_is_extended_to_both_edges() {
+        // 20 a second; the samples span 45 s of the window's 60.
+        let steady: Vec<_> = (0..=8)
+            .map(|k| (15 * k, 300.0 * k as f64 + 5_000.0))
+            .collect();
+        assert_eq!(increase_at(&steady, 120, 60), Some(1_200.0));
+        assert_eq!(increase_at(&steady, 127, 60), Some(1_200.0));
+        let rate = rate(&samples(&steady), Time::from_secs(120), Span::from_secs(60));
+        assert!((rate.unwrap() - 20.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_window_is_open_on_the_left() {
+        let values = [(0, 100.0), (15, 110.0), (30, 120.0)];
+        assert_eq!(
+            increase_at(&values, 30, 15),
+            None,
+            "the sample at 15 s is outside"
+        );
+        assert_eq!(increase_at(&values, 30, 16), Some(10.0 * 16.0 / 15.0));
+    }
+
+    #[test]
+    fn a_young_series_is_extended_by_half_an_interval_and_not_below_zero() {
+        assert_eq!(increase_at(&[(45, 100.0), (60, 115.0)], 60, 60), Some(22.5));
+        // It would have been at zero 5 s before its first sample.
+        assert_eq!(increase_at(&[(45, 5.0), (60, 20.0)], 60, 60), Some(20.0));
+        assert_eq!(increase_at(&[(45, 0.0), (60, 15.0)], 60, 60), Some(15.0));
+    }
+
+    #[test]
+    fn a_series_that_stopped_is_extended_by_half_an_interval() {
+        let stopped = [(75, 1_000.0), (90, 1_015.0)];
+        assert_eq!(
+            increase_at(&stopped, 120, 59),
+            Some(15.0 * (15.0 + 7.5 + 14.0) / 15.0)
+        );
+    }
+
+    #[test]
+    fn what_was_counted_before_a_reset_is_not_lost() {
+        let reset = [(15, 1_000.0), (30, 1_030.0), (45, 10.0), (60, 40.0)];
+        // 30 before, 10 and 30 after; 45 s extended to 60.
+        let increase = increase_at(&reset, 60, 60).unwrap();
+        assert!((increase - 70.0 * 60.0 / 45.0).abs() < 1e-12, "{increase}");
+    }
+
+    #[test]
+    fn one_sample_or_none_gives_nothing() {
+        assert_eq!(increase_at(&[], 60, 60), None);
+        assert_eq!(increase_at(&[(30, 5.0)], 60, 60), None);
+        assert_eq!(increase_at(&[(30, 5.0), (90, 9.0)], 60, 60), None);
+    }
+}
