@@ -77,7 +77,7 @@ impl Filler {
                     total
                 }
             };
-            play.tally.add(item.version, group.touched, count, users);
+            play.tally.add(item.version, group, count, users);
         }
     }
 
@@ -121,7 +121,7 @@ impl Filler {
                 );
                 count
             };
-            play.tally.add(item.version, group.touched, count, users);
+            play.tally.add(item.version, group, count, users);
         }
     }
 
@@ -151,7 +151,7 @@ impl Filler {
             } else {
                 self.place_divided(group, count, counters, stream);
             }
-            play.tally.add(version, group.touched, count, users);
+            play.tally.add(version, group, count, users);
         }
     }
 

@@ -154,6 +154,46 @@ impl Luck {
         whole as u64
     }
 
+    /// Expected number of distinct users behind exposed requests, given how many came from each
+    /// stratum at each canary share: within a stratum and a share, each request is a canary user's
+    /// in proportion to activity.
+    pub fn distinct_users(&mut self, levels: &[(f64, [u64; MOST_STRATA])]) -> f64 {
+        let shares: Vec<Shares> = (levels.iter())
+            .map(|(canary, _)| self.shares(Version::Canary, *canary))
+            .collect();
+        let one_by_one = self.version_salt.is_some();
+        let inner = &self.cuts[..self.cuts.len() - 1];
+        let mut distinct = 0.0;
+        for user in 0..self.population.users() {
+            let activity = self.population.activity(user);
+            let place = |salt| Population::place(user, salt);
+            let stratum = match inner {
+                [] => 0,
+                inner => {
+                    let place = place(self.scope_salt);
+                    inner.partition_point(|cut| *cut <= place)
+                }
+            };
+            let version = self.version_salt.map(place);
+            let mut spared = 0.0;
+            for ((canary, exposed), shares) in levels.iter().zip(&shares) {
+                if exposed[stratum] == 0 || version.is_some_and(|place| place >= *canary) {
+                    continue;
+                }
+                // The share among canary users of the stratum: all of them count by activity, so a
+                // split by request cancels out.
+                let members = if one_by_one {
+                    shares[stratum]
+                } else {
+                    shares[stratum] / canary
+                };
+                spared += exposed[stratum] as f64 * (-(activity / members).min(1.0)).ln_1p();
+            }
+            distinct -= spared.exp_m1();
+        }
+        distinct
+    }
+
     /// When within the scrape interval a replicate's scrapes fall.
     pub fn phase(seed: Seed, replicate: u64, sampling: Sampling) -> Span {
         match sampling {

@@ -16,11 +16,11 @@ mod schedule;
 
 pub use luck::MOST_STRATA;
 
-use crate::base::{Probability, Seed, Span, Time, Weight};
+use crate::base::{Seed, Span, Time, Weight};
 use crate::gate::{self, Gate, Verdict};
 use crate::model::World;
 use crate::rollout::{self, Action, Need, Routing, State, Surroundings};
-use crate::telemetry::{self, Demand, Telemetry};
+use crate::telemetry::{self, Demand, Telemetry, Version};
 
 use super::{Ending, Trial};
 use conditions::Condition;
@@ -165,6 +165,7 @@ impl<'a> Player<'a> {
         let mut trial = None;
         for (index, &now) in scene.schedule.ticks.iter().enumerate() {
             let flow = Flow::new(routing, matched, held);
+            self.play.tally.enter(flow.canary);
             for stretch in scene.schedule.until_tick[index].clone() {
                 match &mut self.engine {
                     Engine::Counts(counts) => counts.advance(scene, stretch, flow, &mut self.play),
@@ -205,14 +206,16 @@ impl<'a> Player<'a> {
                 telemetry: &self.play.telemetry,
             });
             if let (None, Some(ending)) = (&trial, ending) {
-                trial = Some((ending, now, self.play.tally));
+                trial = Some((ending, now, self.play.tally.canary, self.play.tally.exposed));
             }
             if (trial.is_some() && !to_the_end) || controller.is_over() {
                 break;
             }
         }
         let end = Time::START + setting.horizon;
-        let (ending, ended, tally) = trial.unwrap_or((Ending::Horizon, end, self.play.tally));
+        let tally = &self.play.tally;
+        let (ending, ended, canary_requests, exposed_requests) =
+            trial.unwrap_or((Ending::Horizon, end, tally.canary, tally.exposed));
         let detection = (ending == Ending::RolledBack)
             .then(|| setting.world.first_fault().zip(first_traffic))
             .flatten()
@@ -223,9 +226,9 @@ impl<'a> Player<'a> {
             ending,
             ended,
             detection,
-            canary_requests: tally.canary,
-            exposed_requests: tally.exposed,
-            exposed_users: self.exposed_users(tally.exposed, routing),
+            canary_requests,
+            exposed_requests,
+            exposed_users: self.exposed_users(exposed_requests),
         }
     }
 
@@ -236,7 +239,7 @@ impl<'a> Player<'a> {
         let phase = Luck::phase(seed, replicate, setting.telemetry.sampling);
         self.play.luck.deal(seed, replicate);
         self.play.telemetry.reset(phase);
-        self.play.tally = Tally::default();
+        self.play.tally.clear();
         match &mut self.engine {
             Engine::Counts(counts) => counts.reset(),
             Engine::Requests(requests) => requests.reset(),
@@ -264,17 +267,19 @@ impl<'a> Player<'a> {
         self.scenes.len() - 1
     }
 
-    fn exposed_users(&mut self, requests: u64, _routing: Routing) -> f64 {
+    fn exposed_users(&mut self, requests: u64) -> f64 {
+        /// Up to this many requests the expectation is kept.
+        const KEPT: usize = 1 << 16;
         if let Engine::Requests(engine) = &self.engine
             && let Some(users) = engine.met_users()
         {
             return users as f64;
         }
-        /// Up to this many requests the expectation is kept.
-        const KEPT: usize = 1 << 16;
+        if !self.play.luck.is_plain(Version::Canary) {
+            return self.play.luck.distinct_users(&self.play.tally.levels);
+        }
         let population = &self.setting.world.traffic.users;
-        let members = self.members();
-        let exact = |n: u64| population.expected_distinct(n as f64, members);
+        let exact = |n: u64| population.expected_distinct(n as f64);
         let Some(slot) = usize::try_from(requests).ok().filter(|n| *n < KEPT) else {
             return exact(requests);
         };
@@ -285,27 +290,6 @@ impl<'a> Player<'a> {
             self.distinct[slot] = exact(requests);
         }
         self.distinct[slot]
-    }
-
-    /// Share of the users who can meet the fault: those in the widest scope, and with a split by
-    /// user those on the canary.
-    fn members(&self) -> Probability {
-        let world = self.setting.world;
-        let widest = |scopes: &mut dyn Iterator<Item = f64>| scopes.fold(0.0, f64::max);
-        let scope = if world.canary != world.stable || world.faults.is_empty() {
-            1.0
-        } else {
-            widest(&mut world.faults.iter().map(|fault| fault.scope.users.get()))
-        };
-        let on_canary = match (world.split, self.setting.held) {
-            (crate::model::split::Split::UserHash, Some(held)) => held.share(),
-            (crate::model::split::Split::UserHash, None) => {
-                let steps = self.setting.rollout.steps();
-                widest(&mut steps.iter().map(|weight| weight.share()))
-            }
-            _ => 1.0,
-        };
-        Probability::new(scope * on_canary).unwrap_or(Probability::ONE)
     }
 }
 

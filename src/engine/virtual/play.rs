@@ -3,8 +3,8 @@
 use crate::rollout::{Reach, Routing};
 use crate::telemetry::{Telemetry, Version};
 
-use super::conditions::Condition;
-use super::luck::Luck;
+use super::conditions::{Condition, Group};
+use super::luck::{Luck, MOST_STRATA};
 use super::schedule::Schedule;
 
 /// What is the same in every trial of a cell.
@@ -37,12 +37,14 @@ pub struct Flow {
 }
 
 /// What users met so far.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Tally {
     /// Users' requests that the canary answered.
     pub canary: u64,
     /// Of these, the failed or slowed ones.
     pub exposed: u64,
+    /// The exposed ones by stratum of users, at each canary share that there has been.
+    pub levels: Vec<(f64, [u64; MOST_STRATA])>,
 }
 
 impl Flow {
@@ -79,12 +81,37 @@ impl Flow {
 }
 
 impl Tally {
-    /// Adds requests; copies (`users` false) hurt nobody.
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        self.canary = 0;
+        self.exposed = 0;
+        self.levels.clear();
+    }
+
+    /// The canary's share is this from now on.
+    pub fn enter(&mut self, canary: f64) {
+        if self.levels.last().is_none_or(|(share, _)| *share != canary) {
+            self.levels.push((canary, [0; MOST_STRATA]));
+        }
+    }
+
+    /// Adds requests of a group; copies (`users` false) hurt nobody.
     #[inline]
-    pub fn add(&mut self, version: Version, touched: bool, requests: u64, users: bool) {
+    pub fn add(&mut self, version: Version, group: &Group, requests: u64, users: bool) {
         if version == Version::Canary && users {
             self.canary += requests;
-            self.exposed += u64::from(touched) * requests;
+            if group.touched {
+                self.expose(group.stratum, requests);
+            }
+        }
+    }
+
+    /// Adds failed or slowed requests.
+    #[inline]
+    pub fn expose(&mut self, stratum: usize, requests: u64) {
+        self.exposed += requests;
+        if let Some((_, strata)) = self.levels.last_mut() {
+            strata[stratum] += requests;
         }
     }
 }

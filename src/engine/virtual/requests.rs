@@ -169,7 +169,7 @@ impl Requests {
             let group = choose(condition.of(version), stratum, stream);
             let counters = play.telemetry.counters_mut(version);
             self.answer(version, group, counters, stream);
-            play.tally.add(version, group.touched, 1, true);
+            play.tally.add(version, group, 1, true);
             if canary && group.touched {
                 let (word, bit) = (user as usize / 64, 1_u64 << (user % 64));
                 self.met_users += u64::from(self.met[word] & bit == 0);
@@ -259,7 +259,7 @@ impl Requests {
             exposed += u64::from(canary && way.touched);
         }
         play.tally.canary += canaries;
-        play.tally.exposed += exposed;
+        play.tally.expose(0, exposed);
         for version in Version::BOTH {
             let counters = play.telemetry.counters_mut(version);
             for status in Status::BOTH {
@@ -333,7 +333,12 @@ impl Requests {
             let counters = play.telemetry.counters_mut(cell.version);
             counters.requests[cell.status as usize] += count;
             counters.row_mut(cell.status)[cell.bucket] += count;
-            play.tally.add(cell.version, cell.touched, count, true);
+            if cell.version == Version::Canary {
+                play.tally.canary += count;
+                if cell.touched {
+                    play.tally.expose(0, count);
+                }
+            }
         }
     }
 

@@ -102,19 +102,17 @@ impl Population {
         user as u32
     }
 
-    /// Expected number of distinct users behind `requests` requests, when a share `members` of
-    /// the users (taken at random) is responsible for all of them.
-    pub fn expected_distinct(&self, requests: f64, members: Probability) -> f64 {
-        if requests <= 0.0 || members.get() <= 0.0 {
+    /// Expected number of distinct users behind `requests` requests.
+    pub fn expected_distinct(&self, requests: f64) -> f64 {
+        if requests <= 0.0 {
             return 0.0;
         }
-        let per_member = requests / members.get();
         let distinct: f64 = self
             .classes
             .iter()
-            .map(|(count, share)| count * -(per_member * (-share).ln_1p()).exp_m1())
+            .map(|(count, share)| count * -(requests * (-share).ln_1p()).exp_m1())
             .sum();
-        (distinct * members.get()).min(requests)
+        distinct.min(requests)
     }
 
     /// A user's place in [0, 1) under a salt, uniform over users. Who lies below a share belongs
@@ -180,7 +178,7 @@ mod tests {
                     sum += seen.len() as f64;
                 }
                 let mean = sum / f64::from(rounds);
-                let expected = population.expected_distinct(f64::from(requests), Probability::ONE);
+                let expected = population.expected_distinct(f64::from(requests));
                 assert!(
                     (mean / expected - 1.0).abs() < 0.02,
                     "{exponent} {requests}: {mean} {expected}"

@@ -1,0 +1,363 @@
+//! The two engines play the same worlds: detection times and shares of rollbacks must agree
+//! wherever both are exact. One is the obvious way, request by request; the other is fast.
+
+use coalmine::base::{Probability, Rate, Seed, Span, Time, Weight};
+use coalmine::engine::r#virtual::{Kind, Player, Setting};
+use coalmine::engine::{Ending, Trial};
+use coalmine::gate::flagger::{FlaggerCheck, Limits, Metric, Provider};
+use coalmine::gate::{Comparison, ComparisonLimit, Gate, LatencyQuantile, SuccessRatio};
+use coalmine::model::World;
+use coalmine::model::fault::{Fault, FaultKind, Schedule, Scope};
+use coalmine::model::service::{Latency, Service};
+use coalmine::model::split::Split;
+use coalmine::model::traffic::{Arrivals, Population, Profile, Trace, Traffic};
+use coalmine::rollout::flagger::FlaggerSettings;
+use coalmine::rollout::{
+    Counting, FlaggerPlan, Plan, Rollback, StagedPlan, Step, WhenInconclusive,
+};
+use coalmine::stats;
+use coalmine::telemetry::{self, Birth, Buckets, Phase, Sampling, Version};
+
+const TRIALS: u64 = 3_000;
+
+fn share(p: f64) -> Probability {
+    Probability::new(p).unwrap()
+}
+
+fn rate(per_second: f64) -> Rate {
+    Rate::per_second(per_second).unwrap()
+}
+
+/// A world, its metrics and its rollout, to be played by both engines.
+#[derive(Clone)]
+struct Case {
+    world: World,
+    metrics: telemetry::Plan,
+    rollout: Plan,
+    analysis: Vec<Gate>,
+}
+
+/// Flagger at 10 % steps and a 99 % success limit, on a canary that fails 2 % of 10 requests a
+/// second, scraped every 5 s.
+fn plain() -> Case {
+    let stable = Service {
+        latency: Latency::log_normal(Span::from_millis(40), share(0.99), Span::from_millis(250))
+            .unwrap(),
+        errors: share(0.002),
+    };
+    Case {
+        world: World {
+            traffic: Traffic {
+                arrivals: Arrivals::Poisson,
+                profile: Profile::Constant(rate(10.0)),
+                users: Population::zipf(300, 1.0),
+            },
+            canary: Service {
+                errors: share(0.02),
+                ..stable.clone()
+            },
+            stable,
+            faults: Vec::new(),
+            split: Split::Random,
+            matched: Probability::ZERO,
+        },
+        metrics: telemetry::Plan {
+            sampling: Sampling::Scraped {
+                interval: Span::from_secs(5),
+                phase: Phase::Fixed(Span::from_secs(2)),
+            },
+            birth: Birth::FirstRequest,
+            buckets: Buckets::istio(),
+        },
+        rollout: Plan::Flagger(FlaggerPlan::new(FlaggerSettings {
+            threshold: 3,
+            step_weight: 10,
+            max_weight: 50,
+            ..FlaggerSettings::default()
+        })),
+        analysis: vec![success_rate()],
+    }
+}
+
+fn success_rate() -> Gate {
+    check(Metric::SuccessRate, Provider::Istio, Some(99.0), None)
+}
+
+fn check(metric: Metric, provider: Provider, min: Option<f64>, max: Option<f64>) -> Gate {
+    Gate::FlaggerCheck(FlaggerCheck {
+        metric,
+        provider,
+        version: Version::Canary,
+        limits: Limits::Range { min, max },
+        window: Span::from_secs(60),
+    })
+}
+
+fn fault(kind: FaultKind) -> Fault {
+    Fault {
+        kind,
+        schedule: Schedule::ALWAYS,
+        scope: Scope::EVERYONE,
+    }
+}
+
+fn play(case: &Case, engine: Kind, seed: Seed) -> Vec<Trial> {
+    let mut player = Player::new(Setting {
+        world: &case.world,
+        telemetry: &case.metrics,
+        rollout: &case.rollout,
+        analysis: &case.analysis,
+        horizon: case.rollout.longest(),
+        held: None,
+        engine,
+        observe: false,
+    });
+    (0..TRIALS)
+        .map(|replicate| player.play(seed, replicate))
+        .collect()
+}
+
+fn mean(trials: &[Trial], figure: impl Fn(&Trial) -> f64) -> (f64, f64) {
+    let n = trials.len() as f64;
+    let mean = trials.iter().map(&figure).sum::<f64>() / n;
+    let variance = trials
+        .iter()
+        .map(|t| (figure(t) - mean).powi(2))
+        .sum::<f64>()
+        / n;
+    (mean, variance / n)
+}
+
+/// Shares of rollbacks by interval overlap at 99.9 % each, detection times by Kolmogorov-Smirnov
+/// at 0.001, exposure by the difference of means within four standard errors.
+fn agree(name: &str, case: &Case) {
+    let counts = play(case, Kind::Counts, Seed(1));
+    let requests = play(case, Kind::Requests, Seed(2));
+    let rolled = |trials: &[Trial]| {
+        let hits = trials
+            .iter()
+            .filter(|t| t.ending == Ending::RolledBack)
+            .count();
+        stats::wilson(hits as u64, TRIALS, 0.999)
+    };
+    let (a, b) = (rolled(&counts), rolled(&requests));
+    assert!(
+        a.overlaps(b),
+        "{name}: rollbacks {a:?} by counts, {b:?} by requests"
+    );
+    assert!(
+        a.high > 0.05,
+        "{name}: nothing is rolled back, so nothing is compared"
+    );
+    let times = |trials: &[Trial]| -> Vec<f64> {
+        let detected = trials.iter().filter_map(|trial| trial.detection);
+        detected.map(Span::as_secs_f64).collect()
+    };
+    let ks = stats::ks_two_sample(&mut times(&counts), &mut times(&requests)).unwrap();
+    assert!(ks.p > 0.001, "{name}: detection times differ: {ks:?}");
+    for (what, figure) in [
+        (
+            "canary requests",
+            (|t| t.canary_requests as f64) as fn(&Trial) -> f64,
+        ),
+        ("exposed requests", |t| t.exposed_requests as f64),
+        ("exposed users", |t| t.exposed_users),
+    ] {
+        let ((a, va), (b, vb)) = (mean(&counts, figure), mean(&requests, figure));
+        assert!(
+            (a - b).abs() <= 4.0 * (va + vb).sqrt() + 1e-9,
+            "{name}: {what}: {a} and {b}"
+        );
+    }
+}
+
+#[test]
+fn errors_seen_through_scrapes() {
+    agree("plain", &plain());
+}
+
+#[test]
+fn errors_seen_exactly_or_through_counters_born_at_zero() {
+    let mut case = plain();
+    case.metrics.birth = Birth::Zero;
+    agree("zero", &case);
+    case.metrics.sampling = Sampling::Exact;
+    agree("exact", &case);
+    case.metrics.sampling = Sampling::Scraped {
+        interval: Span::from_secs(15),
+        phase: Phase::Random,
+    };
+    case.metrics.birth = Birth::FirstRequest;
+    agree("random phase", &case);
+}
+
+#[test]
+fn latency_and_tail_seen_through_buckets() {
+    let mut case = plain();
+    case.world.canary = case.world.stable.clone();
+    case.analysis = vec![check(Metric::Duration, Provider::Istio, None, Some(400.0))];
+    case.world.faults = vec![fault(FaultKind::Latency {
+        multiply: 1.3,
+        add: Span::from_millis(5),
+    })];
+    agree("latency", &case);
+    case.world.faults = vec![fault(FaultKind::Tail {
+        probability: share(0.008),
+        add: Span::from_secs(2),
+    })];
+    agree("tail", &case);
+    case.metrics.buckets = Buckets::traefik();
+    agree("coarse buckets", &case);
+}
+
+#[test]
+fn means_of_latency() {
+    let mut case = plain();
+    case.world.canary = case.world.stable.clone();
+    case.metrics.buckets = Buckets::nginx();
+    case.analysis = vec![check(Metric::Duration, Provider::Nginx, None, Some(65.0))];
+    case.world.faults = vec![fault(FaultKind::Latency {
+        multiply: 1.15,
+        add: Span::ZERO,
+    })];
+    agree("mean", &case);
+}
+
+#[test]
+fn faults_that_begin_grow_and_end() {
+    let mut case = plain();
+    case.world.canary = case.world.stable.clone();
+    case.world.faults = vec![Fault {
+        schedule: Schedule {
+            onset: Time::from_secs(95),
+            ramp: Span::from_secs(150),
+            duration: Some(Span::from_secs(400)),
+        },
+        ..fault(FaultKind::Errors {
+            probability: share(0.03),
+        })
+    }];
+    agree("leak", &case);
+}
+
+#[test]
+fn faults_of_some_users() {
+    let mut case = plain();
+    case.world.canary = case.world.stable.clone();
+    case.world.faults = vec![
+        Fault {
+            scope: Scope { users: share(0.2) },
+            ..fault(FaultKind::Errors {
+                probability: share(0.12),
+            })
+        },
+        Fault {
+            scope: Scope { users: share(0.5) },
+            ..fault(FaultKind::Errors {
+                probability: share(0.01),
+            })
+        },
+    ];
+    agree("scope", &case);
+}
+
+#[test]
+fn versions_by_user() {
+    let mut case = plain();
+    case.world.split = Split::UserHash;
+    agree("user hash", &case);
+}
+
+#[test]
+fn splits_and_arrivals_that_go_evenly() {
+    let mut case = plain();
+    case.world.split = Split::Even;
+    agree("even split", &case);
+    case.world.traffic.arrivals = Arrivals::Even;
+    agree("even arrivals and split", &case);
+    case.world.split = Split::Random;
+    agree("even arrivals", &case);
+}
+
+#[test]
+fn rates_that_vary() {
+    let mut case = plain();
+    let profiles = [
+        Profile::Diurnal {
+            mean: rate(10.0),
+            peak_over_trough: 4.0,
+            peak: Span::from_secs(200),
+            period: Span::from_secs(400),
+        },
+        Profile::Ramp {
+            from: rate(2.0),
+            to: rate(20.0),
+            over: Span::from_secs(300),
+        },
+        Profile::Stepped(vec![
+            (Time::START, rate(4.0)),
+            (Time::from_secs(170), rate(20.0)),
+        ]),
+        Profile::Trace(Trace {
+            bin: Span::from_secs(7),
+            rates: vec![3.0, 30.0, 0.0, 8.0],
+        }),
+    ];
+    for profile in profiles {
+        case.world.traffic.profile = profile;
+        agree(&format!("{:?}", case.world.traffic.profile), &case);
+    }
+}
+
+#[test]
+fn mirrored_requests() {
+    let mut case = plain();
+    case.rollout = Plan::Flagger(FlaggerPlan::new(FlaggerSettings {
+        threshold: 2,
+        step_weight: 20,
+        max_weight: 40,
+        mirror: true,
+        mirror_weight: 30,
+        ..FlaggerSettings::default()
+    }));
+    agree("mirror", &case);
+}
+
+#[test]
+fn staged_rollouts_that_compare_versions() {
+    let mut case = plain();
+    let step = |percent, minutes| Step {
+        weight: Weight::percent(percent).unwrap(),
+        hold: Span::from_secs(60) * minutes,
+    };
+    case.rollout = Plan::Staged(StagedPlan {
+        steps: vec![step(5.0, 5), step(25.0, 3)].into(),
+        interval: Span::from_secs(60),
+        warmup: Span::from_secs(60),
+        failures: 2,
+        counting: Counting::Consecutive,
+        inconclusive: WhenInconclusive::Ignore,
+        rollback: Rollback::Automatic,
+    });
+    case.analysis = vec![
+        Gate::Comparison(Comparison {
+            window: Span::from_secs(120),
+            metric: coalmine::gate::Metric::ErrorRatio,
+            limit: ComparisonLimit::Difference(0.015),
+            min_requests: 10,
+        }),
+        Gate::LatencyQuantile(LatencyQuantile {
+            window: Span::from_secs(90),
+            quantile: share(0.99),
+            max: Span::from_millis(900),
+            min_requests: 5,
+        }),
+        Gate::SuccessRatio(SuccessRatio {
+            window: Span::from_secs(60),
+            min: share(0.95),
+            max: None,
+            min_requests: 0,
+        }),
+    ];
+    agree("staged", &case);
+}
