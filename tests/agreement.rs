@@ -133,6 +133,10 @@ fn mean(trials: &[Trial], figure: impl Fn(&Trial) -> f64) -> (f64, f64) {
 fn agree(name: &str, case: &Case) {
     let counts = play(case, Kind::Counts, Seed(1));
     let requests = play(case, Kind::Requests, Seed(2));
+    compare(name, &counts, &requests);
+}
+
+fn compare(name: &str, counts: &[Trial], requests: &[Trial]) {
     let rolled = |trials: &[Trial]| {
         let hits = trials
             .iter()
@@ -140,11 +144,8 @@ fn agree(name: &str, case: &Case) {
             .count();
         stats::wilson(hits as u64, TRIALS, 0.999)
     };
-    let (a, b) = (rolled(&counts), rolled(&requests));
-    assert!(
-        a.overlaps(b),
-        "{name}: rollbacks {a:?} by counts, {b:?} by requests"
-    );
+    let (a, b) = (rolled(counts), rolled(requests));
+    assert!(a.overlaps(b), "{name}: rollbacks {a:?} and {b:?}");
     assert!(
         a.high > 0.05,
         "{name}: nothing is rolled back, so nothing is compared"
@@ -153,7 +154,7 @@ fn agree(name: &str, case: &Case) {
         let detected = trials.iter().filter_map(|trial| trial.detection);
         detected.map(Span::as_secs_f64).collect()
     };
-    let ks = stats::ks_two_sample(&mut times(&counts), &mut times(&requests)).unwrap();
+    let ks = stats::ks_two_sample(&mut times(counts), &mut times(requests)).unwrap();
     assert!(ks.p > 0.001, "{name}: detection times differ: {ks:?}");
     for (what, figure) in [
         (
@@ -163,7 +164,7 @@ fn agree(name: &str, case: &Case) {
         ("exposed requests", |t| t.exposed_requests as f64),
         ("exposed users", |t| t.exposed_users),
     ] {
-        let ((a, va), (b, vb)) = (mean(&counts, figure), mean(&requests, figure));
+        let ((a, va), (b, vb)) = (mean(counts, figure), mean(requests, figure));
         assert!(
             (a - b).abs() <= 4.0 * (va + vb).sqrt() + 1e-9,
             "{name}: {what}: {a} and {b}"
@@ -174,6 +175,14 @@ fn agree(name: &str, case: &Case) {
 #[test]
 fn errors_seen_through_scrapes() {
     agree("plain", &plain());
+}
+
+#[test]
+fn one_by_one_and_by_one_look_up() {
+    let case = plain();
+    let obvious = play(&case, Kind::OneByOne, Seed(3));
+    let fast = play(&case, Kind::Requests, Seed(4));
+    compare("one by one", &obvious, &fast);
 }
 
 #[test]

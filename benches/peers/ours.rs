@@ -3,18 +3,21 @@
 //! `ours --list` prints the names of the cases; `ours CASE...` plays each and prints one line
 //! `name value unit`, as the peers do. Values are per second of processor time on one core.
 #![expect(
+    clippy::expect_used,
     clippy::disallowed_macros,
     clippy::disallowed_methods,
     reason = "a benchmark reads the clock and prints"
 )]
 
-use std::hint::black_box;
 use std::process::ExitCode;
 use std::sync::LazyLock;
 use std::time::Instant;
 
-use coalmine::base::{Purpose, Seed};
-use rand::Rng;
+use coalmine::engine::r#virtual::Kind;
+use coalmine::model::split::Split;
+
+#[path = "cases.rs"]
+mod cases;
 
 /// One thing to time.
 struct Case {
@@ -26,24 +29,59 @@ struct Case {
     prepare: fn() -> Box<dyn FnMut(u64)>,
 }
 
-const CASES: [Case; 1] = [Case {
-    name: "random-u64",
-    unit: "requests/s",
-    batch: 100_000_000,
-    prepare: random_u64,
-}];
+const REQUESTS: &str = "requests/s";
+const ROLLOUTS: &str = "rollouts/s";
 
-/// The floor under every request-level engine: one random number for each request.
-fn random_u64() -> Box<dyn FnMut(u64)> {
-    let mut stream = Seed::DEFAULT.stream(0, Purpose::Arrivals);
-    Box::new(move |requests| {
-        let mut sum = 0_u64;
-        for _ in 0..requests {
-            sum = sum.wrapping_add(stream.next_u64());
-        }
-        black_box(sum);
-    })
-}
+const CASES: [Case; 8] = [
+    Case {
+        name: "random-u64",
+        unit: REQUESTS,
+        batch: 100_000_000,
+        prepare: cases::random_u64,
+    },
+    Case {
+        name: "requests-each",
+        unit: REQUESTS,
+        batch: 36_000_000,
+        prepare: || cases::requests(Kind::OneByOne, Split::Random),
+    },
+    Case {
+        name: "requests-joint",
+        unit: REQUESTS,
+        batch: 72_000_000,
+        prepare: || cases::requests(Kind::Requests, Split::Random),
+    },
+    Case {
+        name: "requests-users",
+        unit: REQUESTS,
+        batch: 36_000_000,
+        prepare: || cases::requests(Kind::Requests, Split::UserHash),
+    },
+    Case {
+        name: "counts-600",
+        unit: ROLLOUTS,
+        batch: 1_000,
+        prepare: || cases::counts(600.0),
+    },
+    Case {
+        name: "counts-6000",
+        unit: ROLLOUTS,
+        batch: 1_000,
+        prepare: || cases::counts(6_000.0),
+    },
+    Case {
+        name: "counts-60000",
+        unit: ROLLOUTS,
+        batch: 1_000,
+        prepare: || cases::counts(60_000.0),
+    },
+    Case {
+        name: "counts-mesh-1m",
+        unit: ROLLOUTS,
+        batch: 1_000,
+        prepare: || cases::counts_of_a_mesh(1e6),
+    },
+];
 
 fn main() -> ExitCode {
     // `cargo bench` adds `--bench`.

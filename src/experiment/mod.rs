@@ -116,7 +116,7 @@ pub fn engine(scenario: &Scenario) -> (Kind, String) {
 pub fn engine_name(engine: Kind) -> &'static str {
     match engine {
         Kind::Counts => "counts",
-        Kind::Requests => "requests",
+        Kind::Requests | Kind::OneByOne => "requests",
     }
 }
 

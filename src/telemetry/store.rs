@@ -2,7 +2,7 @@
 
 use crate::base::{Span, Time};
 
-use super::promql::{Extrapolation, histogram_quantile};
+use super::promql::{Extrapolation, histogram_quantile, quantile_of_counts};
 use super::{Birth, Buckets, Plan, Sampling, Status, Version};
 
 /// A version's counters at one instant: requests and latency histograms by status.
@@ -33,6 +33,8 @@ impl Counters {
 pub struct Telemetry {
     sampling: Sampling,
     phase: Span,
+    /// How far back windows look; older rows are forgotten.
+    memory: Option<Span>,
     buckets: Buckets,
     tracks: [Track; 2],
 }
@@ -46,6 +48,20 @@ struct Track {
     buckets: Vec<u64>,
     born: [Option<Time>; 2],
     birth: Birth,
+}
+
+impl Track {
+    /// Drops rows older than `oldest`, once they are the greater part.
+    fn forget_before(&mut self, oldest: Time) {
+        let stale = self.times.partition_point(|time| *time < oldest);
+        if stale <= self.times.len() / 2 {
+            return;
+        }
+        self.times.drain(..stale);
+        self.requests.drain(..stale);
+        self.seconds.drain(..stale);
+        self.buckets.drain(..stale * self.live.buckets.len());
+    }
 }
 
 impl Telemetry {
@@ -67,9 +83,16 @@ impl Telemetry {
         Telemetry {
             sampling: plan.sampling,
             phase,
+            memory: None,
             buckets: plan.buckets.clone(),
             tracks: [track.clone(), track],
         }
+    }
+
+    /// Forgets what no window of at most `span` that ends at the newest scrape or later can show:
+    /// a long rollout then reads and writes the same small memory all the time.
+    pub fn remember(&mut self, span: Span) {
+        self.memory = Some(span);
     }
 
     /// Forgets everything and starts a new trial in the same memory.
@@ -122,6 +145,9 @@ impl Telemetry {
         track.requests.push(track.live.requests);
         track.seconds.push(track.live.seconds);
         track.buckets.extend_from_slice(&track.live.buckets);
+        if let Some(memory) = self.memory {
+            track.forget_before(now.saturating_sub(memory));
+        }
     }
 
     /// The window of length `span` that ends at `now`, as PromQL's `[span]` would see it.
@@ -214,6 +240,9 @@ impl Window<'_> {
     /// `histogram_quantile(q, sum by (le) (rate(latency_bucket[window])))`, in the histogram's
     /// unit. `None` when there is no series; not a number when nothing was served.
     pub fn latency_quantile(&self, q: f64) -> Option<f64> {
+        if self.sampling == Sampling::Exact {
+            return self.exact_quantile(q);
+        }
         let width = self.bounds.len();
         let mut sums = [0.0_f64; Buckets::MOST + 1];
         let sums = &mut sums[..width];
@@ -240,6 +269,25 @@ impl Window<'_> {
             }
         }
         any.then(|| histogram_quantile(q, self.bounds.bounds(), sums))
+    }
+
+    /// The same over whole counts, which need neither extrapolation nor mending.
+    fn exact_quantile(&self, q: f64) -> Option<f64> {
+        let width = self.bounds.len();
+        let samples = self.samples(Status::Success)?;
+        let row = |row: usize| &self.track.buckets[row * 2 * width..][..2 * width];
+        let zeros = [0_u64; 2 * (Buckets::MOST + 1)];
+        let first = samples.first.map_or(&zeros[..2 * width], row);
+        let last = row(samples.last);
+        let mut counts = [0_u64; Buckets::MOST + 1];
+        for (bucket, count) in counts[..width].iter_mut().enumerate() {
+            *count = last[bucket] - first[bucket] + last[width + bucket] - first[width + bucket];
+        }
+        Some(quantile_of_counts(
+            q,
+            self.bounds.bounds(),
+            &counts[..width],
+        ))
     }
 
     /// `sum(rate(latency_sum)) / sum(rate(latency_count))` in seconds. `None` when there is no

@@ -9,7 +9,7 @@ use crate::model::service::Latency;
 use crate::stats::draw::{Halves, Poisson};
 use crate::telemetry::{Buckets, Counters, Demand, Plan, Version};
 
-use super::arms::{Arm, Item, SPARSE};
+use super::arms::{Arm, Item, SPARSE, draw_buckets};
 use super::conditions::Group;
 use super::luck::Shares;
 use super::play::Play;
@@ -66,12 +66,8 @@ impl Filler {
                 }
                 Some(buckets) => {
                     self.remember(group, counters);
-                    let mut total = 0;
-                    for (cell, count) in counters.row_mut(group.status).iter_mut().zip(buckets) {
-                        let drawn = count.draw(&mut halves);
-                        *cell += drawn;
-                        total += drawn;
-                    }
+                    let row = counters.row_mut(group.status);
+                    let total = draw_buckets(buckets, row, halves.stream());
                     counters.requests[group.status as usize] += total;
                     self.sum_normally(group, counters, halves.stream());
                     total

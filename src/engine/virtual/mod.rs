@@ -35,8 +35,11 @@ use schedule::Schedule;
 pub enum Kind {
     /// Counts per stretch of time.
     Counts,
-    /// Every request on its own.
+    /// Every request on its own, by one look-up where nothing changes between two scrapes.
     Requests,
+    /// Every request on its own, with its own arrival, version, course and latency throughout: the
+    /// obvious way, which the others are held against.
+    OneByOne,
 }
 
 /// Everything that decides how one cell's rollouts go, but luck.
@@ -114,8 +117,13 @@ impl<'a> Player<'a> {
         let (world, plan) = (setting.world, setting.telemetry);
         let engine = match setting.engine {
             Kind::Counts => Engine::Counts(Box::new(Counts::new(world, plan, demand))),
-            Kind::Requests => Engine::Requests(Box::new(Requests::new(world, plan, demand))),
+            kind => {
+                let each = kind == Kind::OneByOne;
+                Engine::Requests(Box::new(Requests::new(world, plan, demand, each)))
+            }
         };
+        let mut telemetry = Telemetry::new(plan, Span::ZERO);
+        telemetry.remember(windows.last().copied().unwrap_or(Span::ZERO));
         Player {
             demand,
             windows,
@@ -123,7 +131,7 @@ impl<'a> Player<'a> {
             engine,
             play: Play {
                 luck: Luck::new(world, Seed::DEFAULT),
-                telemetry: Telemetry::new(plan, Span::ZERO),
+                telemetry,
                 tally: Tally::default(),
             },
             distinct: Vec::new(),

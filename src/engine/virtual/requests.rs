@@ -10,15 +10,16 @@ use rand::{Rng, RngExt};
 use rand_distr::{Distribution, Exp1, StandardNormal};
 
 use crate::base::{Stream, Time};
-use crate::model::World;
 use crate::model::service::Latency;
 use crate::model::split::Split;
 use crate::model::traffic::{Arrivals, Population, Profile};
+use crate::model::{Course, World};
 use crate::stats::draw::{Alias, Halves, Poisson};
 use crate::telemetry::{Buckets, Counters, Demand, Plan, Status, Version};
 
 use super::conditions::{Condition, Group};
 use super::fill::{binomial, sample};
+use super::luck::Luck;
 use super::play::{Flow, Play, Scene};
 use super::schedule::Piece;
 
@@ -26,6 +27,7 @@ use super::schedule::Piece;
 #[derive(Debug)]
 pub struct Requests {
     demand: Demand,
+    each: bool,
     arrivals: Arrivals,
     profile: Profile,
     split: Split,
@@ -35,8 +37,8 @@ pub struct Requests {
     bounds: Buckets,
     /// Joint tables by condition and canary share.
     joints: Vec<(usize, u64, Joint)>,
-    /// Ways to draw a bucket, by condition.
-    courses: Vec<(usize, [Ways; 2])>,
+    /// Ways in which requests end, by condition.
+    ways: Vec<(usize, Ways)>,
     counted: Vec<u32>,
     /// Users who met the fault in this trial, a bit each.
     met: Vec<u64>,
@@ -60,33 +62,40 @@ struct Cell {
     bucket: usize,
 }
 
-/// The ways in which a version's request can end, each with its share of 2³² and how a standard
-/// normal (or a uniform) number becomes a bucket.
+/// The ways in which a request can end, stable's before the canary's.
 #[derive(Debug)]
 struct Ways {
     ways: Vec<Way>,
+    /// Index of the canary's first way.
+    canary: usize,
+    /// Buckets of the histogram.
+    width: usize,
+    /// For each way, upper limits of its buckets on the scale of the standard normal number that
+    /// log-normal latencies come from; the last one is infinite.
+    limits: Vec<f64>,
+    /// For each way, where to begin among the limits.
+    guide: Vec<u16>,
 }
 
 #[derive(Debug)]
 struct Way {
-    /// Cumulative share of 2³².
+    version: Version,
+    /// Cumulative share of 2³² within its version.
     below: u32,
     status: Status,
     touched: bool,
-    /// Bucket limits on the scale of the standard normal number; empty for other distributions.
-    limits: Vec<f64>,
-    /// Where to begin among the limits, for each sixteenth between −8 and 8.
-    guide: Vec<u16>,
     multiply: f64,
     add: f64,
 }
 
 impl Requests {
-    /// An engine for `world`, of which only `demand` is read.
-    pub fn new(world: &World, plan: &Plan, demand: Demand) -> Requests {
+    /// An engine for `world`, of which only `demand` is read; `each` draws everything of every
+    /// request even where one look-up would do.
+    pub fn new(world: &World, plan: &Plan, demand: Demand, each: bool) -> Requests {
         let users = world.traffic.users.users() as usize;
         Requests {
             demand,
+            each,
             arrivals: world.traffic.arrivals,
             profile: world.traffic.profile.clone(),
             split: world.split,
@@ -95,7 +104,7 @@ impl Requests {
             latencies: [world.stable.latency.clone(), world.canary.latency.clone()],
             bounds: plan.buckets.clone(),
             joints: Vec::new(),
-            courses: Vec::new(),
+            ways: Vec::new(),
             counted: Vec::new(),
             met: vec![0; users.div_ceil(64)],
             met_users: 0,
@@ -123,7 +132,10 @@ impl Requests {
             let piece = &scene.schedule.pieces[index];
             if self.follows_users() {
                 self.by_user(piece, condition, flow, play);
-            } else if self.demand.sums || !self.profile.is_constant(piece.from, piece.to) {
+            } else if self.each
+                || self.demand.sums
+                || !self.profile.is_constant(piece.from, piece.to)
+            {
                 self.one_by_one(piece, stretch.condition, condition, flow, play);
             } else {
                 self.jointly(piece, stretch.condition, condition, flow, play);
@@ -206,72 +218,63 @@ impl Requests {
         play: &mut Play,
     ) {
         let known = self
-            .courses
+            .ways
             .iter()
             .position(|(index, _)| *index == condition_index);
         let at = known.unwrap_or_else(|| {
-            let ways = Version::BOTH.map(|version| {
-                Ways::new(
-                    condition.of(version),
-                    &self.latencies[version as usize],
-                    &self.bounds,
-                )
-            });
-            self.courses.push((condition_index, ways));
-            self.courses.len() - 1
+            let ways = Ways::new(condition, &self.latencies, &self.bounds);
+            self.ways.push((condition_index, ways));
+            self.ways.len() - 1
         });
-        let width = self.bounds.len();
+        let ways = &self.ways[at].1;
         self.counted.clear();
-        self.counted.resize(4 * width, 0);
-        let ways = &self.courses[at].1;
-        let threshold = (flow.canary * 2.0_f64.powi(32)) as u64;
+        self.counted.resize(ways.ways.len() * self.bounds.len(), 0);
         let mut clock = Clock::new(self.arrivals, &self.profile, piece, play);
-        let mut exposed = 0;
-        let mut canaries = 0;
+        let log_normal = (self.latencies.iter()).all(|l| matches!(l, Latency::LogNormal { .. }));
+        if log_normal && !self.demand.sums && self.split == Split::Random && clock.is_steady() {
+            ways.race(&mut clock, flow.canary, play, &mut self.counted);
+        } else {
+            self.walk(at, &mut clock, flow, play);
+        }
+        let width = self.bounds.len();
+        for (way, counted) in self.ways[at].1.ways.iter().zip(self.counted.chunks(width)) {
+            let counters = play.telemetry.counters_mut(way.version);
+            let mut total = 0;
+            for (cell, count) in counters.row_mut(way.status).iter_mut().zip(counted) {
+                *cell += u64::from(*count);
+                total += u64::from(*count);
+            }
+            counters.requests[way.status as usize] += total;
+            if way.version == Version::Canary {
+                play.tally.canary += total;
+                if way.touched {
+                    play.tally.expose(0, total);
+                }
+            }
+        }
+    }
+
+    /// The general form of [`Ways::race`].
+    fn walk(&mut self, ways: usize, clock: &mut Clock, flow: Flow, play: &mut Play) {
+        let width = self.bounds.len();
         while clock.next(&self.profile, &mut play.luck.arrivals) {
             let bits = play.luck.split.next_u64();
             let canary = match self.split {
-                Split::Even => {
-                    self.credit += flow.canary;
-                    let turn = self.credit >= 1.0 - 1e-9;
-                    self.credit -= f64::from(u8::from(turn));
-                    turn
-                }
-                _ => bits & 0xffff_ffff < threshold,
+                Split::Even => self.next_in_turn(flow.canary),
+                Split::Random | Split::UserHash => share_of(bits as u32) < flow.canary,
             };
-            let way = ways[usize::from(canary)].choose((bits >> 32) as u32);
-            let version = if canary {
-                Version::Canary
-            } else {
-                Version::Stable
-            };
-            let stream = play.luck.of(version);
+            let version = Version::BOTH[usize::from(canary)];
+            let ways = &self.ways[ways].1;
+            let index = ways.choose(canary, (bits >> 32) as u32);
+            let way = &ways.ways[index];
             let latency = &self.latencies[version as usize];
-            let bucket = if self.demand.sums {
-                let seconds = latency.sample(stream) * way.multiply + way.add;
-                play.telemetry.counters_mut(version).seconds[way.status as usize] += seconds;
-                self.bounds.index(seconds)
-            } else {
-                way.bucket(latency, &self.bounds, stream)
-            };
-            self.counted[(usize::from(canary) * 2 + way.status as usize) * width + bucket] += 1;
-            canaries += u64::from(canary);
-            exposed += u64::from(canary && way.touched);
-        }
-        play.tally.canary += canaries;
-        play.tally.expose(0, exposed);
-        for version in Version::BOTH {
-            let counters = play.telemetry.counters_mut(version);
-            for status in Status::BOTH {
-                let start = (version as usize * 2 + status as usize) * width;
-                let counted = &self.counted[start..start + width];
-                let mut total = 0;
-                for (cell, count) in counters.row_mut(status).iter_mut().zip(counted) {
-                    *cell += u64::from(*count);
-                    total += u64::from(*count);
-                }
-                counters.requests[status as usize] += total;
+            let stream = play.luck.of(version);
+            let seconds = latency.sample(stream) * way.multiply + way.add;
+            if self.demand.sums {
+                let counters = play.telemetry.counters_mut(version);
+                counters.seconds[way.status as usize] += seconds;
             }
+            self.counted[index * width + self.bounds.index(seconds)] += 1;
         }
     }
 
@@ -436,82 +439,116 @@ impl Joint {
 }
 
 impl Ways {
-    fn new(groups: &[Group], latency: &Latency, bounds: &Buckets) -> Ways {
-        let mut ways = Vec::new();
-        let mut below = 0.0;
-        for group in groups {
-            for (_, course) in &group.courses {
-                below += course.probability;
-                let limits = match latency {
-                    Latency::LogNormal { location, scale } => (0..bounds.len() - 1)
-                        .map(|index| {
-                            let seconds =
-                                (bounds.bound_seconds(index) - course.add) / course.multiply;
-                            if seconds > 0.0 {
-                                (seconds.ln() - location) / scale
-                            } else {
-                                f64::NEG_INFINITY
-                            }
-                        })
-                        .collect(),
-                    Latency::Empirical(_) => Vec::new(),
-                };
-                let guide = (0..=256)
-                    .map(|slice| {
-                        let z = f64::from(slice) / 16.0 - 8.0;
-                        limits.partition_point(|limit: &f64| *limit < z) as u16
-                    })
-                    .collect();
-                ways.push(Way {
-                    below: (below * 2.0_f64.powi(32)).min(u32::MAX.into()) as u32,
-                    status: group.status,
-                    touched: group.touched,
-                    limits,
-                    guide,
-                    multiply: course.multiply,
-                    add: course.add,
-                });
+    /// Slices of the guide for each unit of the normal number, which it covers from −8 to 8.
+    const FINE: usize = 256;
+    const SLICES: usize = 16 * Ways::FINE;
+
+    fn new(condition: &Condition, latencies: &[Latency; 2], bounds: &Buckets) -> Ways {
+        let mut all = Ways {
+            ways: Vec::new(),
+            canary: 0,
+            width: bounds.len(),
+            limits: Vec::new(),
+            guide: Vec::new(),
+        };
+        for version in Version::BOTH {
+            if version == Version::Canary {
+                all.canary = all.ways.len();
+            }
+            let mut below = 0.0;
+            for group in condition.of(version) {
+                for (_, course) in &group.courses {
+                    below += course.probability;
+                    all.ways.push(Way {
+                        version,
+                        below: (below * 2.0_f64.powi(32)).min(u32::MAX.into()) as u32,
+                        status: group.status,
+                        touched: group.touched,
+                        multiply: course.multiply,
+                        add: course.add,
+                    });
+                    all.push_limits(course, &latencies[version as usize], bounds);
+                }
+            }
+            if let Some(last) = all.ways.last_mut() {
+                last.below = u32::MAX;
             }
         }
-        if let Some(last) = ways.last_mut() {
-            last.below = u32::MAX;
-        }
-        Ways { ways }
+        all
+    }
+
+    fn push_limits(&mut self, course: &Course, latency: &Latency, bounds: &Buckets) {
+        let Latency::LogNormal { location, scale } = latency else {
+            return;
+        };
+        let limit = |index: usize| {
+            if index + 1 == bounds.len() {
+                return f64::INFINITY;
+            }
+            let seconds = (bounds.bound_seconds(index) - course.add) / course.multiply;
+            if seconds > 0.0 {
+                (seconds.ln() - location) / scale
+            } else {
+                f64::NEG_INFINITY
+            }
+        };
+        let limits: Vec<f64> = (0..bounds.len()).map(limit).collect();
+        let begin = |slice: usize| {
+            // The first slice also serves everything below it.
+            let z = if slice == 0 {
+                f64::NEG_INFINITY
+            } else {
+                slice as f64 / Ways::FINE as f64 - 8.0
+            };
+            limits.partition_point(|limit| *limit < z) as u16
+        };
+        self.guide.extend((0..Ways::SLICES).map(begin));
+        self.limits.extend(limits);
     }
 
     #[inline]
-    fn choose(&self, bits: u32) -> &Way {
-        let mut ways = self.ways.iter();
-        let mut chosen = &self.ways[0];
-        for way in ways.by_ref() {
-            chosen = way;
-            if bits < way.below {
-                break;
-            }
+    fn choose(&self, canary: bool, bits: u32) -> usize {
+        let mut index = if canary { self.canary } else { 0 };
+        // The last way of each version reaches to the end.
+        while bits >= self.ways[index].below && self.ways[index].below != u32::MAX {
+            index += 1;
         }
-        chosen
+        index
+    }
+
+    /// The four draws of every request in their shortest form: a log-normal latency is never
+    /// computed, because its normal number falls into the bucket by itself.
+    fn race(&self, clock: &mut Clock, canary: f64, play: &mut Play, counted: &mut [u32]) {
+        let Luck {
+            arrivals,
+            split,
+            users,
+            ..
+        } = &mut play.luck;
+        // Streams of the trial, kept where the loop can hold them; one serves both versions.
+        let (mut gaps, mut choices, mut latencies) =
+            (arrivals.clone(), split.clone(), users.clone());
+        let threshold = (canary * 2.0_f64.powi(32)) as u64;
+        let width = self.width;
+        while clock.next_steadily(&mut gaps) {
+            let bits = choices.next_u64();
+            let way = self.choose((bits & 0xffff_ffff) < threshold, (bits >> 32) as u32);
+            let z: f64 = StandardNormal.sample(&mut latencies);
+            let slice = (((z + 8.0) * Ways::FINE as f64) as usize).min(Ways::SLICES - 1);
+            let limits = &self.limits[way * width..][..width];
+            let mut bucket = usize::from(self.guide[way * Ways::SLICES + slice]);
+            while limits[bucket] < z {
+                bucket += 1;
+            }
+            counted[way * width + bucket] += 1;
+        }
+        (*arrivals, *split, *users) = (gaps, choices, latencies);
     }
 }
 
-impl Way {
-    /// Draws a bucket. For log-normal latency the normal number falls into the bucket by itself:
-    /// limits are on its scale, so neither exponential nor logarithm is needed.
-    #[inline]
-    fn bucket(&self, latency: &Latency, bounds: &Buckets, stream: &mut Stream) -> usize {
-        if self.limits.is_empty() {
-            return bounds.index(latency.sample(stream) * self.multiply + self.add);
-        }
-        let z: f64 = StandardNormal.sample(stream);
-        let slice = ((z + 8.0) * 16.0).clamp(0.0, 256.0) as usize;
-        let mut bucket = usize::from(self.guide[slice]);
-        if z < -8.0 {
-            bucket = 0;
-        }
-        while bucket < self.limits.len() && self.limits[bucket] < z {
-            bucket += 1;
-        }
-        bucket
-    }
+/// 32 bits as a number from 0 to 1.
+fn share_of(bits: u32) -> f64 {
+    f64::from(bits) / 2.0_f64.powi(32)
 }
 
 /// Produces arrivals one by one.
@@ -519,6 +556,7 @@ struct Clock {
     now: f64,
     end: f64,
     bound: f64,
+    mean_gap: f64,
     constant: bool,
     /// Requests left, when they come evenly.
     left: Option<u64>,
@@ -526,13 +564,28 @@ struct Clock {
 
 impl Clock {
     fn new(arrivals: Arrivals, profile: &Profile, piece: &Piece, play: &mut Play) -> Clock {
+        let bound = profile.bound(piece.from, piece.to);
         Clock {
             now: piece.from.as_secs_f64(),
             end: piece.to.as_secs_f64(),
-            bound: profile.bound(piece.from, piece.to),
+            bound,
+            mean_gap: bound.recip(),
             constant: profile.is_constant(piece.from, piece.to),
             left: (arrivals == Arrivals::Even).then(|| play.luck.even_arrivals(piece.expected)),
         }
+    }
+
+    /// Whether arrivals are Poisson at one rate.
+    fn is_steady(&self) -> bool {
+        self.constant && self.left.is_none() && self.bound > 0.0
+    }
+
+    /// [`Clock::next`] of a steady clock.
+    #[inline]
+    fn next_steadily(&mut self, stream: &mut Stream) -> bool {
+        let gap: f64 = Exp1.sample(stream);
+        self.now += gap * self.mean_gap;
+        self.now < self.end
     }
 
     /// Whether another request comes before the end. Varying rates are thinned (Lewis and Shedler

@@ -4,7 +4,7 @@ mod alias;
 mod poisson;
 
 pub use alias::Alias;
-pub use poisson::{Poisson, PoissonTable};
+pub use poisson::{Poisson, PoissonAlias, PoissonTable};
 
 use rand::Rng;
 

@@ -4,6 +4,8 @@
 use rand::{Rng, RngExt};
 use statrs::function::gamma::ln_gamma;
 
+use super::Alias;
+
 /// A Poisson distribution that is cheap to make and to draw from at any mean.
 ///
 /// Below [`Poisson::INVERTED`] by inversion; above by Hörmann's transformed rejection PTRS (The
@@ -80,23 +82,28 @@ impl Poisson {
             let u = stream.random::<f64>() - 0.5;
             let v = stream.random::<f64>();
             let edge = 0.5 - u.abs();
-            let count = ((2.0 * self.a / edge + self.b) * u + self.mean + 0.43).floor();
-            if edge >= 0.07 && v <= self.accept {
-                return count as u64;
-            }
-            if count < 0.0 || (edge < 0.013 && v > edge) {
+            let drawn = (2.0 * self.a / edge + self.b) * u + self.mean + 0.43;
+            if drawn < 0.0 {
                 continue;
             }
+            let whole = drawn as u64;
+            if edge >= 0.07 && v <= self.accept {
+                return whole;
+            }
+            if edge < 0.013 && v > edge {
+                continue;
+            }
+            let count = whole as f64;
             let height = (v * self.inverse_alpha / (self.a / (edge * edge) + self.b)).ln();
             if height <= count * self.base - self.mean - ln_gamma(count + 1.0) {
-                return count as u64;
+                return whole;
             }
         }
     }
 }
 
-/// A Poisson distribution as an inverse table; a draw takes 32 bits and a short scan. Probabilities
-/// are kept to 2⁻³².
+/// A Poisson distribution as an inverse table; a draw takes 32 bits and a short scan, and larger
+/// bits never give a smaller count. Probabilities are kept to 2⁻³².
 #[derive(Debug, Clone, PartialEq)]
 pub struct PoissonTable {
     /// The smallest count in the table.
@@ -108,6 +115,15 @@ pub struct PoissonTable {
     ends: Vec<u32>,
 }
 
+/// A Poisson distribution as an alias table: a draw takes 32 bits and one look-up, with no scan to
+/// mispredict. Probabilities are kept to 2⁻³².
+#[derive(Debug, Clone, PartialEq)]
+pub struct PoissonAlias {
+    first: u32,
+    mean: f64,
+    alias: Alias,
+}
+
 impl PoissonTable {
     /// Means above this are too wide for a table that stays in the cache.
     pub const WIDEST: f64 = 40_000.0;
@@ -117,28 +133,17 @@ impl PoissonTable {
         if !(0.0..=PoissonTable::WIDEST).contains(&mean) {
             return None;
         }
-        // Beyond 7 standard deviations (plus a margin for small means) less than 2⁻³² is left.
-        let reach = 7.0 * mean.sqrt() + 14.0;
-        let first = (mean - reach).max(0.0).floor();
-        let last = (mean + reach).ceil();
+        let (first, shares) = shares(mean);
         let scale = 2.0_f64.powi(32);
-        let mut ends = Vec::with_capacity((last - first) as usize + 1);
-        let mut term = if mean == 0.0 {
-            1.0
-        } else {
-            (first * mean.ln() - mean - ln_gamma(first + 1.0)).exp()
-        };
+        let mut ends = Vec::with_capacity(shares.len());
         let mut below = 0.0;
-        let mut count = first;
-        while count <= last {
-            below += term;
+        for share in shares {
+            below += share;
             let end = (below * scale).round().min(u32::MAX.into()) as u32;
             ends.push(end);
             if end == u32::MAX {
                 break;
             }
-            count += 1.0;
-            term *= mean / count;
         }
         if let Some(end) = ends.last_mut() {
             *end = u32::MAX;
@@ -151,7 +156,7 @@ impl PoissonTable {
             .map(|group| ends.partition_point(|end| *end <= group << shift) as u16)
             .collect();
         Some(PoissonTable {
-            first: first as u32,
+            first,
             shift,
             guide,
             ends,
@@ -167,6 +172,57 @@ impl PoissonTable {
         }
         self.first + index as u32
     }
+}
+
+impl PoissonAlias {
+    /// Means above this make tables that crowd the cache; computing is as fast.
+    pub const WIDEST: f64 = 4_000.0;
+
+    /// The table for this mean; `None` above [`PoissonAlias::WIDEST`].
+    pub fn new(mean: f64) -> Option<PoissonAlias> {
+        if !(0.0..=PoissonAlias::WIDEST).contains(&mean) {
+            return None;
+        }
+        let (first, shares) = shares(mean);
+        Some(PoissonAlias {
+            first,
+            mean,
+            alias: Alias::new(&shares),
+        })
+    }
+
+    /// The mean.
+    pub fn mean(&self) -> f64 {
+        self.mean
+    }
+
+    /// The count that 32 uniform bits choose.
+    #[inline]
+    pub fn count(&self, bits: u32) -> u32 {
+        self.first + self.alias.cell(bits) as u32
+    }
+}
+
+/// The smallest count worth listing and the probabilities from it on: all but less than 2⁻³².
+fn shares(mean: f64) -> (u32, Vec<f64>) {
+    let reach = 7.0 * mean.sqrt() + 14.0;
+    let first = (mean - reach).max(0.0).floor();
+    let last = (mean + reach).ceil();
+    let mut term = if mean == 0.0 {
+        1.0
+    } else {
+        (first * mean.ln() - mean - ln_gamma(first + 1.0)).exp()
+    };
+    let mut shares = Vec::with_capacity((last - first) as usize + 1);
+    let (mut count, mut below) = (first, 0.0);
+    // Beyond the mean, stop where what is left could not be drawn.
+    while count <= last && (count <= mean || 1.0 - below > 2.0_f64.powi(-34)) {
+        shares.push(term);
+        below += term;
+        count += 1.0;
+        term *= mean / count;
+    }
+    (first as u32, shares)
 }
 
 #[cfg(test)]
@@ -221,6 +277,16 @@ mod tests {
             let poisson = Poisson::new(mean);
             assert_poisson(mean, |stream| poisson.sample(stream));
         }
+    }
+
+    #[test]
+    fn alias_tables_draw_the_same_distribution() {
+        for mean in [0.01, 0.7, 5.0, 40.0, 300.0, 3_900.0] {
+            let alias = PoissonAlias::new(mean).unwrap();
+            assert_poisson(mean, |stream| u64::from(alias.count(stream.next_u32())));
+        }
+        assert!(PoissonAlias::new(5_000.0).is_none());
+        assert_eq!(PoissonAlias::new(0.0).unwrap().count(u32::MAX), 0);
     }
 
     #[test]

@@ -6,4 +6,5 @@ mod quantile;
 mod rate;
 
 pub use quantile::histogram_quantile;
+pub(super) use quantile::quantile_of_counts;
 pub use rate::{Extrapolation, increase, rate};
