@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Outcome, Rule, Verdict};
-use crate::base::{Span, Time};
+use crate::base::{Probability, Span, Time};
 use crate::telemetry::{Demand, Telemetry};
 
 /// Comparison.
@@ -11,6 +11,32 @@ use crate::telemetry::{Demand, Telemetry};
 pub struct Comparison {
     /// Length of the window.
     pub window: Span,
+    /// What is compared.
+    pub metric: Metric,
+    /// How much worse the canary may be.
+    pub limit: ComparisonLimit,
+    /// Fewer requests in the window are inconclusive.
+    pub min_requests: u32,
+}
+
+/// What a [`Comparison`] compares; larger is worse.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Metric {
+    /// Share of failed requests.
+    ErrorRatio,
+    /// A quantile of latency.
+    LatencyQuantile(Probability),
+    /// Mean latency.
+    LatencyMean,
+}
+
+/// How much worse the canary may be.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum ComparisonLimit {
+    /// Canary over stable.
+    Ratio(f64),
+    /// Canary minus stable: a share, or seconds.
+    Difference(f64),
 }
 
 impl Comparison {

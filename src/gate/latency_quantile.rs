@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Outcome, Rule, Verdict};
-use crate::base::{Span, Time};
+use crate::base::{Probability, Span, Time};
 use crate::telemetry::{Demand, Telemetry};
 
 /// LatencyQuantile.
@@ -11,6 +11,12 @@ use crate::telemetry::{Demand, Telemetry};
 pub struct LatencyQuantile {
     /// Length of the window.
     pub window: Span,
+    /// Which quantile.
+    pub quantile: Probability,
+    /// Longest that passes.
+    pub max: Span,
+    /// Fewer requests in the window are inconclusive.
+    pub min_requests: u32,
 }
 
 impl LatencyQuantile {

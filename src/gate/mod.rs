@@ -7,7 +7,7 @@ mod latency_quantile;
 mod success_ratio;
 mod two_proportion_z;
 
-pub use comparison::Comparison;
+pub use comparison::{Comparison, ComparisonLimit, Metric};
 pub use flagger::FlaggerCheck;
 pub use latency_quantile::LatencyQuantile;
 pub use success_ratio::SuccessRatio;

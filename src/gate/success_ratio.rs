@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Outcome, Rule, Verdict};
-use crate::base::{Span, Time};
+use crate::base::{Probability, Span, Time};
 use crate::telemetry::{Demand, Telemetry};
 
 /// SuccessRatio.
@@ -11,6 +11,12 @@ use crate::telemetry::{Demand, Telemetry};
 pub struct SuccessRatio {
     /// Length of the window.
     pub window: Span,
+    /// Lowest success ratio that passes.
+    pub min: Probability,
+    /// Highest success ratio that passes.
+    pub max: Option<Probability>,
+    /// Fewer requests in the window are inconclusive.
+    pub min_requests: u32,
 }
 
 impl SuccessRatio {

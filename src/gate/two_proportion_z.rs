@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Outcome, Rule, Verdict};
-use crate::base::{Span, Time};
+use crate::base::{Probability, Span, Time};
 use crate::telemetry::{Demand, Telemetry};
 
 /// TwoProportionZ.
@@ -11,6 +11,10 @@ use crate::telemetry::{Demand, Telemetry};
 pub struct TwoProportionZ {
     /// Length of the window.
     pub window: Span,
+    /// Chance of failing a canary as good as stable, per check.
+    pub alpha: Probability,
+    /// Fewer requests in the window are inconclusive.
+    pub min_requests: u32,
 }
 
 impl TwoProportionZ {

@@ -5,7 +5,7 @@ mod flagger;
 mod staged;
 
 pub use flagger::{Flagger, FlaggerPlan};
-pub use staged::{Staged, StagedPlan};
+pub use staged::{Counting, Rollback, Staged, StagedPlan, Step, WhenInconclusive};
 
 use crate::base::{Span, Time, Weight};
 use crate::gate::Verdict;
