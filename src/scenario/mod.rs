@@ -1,10 +1,39 @@
 //! A scenario: everything a run needs, checked.
+//!
+//! [`read`] and [`parse`] turn a TOML file into a [`Scenario`] or into everything that is wrong
+//! with it; [`Scenario::with`] applies a command line's changes; [`builtin`] lists the scenarios
+//! that the program carries with it. [`format`] describes the file.
 
-use crate::base::{Seed, Span, Weight};
+mod builtin;
+mod canary_file;
+mod check;
+mod defaults;
+mod experiment;
+mod file;
+mod files;
+pub mod format;
+mod gates;
+mod latency;
+mod overrides;
+mod reader;
+mod rollout;
+mod schema;
+mod service;
+mod telemetry;
+pub mod trace;
+mod traffic;
+
+pub use builtin::{Builtin, UnknownScenario, builtin, find, neutral};
+pub use latency::{LatencyTextError, latency};
+pub use overrides::Overrides;
+pub use schema::schema;
+pub use telemetry::sampling;
+
+use std::path::Path;
+
+use crate::base::{Problems, Seed, Span, Weight};
 use crate::gate::Gate;
 use crate::model::World;
-use crate::rollout;
-use crate::telemetry;
 
 /// Everything a run needs.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,9 +49,9 @@ pub struct Scenario {
     /// What happens.
     pub world: World,
     /// How it is measured.
-    pub telemetry: telemetry::Plan,
+    pub telemetry: crate::telemetry::Plan,
     /// Who decides.
-    pub rollout: rollout::Plan,
+    pub rollout: crate::rollout::Plan,
     /// What decides: evaluated in order, the first that does not pass ends the check.
     pub analysis: Vec<Gate>,
     /// Where a rollout is cut off; by default as long as its controller can take.
@@ -60,3 +89,35 @@ pub enum EngineChoice {
     /// Counts per interval, drawn from their exact distribution.
     Counts,
 }
+
+/// The most MiB of a scenario file that are read.
+const MOST_MIB: u64 = 4;
+
+/// Reads a scenario file; files that it names are looked for beside it.
+///
+/// # Errors
+/// Everything that is wrong with it, or why it cannot be read.
+pub fn read(path: &Path) -> Result<Scenario, Problems> {
+    let text = files::read_bytes(path, MOST_MIB)
+        .and_then(files::as_text)
+        .map_err(|error| Problems::about(path, error.to_string()))?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    parse(&text, path, Some(folder))
+}
+
+/// Reads a scenario's text. Problems carry `file` as their place, and it names a scenario that does
+/// not name itself. Files that the scenario names are looked for in `base_dir`; without one, among
+/// those embedded in the program.
+///
+/// # Errors
+/// Everything that is wrong with it, in order of place.
+pub fn parse(text: &str, file: &Path, base_dir: Option<&Path>) -> Result<Scenario, Problems> {
+    file::read(
+        text,
+        file,
+        base_dir.map_or(files::Files::Embedded, files::Files::Folder),
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -39,10 +39,82 @@ pub enum Profile {
 /// Recorded counts in bins of equal width, scaled to a mean rate. Within a bin the rate is constant.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trace {
+    bin: Span,
+    rates: Vec<f64>,
+    /// Requests expected from the start of the trace to the end of bin k, at index k + 1.
+    sums: Vec<f64>,
+}
+
+impl Trace {
+    /// A trace of `rates` in requests per second, one for each `bin`; `None` when there are none,
+    /// one is negative or not finite, or a bin has no length.
+    pub fn new(bin: Span, rates: Vec<f64>) -> Option<Trace> {
+        let possible = |rate: &f64| rate.is_finite() && *rate >= 0.0;
+        if bin.is_zero() || rates.is_empty() || !rates.iter().all(possible) {
+            return None;
+        }
+        let width = bin.as_secs_f64();
+        let mut total = 0.0;
+        let mut sums = Vec::with_capacity(rates.len() + 1);
+        sums.push(total);
+        for rate in &rates {
+            total += rate * width;
+            sums.push(total);
+        }
+        Some(Trace { bin, rates, sums })
+    }
+
     /// Width of a bin.
-    pub bin: Span,
+    pub fn bin(&self) -> Span {
+        self.bin
+    }
+
     /// Requests per second in each bin.
-    pub rates: Vec<f64>,
+    pub fn rates(&self) -> &[f64] {
+        &self.rates
+    }
+
+    /// Mean over the whole trace in requests per second.
+    pub fn mean(&self) -> f64 {
+        self.sums[self.rates.len()] / (self.bin.as_secs_f64() * self.rates.len() as f64)
+    }
+
+    /// The same trace with every rate multiplied.
+    fn scaled(&self, factor: f64) -> Trace {
+        let scale = |values: &[f64]| values.iter().map(|value| value * factor).collect();
+        Trace {
+            bin: self.bin,
+            rates: scale(&self.rates),
+            sums: scale(&self.sums),
+        }
+    }
+
+    fn rate(&self, bin: u64) -> f64 {
+        self.rates[(bin % self.rates.len() as u64) as usize]
+    }
+
+    /// Requests expected in whole bins: from the start of bin `from` to the start of bin `to`,
+    /// counted over repetitions.
+    fn whole_bins(&self, from: u64, to: u64) -> f64 {
+        let length = self.rates.len() as u64;
+        let before = |bin: u64| self.sums[(bin % length) as usize];
+        let repeats = (to / length - from / length) as f64;
+        before(to) - before(from) + repeats * self.sums[self.rates.len()]
+    }
+
+    /// Requests expected from `from` to `to`.
+    fn expected(&self, from: Time, to: Time) -> f64 {
+        let width = self.bin.as_nanos();
+        let (first, last) = (from.as_nanos() / width, to.as_nanos() / width);
+        if first == last {
+            return self.rate(first) * to.since(from).as_secs_f64();
+        }
+        let head = Span::from_nanos((first + 1) * width - from.as_nanos());
+        let tail = Span::from_nanos(to.as_nanos() - last * width);
+        self.rate(first) * head.as_secs_f64()
+            + self.whole_bins(first + 1, last)
+            + self.rate(last) * tail.as_secs_f64()
+    }
 }
 
 impl Profile {
@@ -68,10 +140,7 @@ impl Profile {
                 let phase = TAU * (now.as_secs_f64() - peak.as_secs_f64()) / period.as_secs_f64();
                 mean.get() * (1.0 + swing * phase.cos())
             }
-            Profile::Trace(trace) => {
-                let bin = now.as_nanos() / trace.bin.as_nanos();
-                trace.rates[(bin % trace.rates.len() as u64) as usize]
-            }
+            Profile::Trace(trace) => trace.rate(now.as_nanos() / trace.bin.as_nanos()),
         }
     }
 
@@ -93,17 +162,7 @@ impl Profile {
             Profile::Ramp { .. } | Profile::Diurnal { .. } => {
                 self.cumulative(to) - self.cumulative(from)
             }
-            Profile::Trace(trace) => {
-                let width = trace.bin.as_nanos();
-                let mut total = 0.0;
-                let mut now = from;
-                while now < to {
-                    let end = Time::from_nanos((now.as_nanos() / width + 1) * width).min(to);
-                    total += self.rate(now) * end.since(now).as_secs_f64();
-                    now = end;
-                }
-                total
-            }
+            Profile::Trace(trace) => trace.expected(from, to),
         }
     }
 
@@ -181,10 +240,7 @@ impl Profile {
                 peak: *peak,
                 period: *period,
             },
-            Profile::Trace(trace) => Profile::Trace(Trace {
-                bin: trace.bin,
-                rates: trace.rates.iter().map(|rate| rate * factor).collect(),
-            }),
+            Profile::Trace(trace) => Profile::Trace(trace.scaled(factor)),
         }
     }
 
@@ -244,10 +300,7 @@ mod tests {
                 peak: Span::from_secs(500),
                 period: Span::from_secs(2_000),
             },
-            Profile::Trace(Trace {
-                bin: Span::from_secs(60),
-                rates: vec![1.0, 9.0, 4.0],
-            }),
+            Profile::Trace(Trace::new(Span::from_secs(60), vec![1.0, 9.0, 4.0]).unwrap()),
         ]
     }
 
@@ -269,6 +322,33 @@ mod tests {
             );
             assert!(profile.bound(from, to) * 1.000_001 >= sum / 1_370.0);
         }
+    }
+
+    #[test]
+    fn a_trace_sums_its_bins_over_repetitions() {
+        let trace = Trace::new(Span::from_secs(60), vec![1.0, 9.0, 4.0]).unwrap();
+        assert!((trace.mean() - 14.0 / 3.0).abs() < 1e-12);
+        let profile = Profile::Trace(trace);
+        for (from, to, expected) in [
+            (0, 60, 60.0),
+            (0, 180, 840.0),
+            (10, 20, 10.0),
+            (50, 70, 10.0 + 90.0),
+            (170, 200, 40.0 + 20.0),
+            (30, 570, 3.0 * 840.0),
+        ] {
+            let sum = profile.expected(Time::from_secs(from), Time::from_secs(to));
+            assert!((sum - expected).abs() < 1e-9, "{from} to {to}: {sum}");
+        }
+    }
+
+    #[test]
+    fn impossible_traces_are_refused() {
+        let second = Span::from_secs(1);
+        assert_eq!(Trace::new(second, vec![]), None);
+        assert_eq!(Trace::new(Span::ZERO, vec![1.0]), None);
+        assert_eq!(Trace::new(second, vec![-1.0]), None);
+        assert_eq!(Trace::new(second, vec![f64::NAN]), None);
     }
 
     #[test]

@@ -1,0 +1,209 @@
+//! What no single field shows: fields that contradict or defeat each other. Checked once after
+//! reading and again after overrides.
+
+use super::Scenario;
+use crate::base::{Severity, Span, Time};
+use crate::gate::Gate;
+use crate::rollout::Plan;
+use crate::telemetry::Sampling;
+
+/// More scrapes than this in one rollout are a slip of a unit.
+const MOST_SCRAPES: u64 = 1_000_000;
+
+/// Which part of a scenario a remark is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Subject {
+    Rate,
+    Canary,
+    Fault(usize),
+    Scrape,
+    Rollout,
+    Steps,
+    Gate(usize),
+    Horizon,
+}
+
+/// Something that the combination of fields makes impossible or odd.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Remark {
+    pub(super) severity: Severity,
+    pub(super) subject: Subject,
+    pub(super) message: String,
+    pub(super) help: String,
+}
+
+/// Everything that is to be said about the combination of fields.
+pub(super) fn remarks(scenario: &Scenario) -> Vec<Remark> {
+    let mut remarks = Vec::new();
+    check_traffic(scenario, &mut remarks);
+    check_faults(scenario, &mut remarks);
+    check_steps(scenario, &mut remarks);
+    for (index, gate) in scenario.analysis.iter().enumerate() {
+        check_window(scenario, index, gate.window(), &mut remarks);
+        check_limit(scenario, index, gate, &mut remarks);
+    }
+    if let Sampling::Scraped { interval, .. } = scenario.telemetry.sampling
+        && scenario.horizon / interval > MOST_SCRAPES
+    {
+        remarks.push(error(
+            Subject::Scrape,
+            format!(
+                "a horizon of {} at a scrape every {interval} is too much",
+                scenario.horizon
+            ),
+            format!("a rollout may have {MOST_SCRAPES} scrapes"),
+        ));
+    }
+    remarks
+}
+
+fn error(subject: Subject, message: String, help: impl Into<String>) -> Remark {
+    Remark {
+        severity: Severity::Error,
+        subject,
+        message,
+        help: help.into(),
+    }
+}
+
+fn warning(subject: Subject, message: String, help: impl Into<String>) -> Remark {
+    Remark {
+        severity: Severity::Warning,
+        ..error(subject, message, help)
+    }
+}
+
+fn check_traffic(scenario: &Scenario, remarks: &mut Vec<Remark>) {
+    let end = Time::START + scenario.horizon;
+    let expected = scenario.world.traffic.profile.expected(Time::START, end);
+    if expected <= 0.0 {
+        remarks.push(error(
+            Subject::Rate,
+            format!(
+                "there is not one request in the {} of the rollout",
+                scenario.horizon
+            ),
+            "write a rate above 0/s",
+        ));
+    }
+}
+
+fn check_faults(scenario: &Scenario, remarks: &mut Vec<Remark>) {
+    let end = Time::START + scenario.horizon;
+    for (index, fault) in scenario.world.faults.iter().enumerate() {
+        let onset = fault.schedule.onset;
+        if onset >= end {
+            remarks.push(warning(
+                Subject::Fault(index),
+                format!("a fault that begins at {onset} comes after the rollout's end at {end}"),
+                "begin earlier, or set a later horizon",
+            ));
+        }
+    }
+    if !scenario.world.has_fault() {
+        remarks.push(warning(
+            Subject::Canary,
+            "the canary is as good as stable: there is nothing to detect".to_owned(),
+            "give the canary other errors, another latency or a fault",
+        ));
+    }
+}
+
+fn check_steps(scenario: &Scenario, remarks: &mut Vec<Remark>) {
+    let Plan::Staged(plan) = &scenario.rollout else {
+        return;
+    };
+    let falling = plan
+        .steps
+        .windows(2)
+        .find(|pair| pair[1].weight <= pair[0].weight);
+    if let Some([before, after]) = falling {
+        remarks.push(warning(
+            Subject::Steps,
+            format!(
+                "a step of {} comes after one of {}",
+                after.weight, before.weight
+            ),
+            "steps usually grow",
+        ));
+    }
+    let total = plan
+        .steps
+        .iter()
+        .fold(Span::ZERO, |sum, step| sum + step.hold);
+    if scenario.horizon < total {
+        remarks.push(warning(
+            Subject::Horizon,
+            format!(
+                "the horizon of {} cuts rollouts off: their steps take {total}",
+                scenario.horizon
+            ),
+            "leave the horizon out, or make it longer",
+        ));
+    }
+    if scenario.analysis.is_empty() {
+        remarks.push(warning(
+            Subject::Rollout,
+            "there are no gates: every canary is promoted".to_owned(),
+            "add [[rollout.gates]]",
+        ));
+    }
+}
+
+fn check_window(scenario: &Scenario, index: usize, window: Span, remarks: &mut Vec<Remark>) {
+    let subject = Subject::Gate(index);
+    let horizon = scenario.horizon;
+    if window > horizon {
+        let message = format!("a window of {window} is longer than the horizon of {horizon}");
+        let help = "shorten the window";
+        // A Canary with such a window runs all the same, on the part of it that there is.
+        remarks.push(match scenario.rollout {
+            Plan::Staged(_) => error(subject, message, help),
+            Plan::Flagger(_) => warning(subject, message, help),
+        });
+    }
+    let Sampling::Scraped { interval, .. } = scenario.telemetry.sampling else {
+        return;
+    };
+    // A rate needs two samples of its series within the window.
+    if window < interval * 2 {
+        let how_often = if window <= interval {
+            "never"
+        } else {
+            "not always"
+        };
+        remarks.push(warning(
+            subject,
+            format!(
+                "a window of {window} {how_often} holds the two scrapes that a rate needs, at one \
+                 every {interval}"
+            ),
+            format!(
+                "make the window {} or longer, or scrape more often",
+                interval * 2
+            ),
+        ));
+    }
+}
+
+fn check_limit(scenario: &Scenario, index: usize, gate: &Gate, remarks: &mut Vec<Remark>) {
+    let (Gate::LatencyQuantile(gate), Sampling::Scraped { .. }) =
+        (gate, scenario.telemetry.sampling)
+    else {
+        return;
+    };
+    let buckets = &scenario.telemetry.buckets;
+    let highest = buckets.bound_seconds(buckets.bounds().len() - 1);
+    // A quantile in the unbounded bucket reads as the highest finite bound.
+    if gate.max.as_secs_f64() >= highest {
+        remarks.push(warning(
+            Subject::Gate(index),
+            format!(
+                "a limit of {} can never be broken: the histogram ends at {}",
+                gate.max,
+                Span::from_secs_f64(highest)
+            ),
+            "lower the limit, or give [telemetry] more buckets",
+        ));
+    }
+}

@@ -1,0 +1,47 @@
+//! What is assumed where a scenario says nothing; the readers and the schema both take it from
+//! here.
+
+use crate::base::{Probability, Span, Weight};
+
+pub(super) const LATENCY: &str = "p50=40ms,p99=250ms";
+pub(super) const USERS: u32 = 10_000;
+pub(super) const ZIPF: f64 = 1.0;
+pub(super) const PERIOD: Span = Span::from_secs(86_400);
+/// Short, so that a window of a minute holds a dozen samples.
+pub(super) const SCRAPE: Span = Span::from_secs(5);
+pub(super) const INTERVAL: Span = Span::from_secs(60);
+pub(super) const FAILURES: u32 = 1;
+pub(super) const WINDOW: Span = Span::from_secs(60);
+pub(super) const Z_TEST_REQUESTS: u32 = 100;
+pub(super) const MOST_TRIALS: u32 = 10_000;
+
+pub(super) fn errors() -> Probability {
+    share(0.001)
+}
+
+pub(super) fn matched() -> Probability {
+    share(0.1)
+}
+
+pub(super) fn alpha() -> Probability {
+    share(0.05)
+}
+
+pub(super) fn precision() -> Probability {
+    share(0.01)
+}
+
+pub(super) fn weights() -> Vec<Weight> {
+    [1.0, 2.0, 5.0, 10.0, 25.0, 50.0]
+        .into_iter()
+        .map(Weight::clamped)
+        .collect()
+}
+
+pub(super) fn weights_text() -> Vec<String> {
+    weights().iter().map(Weight::to_string).collect()
+}
+
+fn share(value: f64) -> Probability {
+    Probability::new(value).unwrap_or(Probability::ZERO)
+}

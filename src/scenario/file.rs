@@ -1,0 +1,246 @@
+//! A scenario file as a whole: its sections put together, and checked together.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::Path;
+
+use super::check::{self, Subject};
+use super::files::Files;
+use super::reader::{Report, Table};
+use super::service::{self, Canary};
+use super::traffic::positive_span;
+use super::{Scenario, experiment, rollout, telemetry, traffic};
+use crate::base::{Probability, Problem, Problems, Severity};
+use crate::model::World;
+use crate::model::split::Split;
+use crate::telemetry::{Buckets, Plan};
+
+/// Reads a scenario's text. Problems carry `file` as their place.
+pub(super) fn read(text: &str, file: &Path, files: Files) -> Result<Scenario, Problems> {
+    let (report, root) = Report::parse(text);
+    let mut foreign = None;
+    let draft = read_root(Table::root(&report, &root), text, file, files, &mut foreign);
+    if let Some((scenario, places)) = &draft
+        && !report.has_errors()
+    {
+        for remark in check::remarks(scenario) {
+            let place = place_of(places, remark.subject);
+            match remark.severity {
+                Severity::Error => report.error(place, remark.message, remark.help),
+                Severity::Warning => report.warning(place, remark.message, remark.help),
+            }
+        }
+    }
+    let failed = report.has_errors();
+    let mut problems = report.into_problems();
+    let errors = problems
+        .iter()
+        .filter(|problem| problem.severity == Severity::Error)
+        .count();
+    match (draft, foreign) {
+        (Some((mut scenario, _)), _) if !failed => {
+            let warnings = problems.iter().map(|problem| problem.one_line(file, text));
+            scenario.warnings.extend(warnings);
+            Ok(scenario)
+        }
+        // Nothing is wrong but the Canary: its own text shows the places better.
+        (_, Some(foreign)) if errors == foreign.problems.len() => Err(foreign),
+        _ => {
+            if problems.is_empty() {
+                problems.push(Problem::error("cannot be understood", None));
+            }
+            Err(Problems {
+                file: file.to_owned(),
+                text: text.to_owned(),
+                problems,
+            })
+        }
+    }
+}
+
+pub(super) type Places = BTreeMap<Subject, Range<usize>>;
+
+fn place_of(places: &Places, subject: Subject) -> Range<usize> {
+    // The gates of a Canary stand in another file: the field that names it has to do.
+    let place = places.get(&subject).or_else(|| match subject {
+        Subject::Gate(_) => places.get(&Subject::Rollout),
+        _ => None,
+    });
+    place.cloned().unwrap_or(0..0)
+}
+
+pub(super) fn read_root(
+    mut table: Table,
+    text: &str,
+    file: &Path,
+    files: Files,
+    foreign: &mut Option<Problems>,
+) -> Option<(Scenario, Places)> {
+    let places = find_places(&mut table);
+    let name = read_name(&mut table, file);
+    let title = match table.get("title") {
+        None => Some(None),
+        Some(value) => value.words().map(|title| Some(title.trim().to_owned())),
+    };
+    let story = match table.get("story") {
+        None => Some(String::new()),
+        Some(value) => value.words().map(|story| story.trim().to_owned()),
+    };
+    let horizon = match table.get("horizon") {
+        None => Some(None),
+        Some(value) => positive_span(&value).map(Some),
+    };
+    let world = read_world(&mut table, files);
+    let measured = match table.get("telemetry") {
+        None => Some(telemetry::unsaid()),
+        Some(value) => value.table().and_then(telemetry::read),
+    };
+    let rollout = table
+        .require(
+            "rollout",
+            "add [rollout] with flagger = \"canary.yaml\", or with steps",
+        )
+        .and_then(|value| value.table())
+        .and_then(|table| rollout::read(table, files, foreign));
+    let experiment = match table.get("experiment") {
+        None => Some(experiment::unsaid()),
+        Some(value) => value.table().and_then(experiment::read),
+    };
+    table.hint("faults", "faults are the canary's: write [[canary.faults]]");
+    table.hint("gates", "gates are the rollout's: write [[rollout.gates]]");
+    table.finish();
+    let (name, measured, rollout) = (name?, measured?, rollout?);
+    let buckets = measured.buckets.or(rollout.buckets);
+    let scenario = Scenario {
+        title: title?.unwrap_or_else(|| name.clone()),
+        name,
+        story: story?,
+        source: text.to_owned(),
+        world: world?,
+        telemetry: Plan {
+            sampling: measured.sampling,
+            birth: measured.birth,
+            buckets: buckets.unwrap_or_else(Buckets::istio),
+        },
+        horizon: horizon?.unwrap_or_else(|| rollout.plan.longest()),
+        rollout: rollout.plan,
+        analysis: rollout.analysis,
+        experiment: experiment?,
+        warnings: rollout.warnings,
+    };
+    Some((scenario, places))
+}
+
+fn read_name(table: &mut Table, file: &Path) -> Option<String> {
+    let Some(value) = table.get("name") else {
+        return Some(name_of(file));
+    };
+    let name = value.words()?;
+    if name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
+        return Some(name.to_owned());
+    }
+    value.refuse(
+        format_args!("`{name}` cannot name a folder everywhere"),
+        "write letters, digits and dashes",
+    );
+    None
+}
+
+/// The name of a scenario that has none: the file's, made of letters, digits and dashes.
+pub(super) fn name_of(file: &Path) -> String {
+    let stem = file.file_stem().map(|stem| stem.to_string_lossy());
+    let name: String = stem
+        .unwrap_or_default()
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .collect();
+    let name = name.trim_matches('-');
+    if name.is_empty() {
+        "scenario".to_owned()
+    } else {
+        name.to_owned()
+    }
+}
+
+fn read_world(table: &mut Table, files: Files) -> Option<World> {
+    let traffic = table
+        .require("traffic", "add [traffic] with rate = \"20/s\"")
+        .and_then(|value| value.table())
+        .and_then(|table| traffic::read(table, files));
+    let stable = match table.get("stable") {
+        None => service::read_stable(None),
+        Some(value) => value
+            .table()
+            .and_then(|table| service::read_stable(Some(table))),
+    };
+    let canary = match table.get("canary") {
+        None => Some(Canary::AS_STABLE),
+        Some(value) => value.table().and_then(service::read_canary),
+    };
+    let split = match table.get("split") {
+        None => Some(Split::Random),
+        Some(value) => value.table().and_then(service::read_split),
+    };
+    let ((traffic, matched), stable): ((_, Probability), _) = (traffic?, stable?);
+    let (canary, faults) = canary?.beside(&stable);
+    Some(World {
+        traffic,
+        stable,
+        canary,
+        faults,
+        split: split?,
+        matched,
+    })
+}
+
+/// Where the fields stand that remarks about the whole are about.
+fn find_places(table: &mut Table) -> Places {
+    let mut places = Places::new();
+    let mut put = |subject, path: &[&'static str]| {
+        // The innermost field that is there.
+        for depth in (1..=path.len()).rev() {
+            if let Some(place) = table.place_of(&path[..depth]) {
+                places.insert(subject, place);
+                return;
+            }
+        }
+    };
+    put(Subject::Rate, &["traffic", "rate"]);
+    put(Subject::Canary, &["canary"]);
+    put(Subject::Scrape, &["telemetry", "scrape"]);
+    put(Subject::Rollout, &["rollout", "flagger"]);
+    put(Subject::Steps, &["rollout", "steps"]);
+    put(Subject::Horizon, &["horizon"]);
+    for (index, place) in table
+        .places_in(&["canary", "faults"])
+        .into_iter()
+        .enumerate()
+    {
+        places.insert(Subject::Fault(index), place);
+    }
+    for (index, place) in table
+        .places_in(&["rollout", "gates"])
+        .into_iter()
+        .enumerate()
+    {
+        places.insert(Subject::Gate(index), place);
+    }
+    places
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_fit_for_folders() {
+        for (file, name) in [
+            ("scenarios/low-traffic.toml", "low-traffic"),
+            ("my canary (2).toml", "my-canary--2"),
+            ("..", "scenario"),
+            ("", "scenario"),
+        ] {
+            assert_eq!(name_of(Path::new(file)), name, "{file}");
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! The rollout section: the controller and its gates.
+
+use schemars::JsonSchema;
+
+use super::{Share, Span, Weight};
+use crate::scenario::defaults;
+
+/// Who decides, and by what: a Flagger Canary as it is, or steps with gates.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Rollout {
+    /// A Flagger Canary in YAML, relative to the scenario, used unmodified. It brings its own steps
+    /// and metrics: no other field of this section goes with it.
+    pub flagger: Option<String>,
+    /// Which controller, when it is not Flagger.
+    #[schemars(extend("default" = "staged"))]
+    pub controller: Option<Controller>,
+    /// Weights and how long each is held; promotion comes after the last.
+    pub steps: Option<Vec<Step>>,
+    /// Time between checks.
+    #[schemars(extend("default" = defaults::INTERVAL.to_string()))]
+    pub interval: Option<Span>,
+    /// No checks for so long after the weight changed.
+    #[schemars(extend("default" = "0s"))]
+    pub warmup: Option<Span>,
+    /// Failed checks that roll back.
+    #[schemars(range(min = 1, max = 1000), extend("default" = defaults::FAILURES))]
+    pub failures: Option<u32>,
+    /// Whether a passed check starts the count of failures anew.
+    #[schemars(extend("default" = "consecutive"))]
+    pub counting: Option<Counting>,
+    /// What a check means that cannot say: nothing, a failure, or that the step's clock stops.
+    #[schemars(extend("default" = "ignore"))]
+    pub inconclusive: Option<Inconclusive>,
+    /// Whether reaching the failures rolls back, or only tells somebody.
+    #[schemars(extend("default" = "automatic"))]
+    pub rollback: Option<Rollback>,
+    /// What a check checks, in this order; the first gate that fails decides.
+    pub gates: Option<Vec<Gate>>,
+}
+
+/// Controllers that are written down in the scenario.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+pub enum Controller {
+    /// Steps of weight and hold.
+    Staged,
+}
+
+/// One step.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Step {
+    /// Canary percentage.
+    pub weight: Weight,
+    /// How long it is held: a multiple of the rollout's interval.
+    pub hold: Span,
+}
+
+/// How failed checks are counted.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+pub enum Counting {
+    /// A passed check starts the count anew.
+    Consecutive,
+    /// A failed check stays counted.
+    Cumulative,
+}
+
+/// What an inconclusive check means.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+pub enum Inconclusive {
+    /// Nothing.
+    Ignore,
+    /// A failed check.
+    Fail,
+    /// The step's clock stops until a check is conclusive.
+    Hold,
+}
+
+/// What happens when the failures are reached.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+pub enum Rollback {
+    /// Everything goes back to stable at once.
+    Automatic,
+    /// The rollout goes on.
+    Never,
+}
+
+/// One gate.
+#[derive(JsonSchema)]
+#[schemars(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Gate {
+    /// The canary's share of successes must stay within limits.
+    SuccessRatio {
+        /// Lowest share that passes.
+        min: Share,
+        /// Highest share that passes. Left out: none.
+        max: Option<Share>,
+        /// How far back it looks.
+        #[schemars(extend("default" = defaults::WINDOW.to_string()))]
+        window: Option<Span>,
+        /// With fewer requests in the window the check cannot say.
+        #[schemars(extend("default" = 0))]
+        min_requests: Option<u32>,
+    },
+    /// A latency quantile of the canary must stay below a limit.
+    LatencyQuantile {
+        /// `p99` or `99%`.
+        #[schemars(extend("default" = "p99"))]
+        quantile: Option<String>,
+        /// Longest latency that passes.
+        max: Span,
+        /// How far back it looks.
+        #[schemars(extend("default" = defaults::WINDOW.to_string()))]
+        window: Option<Span>,
+        /// With fewer requests in the window the check cannot say.
+        #[schemars(extend("default" = 0))]
+        min_requests: Option<u32>,
+    },
+    /// The canary's figure divided by stable's must stay below a limit.
+    Ratio {
+        /// `errors`, `mean` (latency), or a latency quantile like `p99`.
+        #[schemars(extend("default" = "errors"))]
+        metric: Option<String>,
+        /// Highest ratio that passes: 2 lets the canary be twice as bad.
+        max: f64,
+        /// How far back it looks.
+        #[schemars(extend("default" = defaults::WINDOW.to_string()))]
+        window: Option<Span>,
+        /// With fewer requests of either version in the window the check cannot say.
+        #[schemars(extend("default" = 0))]
+        min_requests: Option<u32>,
+    },
+    /// The canary's figure minus stable's must stay below a limit.
+    Difference {
+        /// `errors`, `mean` (latency), or a latency quantile like `p99`.
+        #[schemars(extend("default" = "errors"))]
+        metric: Option<String>,
+        /// Largest difference that passes: a share for `errors` (`"0.5%"`), a time for latency
+        /// (`"50ms"`).
+        max: String,
+        /// How far back it looks.
+        #[schemars(extend("default" = defaults::WINDOW.to_string()))]
+        window: Option<Span>,
+        /// With fewer requests of either version in the window the check cannot say.
+        #[schemars(extend("default" = 0))]
+        min_requests: Option<u32>,
+    },
+    /// One-sided two-proportion z test: is the canary's error ratio higher than stable's?
+    ZTest {
+        /// Chance, per check, of failing a canary as good as stable.
+        #[schemars(extend("default" = defaults::alpha().to_string()))]
+        alpha: Option<Share>,
+        /// How far back it looks.
+        #[schemars(extend("default" = defaults::WINDOW.to_string()))]
+        window: Option<Span>,
+        /// With fewer requests of either version in the window the check cannot say.
+        #[schemars(extend("default" = defaults::Z_TEST_REQUESTS))]
+        min_requests: Option<u32>,
+    },
+}

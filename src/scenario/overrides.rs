@@ -1,0 +1,252 @@
+//! What a command line changes in a scenario.
+
+use std::path::{Path, PathBuf};
+
+use super::canary_file::{self, CANARY_WARNING};
+use super::files::Files;
+use super::{EngineChoice, Scenario, builtin, check, experiment, file, traffic};
+use crate::base::{Probability, Problem, Problems, Rate, Seed, Severity, Span, Weight};
+use crate::model::service::Latency;
+use crate::rollout::Plan;
+use crate::telemetry::Sampling;
+
+/// What a command line changes in a scenario; `None` leaves it as it is.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Overrides {
+    /// A Flagger Canary that replaces controller, gates, histogram buckets and horizon.
+    pub flagger: Option<PathBuf>,
+    /// Mean request rate; rates that change with time keep their shape.
+    pub rate: Option<Rate>,
+    /// Stable's error ratio. A canary that was as good as stable in this follows.
+    pub errors: Option<Probability>,
+    /// Stable's latency. A canary that was as good as stable in this follows.
+    pub latency: Option<Latency>,
+    /// The canary's error ratio. This and `canary_latency` describe the canary anew: whatever was
+    /// different or wrong with it in the scenario is dropped.
+    pub canary_errors: Option<Probability>,
+    /// The canary's latency; see `canary_errors`.
+    pub canary_latency: Option<Latency>,
+    /// When counters are read.
+    pub sampling: Option<Sampling>,
+    /// Where a rollout is cut off.
+    pub horizon: Option<Span>,
+    /// Canary percentages to try.
+    pub weights: Option<Vec<Weight>>,
+    /// Exactly so many trials per cell.
+    pub trials: Option<u32>,
+    /// Half-width of the 95 % interval to reach. Drops a number of trials set by the scenario.
+    pub precision: Option<Probability>,
+    /// At most so many trials per cell.
+    pub most_trials: Option<u32>,
+    /// How trials are played.
+    pub engine: Option<EngineChoice>,
+    /// Root of all randomness.
+    pub seed: Option<Seed>,
+}
+
+impl Scenario {
+    /// The same scenario with a command line's changes, checked again. Its source gets a comment
+    /// for each change, so that stored results tell what was run.
+    ///
+    /// # Errors
+    /// All that the changes make impossible, and whatever is wrong with the Canary's file.
+    pub fn with(mut self, overrides: &Overrides) -> Result<Scenario, Problems> {
+        let remarks_before = check::remarks(&self);
+        let mut changes = Vec::new();
+        if let Some(path) = &overrides.flagger {
+            self.follow_canary(path)?;
+            changes.push(format!("rollout.flagger = \"{}\"", path.display()));
+        }
+        if let Some(horizon) = overrides.horizon {
+            self.horizon = horizon;
+            changes.push(format!("horizon = \"{horizon}\""));
+        }
+        self.change_world(overrides, &mut changes);
+        if let Some(sampling) = overrides.sampling {
+            self.telemetry.sampling = sampling;
+            changes.push(format!(
+                "telemetry.scrape = \"{}\"",
+                sampling_text(sampling)
+            ));
+        }
+        self.change_experiment(overrides, &mut changes);
+        let mut problems = impossible(overrides);
+        // What the scenario was warned of may be mended, and something else broken.
+        for old in remarks_before {
+            self.warnings
+                .retain(|warning| !warning.contains(&old.message));
+        }
+        if problems.is_empty() {
+            for remark in check::remarks(&self) {
+                let problem = Problem::error(remark.message, None).help(remark.help);
+                match remark.severity {
+                    Severity::Error => problems.push(problem),
+                    Severity::Warning => {
+                        let line = problem.one_line(Path::new(COMMAND_LINE), "");
+                        self.warnings.push(line);
+                    }
+                }
+            }
+        }
+        if !problems.is_empty() {
+            return Err(Problems {
+                file: PathBuf::from(COMMAND_LINE),
+                text: String::new(),
+                problems,
+            });
+        }
+        for change in changes {
+            self.source
+                .push_str(&format!("\n# changed for this run: {change}"));
+        }
+        Ok(self)
+    }
+
+    fn follow_canary(&mut self, path: &Path) -> Result<(), Problems> {
+        let imported = canary_file::import(&Files::Folder(Path::new("")), &path.to_string_lossy())?;
+        self.warnings
+            .retain(|warning| !warning.starts_with(CANARY_WARNING));
+        self.rollout = Plan::Flagger(imported.plan);
+        self.analysis = imported.analysis;
+        self.telemetry.buckets = imported.buckets;
+        self.horizon = self.rollout.longest();
+        self.warnings.extend(imported.warnings);
+        if builtin::is_neutral(self) {
+            self.name = file::name_of(path);
+            self.title = format!("The Canary in {}", path.display());
+        }
+        Ok(())
+    }
+
+    fn change_world(&mut self, overrides: &Overrides, changes: &mut Vec<String>) {
+        let world = &mut self.world;
+        if let Some(rate) = overrides.rate {
+            world.traffic.profile = traffic::with_mean(&world.traffic.profile, rate, self.horizon);
+            changes.push(format!("traffic.rate = \"{rate}\" (mean)"));
+        }
+        if overrides.canary_errors.is_some() || overrides.canary_latency.is_some() {
+            world.canary = world.stable.clone();
+            world.faults.clear();
+        }
+        if let Some(errors) = overrides.errors {
+            if world.canary.errors == world.stable.errors {
+                world.canary.errors = errors;
+            }
+            world.stable.errors = errors;
+            changes.push(format!("stable.errors = \"{errors}\""));
+        }
+        if let Some(latency) = &overrides.latency {
+            if world.canary.latency == world.stable.latency {
+                world.canary.latency = latency.clone();
+            }
+            world.stable.latency = latency.clone();
+            changes.push(format!("stable.latency = \"{}\"", latency_text(latency)));
+        }
+        if let Some(errors) = overrides.canary_errors {
+            world.canary.errors = errors;
+            changes.push(format!("canary.errors = \"{errors}\""));
+        }
+        if let Some(latency) = &overrides.canary_latency {
+            world.canary.latency = latency.clone();
+            changes.push(format!("canary.latency = \"{}\"", latency_text(latency)));
+        }
+    }
+
+    fn change_experiment(&mut self, overrides: &Overrides, changes: &mut Vec<String>) {
+        let experiment = &mut self.experiment;
+        if let Some(weights) = &overrides.weights {
+            experiment.weights = weights.clone();
+            experiment
+                .weights
+                .sort_by(|a, b| a.as_percent().total_cmp(&b.as_percent()));
+            let texts: Vec<String> = weights.iter().map(Weight::to_string).collect();
+            changes.push(format!("experiment.weights = {texts:?}"));
+        }
+        if let Some(precision) = overrides.precision {
+            experiment.precision = precision.get();
+            experiment.trials = None;
+            changes.push(format!("experiment.precision = \"{precision}\""));
+        }
+        if let Some(trials) = overrides.trials {
+            experiment.trials = Some(trials);
+            changes.push(format!("experiment.trials = {trials}"));
+        }
+        if let Some(most_trials) = overrides.most_trials {
+            experiment.most_trials = most_trials;
+            changes.push(format!("experiment.most_trials = {most_trials}"));
+        }
+        if let Some(engine) = overrides.engine {
+            experiment.engine = engine;
+            let engine = format!("{engine:?}").to_lowercase();
+            changes.push(format!("experiment.engine = \"{engine}\""));
+        }
+        if let Some(seed) = overrides.seed {
+            experiment.seed = seed;
+            changes.push(format!("experiment.seed = {seed}"));
+        }
+    }
+}
+
+/// The place of problems that no file has.
+const COMMAND_LINE: &str = "command line";
+
+/// Values that are impossible whatever the scenario.
+fn impossible(overrides: &Overrides) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut refuse = |message: String, help: &str| {
+        problems.push(Problem::error(message, None).help(help));
+    };
+    if let Some(weights) = &overrides.weights {
+        for end in 1..=weights.len() {
+            if let Err(message) = experiment::usable(&weights[..end]) {
+                refuse(message, "give each percentage once, above 0%");
+            }
+        }
+        if weights.is_empty() {
+            refuse(
+                "no canary percentage is given".to_owned(),
+                "give one or more",
+            );
+        }
+    }
+    if let Some(precision) = overrides.precision
+        && let Err(message) = experiment::precise_enough(precision)
+    {
+        refuse(
+            message,
+            "give a percentage above 0% and at most 50%, like 1%",
+        );
+    }
+    for trials in [overrides.trials, overrides.most_trials]
+        .into_iter()
+        .flatten()
+    {
+        if !(1..=experiment::MOST_TRIALS).contains(&u64::from(trials)) {
+            let help = format!("give a number from 1 to {}", experiment::MOST_TRIALS);
+            refuse(format!("{trials} trials are out of range"), &help);
+        }
+    }
+    if overrides.horizon.is_some_and(Span::is_zero) {
+        refuse(
+            "a horizon of 0s ends before it begins".to_owned(),
+            "give some time, like 2h",
+        );
+    }
+    problems
+}
+
+fn latency_text(latency: &Latency) -> String {
+    let at = |p: f64| {
+        let seconds = latency.quantile(Probability::new(p).unwrap_or(Probability::ONE));
+        // Milliseconds with three digits: enough to tell one latency from another.
+        Span::from_secs_f64((seconds * 1e6).round() / 1e6)
+    };
+    format!("p50={},p99={}", at(0.5), at(0.99))
+}
+
+fn sampling_text(sampling: Sampling) -> String {
+    match sampling {
+        Sampling::Exact => "exact".to_owned(),
+        Sampling::Scraped { interval, .. } => interval.to_string(),
+    }
+}

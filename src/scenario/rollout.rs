@@ -1,0 +1,236 @@
+//! The rollout section: a Flagger Canary, or steps with gates.
+
+use super::canary_file::{self, Imported};
+use super::defaults;
+use super::files::Files;
+use super::gates;
+use super::reader::{Table, Value};
+use super::traffic::positive_span;
+use crate::base::{Problems, Span, Weight};
+use crate::gate::Gate;
+use crate::rollout::{Counting, Plan, Rollback, StagedPlan, Step, WhenInconclusive};
+use crate::telemetry::Buckets;
+
+/// More checks than this in one rollout are a slip of a unit.
+const MOST_CHECKS: u64 = 1_000_000;
+
+/// Controller and analysis.
+pub(super) struct Rollout {
+    pub(super) plan: Plan,
+    pub(super) analysis: Vec<Gate>,
+    /// Those of the Canary's provider.
+    pub(super) buckets: Option<Buckets>,
+    /// What the importer of the Canary warned of.
+    pub(super) warnings: Vec<String>,
+}
+
+/// The controller and its gates; problems inside a Canary file go to `foreign`.
+pub(super) fn read(
+    mut table: Table,
+    files: Files,
+    foreign: &mut Option<Problems>,
+) -> Option<Rollout> {
+    if let Some(value) = table.get("flagger") {
+        return read_flagger(&value, table, files, foreign);
+    }
+    if let Some(value) = table.get("controller") {
+        if value.text() == Some("flagger") {
+            value.refuse(
+                "which Canary `flagger` follows is missing",
+                "write flagger = \"canary.yaml\" instead",
+            );
+            return None;
+        }
+        value.choice(&[("staged", ())]);
+    }
+    let steps_value = table.require(
+        "steps",
+        "write steps = [{ weight = \"5%\", hold = \"5m\" }], or flagger = \"canary.yaml\"",
+    );
+    let interval = match table.get("interval") {
+        None => Some(defaults::INTERVAL),
+        Some(value) => positive_span(&value),
+    };
+    let warmup = match table.get("warmup") {
+        None => Some(Span::ZERO),
+        Some(value) => value.quantity(),
+    };
+    let steps = steps_value.and_then(|value| read_steps(&value, interval, warmup));
+    let failures = match table.get("failures") {
+        None => Some(defaults::FAILURES),
+        Some(value) => value
+            .whole(1..=1000)
+            .and_then(|failures| u32::try_from(failures).ok()),
+    };
+    let (counting, inconclusive, rollback) = read_habits(&mut table);
+    let analysis = match table.get("gates") {
+        None => Some(Vec::new()),
+        Some(value) => gates::read(&value),
+    };
+    table.finish();
+    let plan = StagedPlan {
+        steps: steps?,
+        interval: interval?,
+        warmup: warmup?,
+        failures: failures?,
+        counting: counting?,
+        inconclusive: inconclusive?,
+        rollback: rollback?,
+    };
+    Some(Rollout {
+        plan: Plan::Staged(plan),
+        analysis: analysis?,
+        buckets: None,
+        warnings: Vec::new(),
+    })
+}
+
+fn read_habits(
+    table: &mut Table,
+) -> (Option<Counting>, Option<WhenInconclusive>, Option<Rollback>) {
+    let counting = match table.get("counting") {
+        None => Some(Counting::Consecutive),
+        Some(value) => value.choice(&[
+            ("consecutive", Counting::Consecutive),
+            ("cumulative", Counting::Cumulative),
+        ]),
+    };
+    let inconclusive = match table.get("inconclusive") {
+        None => Some(WhenInconclusive::Ignore),
+        Some(value) => value.choice(&[
+            ("ignore", WhenInconclusive::Ignore),
+            ("fail", WhenInconclusive::Fail),
+            ("hold", WhenInconclusive::Hold),
+        ]),
+    };
+    let rollback = match table.get("rollback") {
+        None => Some(Rollback::Automatic),
+        Some(value) => value.choice(&[
+            ("automatic", Rollback::Automatic),
+            ("never", Rollback::Never),
+        ]),
+    };
+    (counting, inconclusive, rollback)
+}
+
+fn read_flagger(
+    value: &Value,
+    mut table: Table,
+    files: Files,
+    foreign: &mut Option<Problems>,
+) -> Option<Rollout> {
+    for key in [
+        "controller",
+        "steps",
+        "interval",
+        "warmup",
+        "failures",
+        "counting",
+        "inconclusive",
+        "rollback",
+        "gates",
+    ] {
+        table.hint(
+            key,
+            "the Canary named in `flagger` decides: take this out, or `flagger`",
+        );
+    }
+    table.finish();
+    let name = value.words()?;
+    match canary_file::import(&files, name) {
+        Ok(Imported {
+            plan,
+            analysis,
+            buckets,
+            warnings,
+        }) => Some(Rollout {
+            plan: Plan::Flagger(plan),
+            analysis,
+            buckets: Some(buckets),
+            warnings,
+        }),
+        Err(problems) => {
+            for problem in &problems.problems {
+                value.refuse(
+                    problem.one_line(&problems.file, &problems.text),
+                    "the file is read as it is: mend it there",
+                );
+            }
+            *foreign = Some(problems);
+            None
+        }
+    }
+}
+
+fn read_steps(list: &Value, interval: Option<Span>, warmup: Option<Span>) -> Option<Vec<Step>> {
+    let items = list.list()?;
+    if items.is_empty() {
+        list.refuse(
+            "is empty: the canary would never get traffic",
+            "write steps = [{ weight = \"5%\", hold = \"5m\" }]",
+        );
+        return None;
+    }
+    let steps: Vec<Option<Step>> = items
+        .iter()
+        .map(|value| read_step(value.table()?, interval, warmup))
+        .collect();
+    let steps: Option<Vec<Step>> = steps.into_iter().collect();
+    let (steps, interval) = (steps?, interval?);
+    let total = steps.iter().fold(Span::ZERO, |sum, step| sum + step.hold);
+    if total / interval > MOST_CHECKS {
+        list.refuse(
+            format_args!("{total} of steps at an interval of {interval} are too many checks"),
+            format_args!("a rollout may have {MOST_CHECKS}"),
+        );
+        return None;
+    }
+    Some(steps)
+}
+
+fn read_step(mut table: Table, interval: Option<Span>, warmup: Option<Span>) -> Option<Step> {
+    let weight = table
+        .require("weight", "write weight = \"5%\"")
+        .and_then(|value| {
+            let weight: Weight = value.quantity()?;
+            if weight.is_zero() {
+                value.refuse(
+                    format_args!("`{}` sends nothing to the canary", value.written()),
+                    "write a percentage above 0%",
+                );
+                return None;
+            }
+            Some(weight)
+        });
+    let hold = table
+        .require("hold", "write hold = \"5m\"")
+        .and_then(|value| {
+            let hold = positive_span(&value)?;
+            let interval = interval?;
+            if hold.as_nanos() % interval.as_nanos() != 0 {
+                let below = interval * (hold / interval);
+                let above = below + interval;
+                let help = match below.is_zero() {
+                    true => format!("write {above}"),
+                    false => format!("write {below} or {above}"),
+                };
+                value.refuse(
+                    format_args!("{hold} is not a multiple of the interval of {interval}"),
+                    help,
+                );
+                return None;
+            }
+            if warmup.is_some_and(|warmup| hold < warmup) {
+                value.doubt(
+                    format_args!("{hold} are over before the warm-up is: nothing is checked"),
+                    "hold longer, or shorten the warm-up",
+                );
+            }
+            Some(hold)
+        });
+    table.finish();
+    Some(Step {
+        weight: weight?,
+        hold: hold?,
+    })
+}
