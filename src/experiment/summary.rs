@@ -46,6 +46,8 @@ pub struct ScenarioNote {
     pub world: String,
     /// One line about controller and gates, for headings.
     pub rollout: String,
+    /// Mean requests per second over both versions and the horizon.
+    pub rate: f64,
     /// The text it came from.
     pub source: String,
 }
@@ -173,6 +175,10 @@ pub struct TimelineRow {
     pub canary_p99: Option<f64>,
     /// The same of stable.
     pub stable_p99: Option<f64>,
+    /// Lowest success ratio of the canary that passes, percent; absent when nothing limits it.
+    pub success_limit: Option<f64>,
+    /// Highest 99th percentile that passes, in milliseconds; absent when nothing limits it.
+    pub p99_limit: Option<f64>,
     /// Requests of the canary that the window showed.
     pub canary_requests: f64,
     /// `pass`, `fail`, `inconclusive`, or empty when nothing was checked.
