@@ -1,8 +1,22 @@
 //! Stored rows into something a person reads: a table for the terminal, five figures, and one page
 //! that holds everything. Nothing here simulates.
 
+mod answer;
+mod csv;
+mod html;
+mod json;
+mod markdown;
 mod plot;
 mod quantity;
+mod table;
+
+pub use csv::csv;
+pub use json::json;
+pub use markdown::markdown;
+pub use table::table;
+
+use crate::experiment::store::StoreError;
+use crate::experiment::summary::Results;
 
 /// Why a report could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -13,6 +27,12 @@ pub enum ReportError {
     /// A figure could not be painted.
     #[error("a figure could not be painted: {0}")]
     Drawing(String),
+    /// The page could not be filled in.
+    #[error("the page could not be filled in: {0}")]
+    Page(#[from] askama::Error),
+    /// The results cannot be put into text.
+    #[error(transparent)]
+    Text(#[from] StoreError),
 }
 
 impl ReportError {
@@ -21,18 +41,22 @@ impl ReportError {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn dump() {
-        let r = crate::experiment::store::read(std::path::Path::new(concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/tests/formats/v1"
-        )))
-        .unwrap();
-        for f in super::plot::figures(&r).unwrap() {
-            std::fs::write(format!("/tmp/fig/{}.png", f.name), f.png).unwrap();
-            std::fs::write(format!("/tmp/fig/{}.svg", f.name), f.svg).unwrap();
-        }
+/// All figures as PNG and SVG and the page that shows them, as names and contents of files: what
+/// [`crate::experiment::store::write`] takes besides the results.
+///
+/// The same results give the same bytes. Results that lack something (no detections, no heat map,
+/// no timeline) give figures that say so.
+///
+/// # Errors
+///
+/// When a figure or the page cannot be made, which no results should bring about.
+pub fn render(results: &Results) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
+    let figures = plot::figures(results)?;
+    let page = html::page(results, &figures)?;
+    let mut files = vec![("report.html".to_owned(), page.into_bytes())];
+    for figure in figures {
+        files.push((format!("{}.png", figure.name), figure.png));
+        files.push((format!("{}.svg", figure.name), figure.svg));
     }
+    Ok(files)
 }

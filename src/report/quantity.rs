@@ -7,12 +7,24 @@ pub(crate) fn percent(share: f64) -> String {
     let percent = 100.0 * share;
     if percent > 0.0 && percent < 0.05 {
         "<0.1 %".to_owned()
-    } else if percent < 100.0 && percent >= 99.95 {
+    } else if (99.95..100.0).contains(&percent) {
         ">99.9 %".to_owned()
     } else if percent == 0.0 || percent == 100.0 {
         format!("{percent:.0} %")
     } else {
         format!("{percent:.1} %")
+    }
+}
+
+/// A share as `93 %`, for where there is little room; `>99 %` is not all and `<1 %` not nothing.
+pub(crate) fn whole_percent(share: f64) -> String {
+    let percent = 100.0 * share;
+    if percent > 0.0 && percent < 0.5 {
+        "<1 %".to_owned()
+    } else if (99.5..100.0).contains(&percent) {
+        ">99 %".to_owned()
+    } else {
+        format!("{percent:.0} %")
     }
 }
 
@@ -23,7 +35,7 @@ pub(crate) fn estimate(estimate: &Estimate) -> String {
 }
 
 /// Percentage points, rounded up so that an interval is never made to look narrower.
-fn points(share: f64) -> String {
+pub(crate) fn points(share: f64) -> String {
     let tenths = (1000.0 * share - 1e-9).ceil().max(0.0);
     format!("{:.1}", tenths / 10.0)
 }
@@ -39,7 +51,7 @@ pub(crate) fn rate(per_second: f64) -> String {
 }
 
 /// A number without needless digits: `0.5`, `12`, `1,500`.
-fn short(number: f64) -> String {
+pub(crate) fn short(number: f64) -> String {
     if number >= 1000.0 {
         return grouped(number.round() as u64);
     }
@@ -47,15 +59,14 @@ fn short(number: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// How many: one decimal below 100, then whole with commas.
+/// How many: one decimal below 10, then whole with commas.
 pub(crate) fn count(number: f64) -> String {
     if number > 0.0 && number < 0.05 {
         "<0.1".to_owned()
     } else if number == 0.0 {
         "0".to_owned()
-    } else if number < 99.95 {
-        let text = format!("{number:.1}");
-        text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
+    } else if number < 9.95 {
+        format!("{number:.1}")
     } else {
         grouped(number.round() as u64)
     }
@@ -155,8 +166,8 @@ mod tests {
             (0.0, "0"),
             (0.01, "<0.1"),
             (1.5, "1.5"),
-            (12.0, "12"),
-            (99.97, "100"),
+            (3.0, "3.0"),
+            (9.97, "10"),
             (1_234_567.0, "1,234,567"),
         ] {
             assert_eq!(count(number), text);

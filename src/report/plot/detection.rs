@@ -51,7 +51,7 @@ pub(super) fn draw(results: &Results) -> Drawing {
         "share of faulty canaries never rolled back",
         true,
     );
-    never.x_title(&mut drawing, "canary percentage (log scale)");
+    never.x_title(&mut drawing, "canary percentage (log scale)", 58.0);
     let mut labels = Vec::new();
     for mode in MODES {
         let points: Vec<(f64, f64)> = cells(results, mode)
@@ -64,7 +64,7 @@ pub(super) fn draw(results: &Results) -> Drawing {
                 end: never.at(*x, *y),
                 name: format!("never, {}", mode_name(mode)),
                 colour: ORANGE,
-                stroke: Some(stroke(mode)),
+                stroke: stroke(mode),
             });
         }
     }
@@ -97,7 +97,7 @@ fn draw_times(drawing: &mut Drawing, panel: &Panel, results: &Results) {
                     end: panel.at(*x, *y),
                     name: format!("{name}, {}", mode_name(mode)),
                     colour,
-                    stroke: Some(stroke(mode)),
+                    stroke: stroke(mode),
                 });
             }
         }

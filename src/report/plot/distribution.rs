@@ -2,7 +2,7 @@
 
 use super::axis::Axis;
 use super::drawing::{Drawing, Type};
-use super::panel::{EndLabel, Panel, label_ends};
+use super::panel::{EndLabel, Panel, Stroke, label_ends};
 use super::style::{HEIGHT, INK, LINE, WIDTH, ordinal};
 use super::{MODES, cells, weights};
 use crate::experiment::summary::{Cell, DetectionRow, Mode, Results};
@@ -12,8 +12,8 @@ use crate::report::quantity;
 /// missing up to 100 % was never detected.
 pub(super) fn draw(results: &Results) -> Drawing {
     let mut drawing = Drawing::new(
-        "When was it caught? A line that stays below 100 % ends where the gate is blind",
-        &results.summary.scenario.rollout,
+        "When was it caught?",
+        "Each line levels off at the power: what it lacks to 100 % was never caught.",
     );
     let modes: Vec<Mode> = MODES
         .into_iter()
@@ -46,10 +46,8 @@ pub(super) fn draw(results: &Results) -> Drawing {
         panel.frame(&mut drawing, "share of faulty canaries rolled back", true);
         panel.y.ticks = y_ticks;
         let log = if panel.x.is_log() { " (log scale)" } else { "" };
-        panel.x_title(
-            &mut drawing,
-            &format!("time since fault and canary traffic met{log}"),
-        );
+        let title = format!("time since fault and canary traffic met{log}");
+        panel.x_title(&mut drawing, &title, 58.0);
         let name = match mode {
             Mode::Held => "weight held",
             Mode::Rollout => "whole rollout, entered at",
@@ -80,7 +78,7 @@ fn draw_lines(
                 end: *end,
                 name: quantity::weight(cell.weight),
                 colour,
-                stroke: None,
+                stroke: Stroke::Plain,
             });
         }
         drawing.line(path, LINE, colour);

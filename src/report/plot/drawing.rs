@@ -1,7 +1,7 @@
 //! A figure as a list of shapes in page pixels: drawn once, painted as PNG and as SVG.
 
 use super::font;
-use super::style::{Colour, HAIR, INK, MARGIN, MUTED, TEXT, TITLE, WIDTH};
+use super::style::{Colour, INK, MARGIN, MUTED, TEXT, TITLE, WIDTH};
 
 /// A place on the page: pixels from the left and from the top.
 pub(super) type Point = (f64, f64);
@@ -171,9 +171,11 @@ impl Drawing {
     }
 
     /// The outline of a rectangle.
-    pub(super) fn outline(&mut self, (x0, y0): Point, (x1, y1): Point, colour: Colour) {
-        let around = vec![(x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0)];
-        self.line(around, 2.0 * HAIR, colour);
+    pub(super) fn outline(&mut self, (x0, y0): Point, (x1, y1): Point, width: f64, colour: Colour) {
+        // Begins halfway along a side, so that every corner is a joint.
+        let start = (f64::midpoint(x0, x1), y0);
+        let around = vec![start, (x1, y0), (x1, y1), (x0, y1), (x0, y0), start];
+        self.line(around, width, colour);
     }
 
     pub(super) fn disc(&mut self, centre: Point, radius: f64, colour: Colour) {

@@ -2,7 +2,7 @@
 
 use super::drawing::{Drawing, Type};
 use super::font;
-use super::style::{CELL_INK, CELL_PAPER, HAIR, HEIGHT, INK, MUTED, TEXT, WIDTH, sequential};
+use super::style::{CELL_INK, CELL_PAPER, HAIR, HEIGHT, MUTED, ORANGE, TEXT, WIDTH, sequential};
 use crate::experiment::summary::{HeatRow, Results};
 use crate::report::quantity;
 
@@ -16,10 +16,7 @@ const BOTTOM: f64 = HEIGHT - 92.0;
 pub(super) fn draw(results: &Results) -> Drawing {
     let mut drawing = Drawing::new(
         "How much traffic does the gate need?",
-        &format!(
-            "Power with the weight held, at other request rates. {}",
-            results.summary.scenario.rollout
-        ),
+        "Power with the weight held, if the service had more requests a second or fewer.",
     );
     let rates = distinct(&results.heat, |row| row.rate);
     let weights = distinct(&results.heat, |row| row.weight);
@@ -61,7 +58,7 @@ pub(super) fn draw(results: &Results) -> Drawing {
                 Type::MUTED.to_the_left(),
             );
             let corner = (LEFT, middle - high / 2.0);
-            drawing.outline(corner, (RIGHT, middle + high / 2.0), INK);
+            drawing.outline(corner, (RIGHT, middle + high / 2.0), 3.5, ORANGE);
         }
     }
     drawing.text(
@@ -89,7 +86,7 @@ fn same_rate(a: f64, b: f64) -> bool {
 fn draw_cell(drawing: &mut Drawing, (x, y): (f64, f64), (wide, high): (f64, f64), power: f64) {
     let colour = sequential(power);
     drawing.fill((x + 1.0, y + 1.0), (x + wide - 1.0, y + high - 1.0), colour);
-    let text = quantity::percent(power);
+    let text = quantity::whole_percent(power);
     let number = text.trim_end_matches(" %");
     let on_light = colour.lightness() > 0.55;
     let type_ = Type {
@@ -107,15 +104,13 @@ fn draw_scale(drawing: &mut Drawing) {
     const STEPS: u32 = 50;
     let (left, right) = (RIGHT + 34.0, RIGHT + 60.0);
     let place = |share: f64| BOTTOM - share * (BOTTOM - TOP);
-    for i in 0..STEPS {
-        let (from, to) = (
-            f64::from(i) / f64::from(STEPS),
-            f64::from(i + 1) / f64::from(STEPS),
-        );
-        let colour = sequential(f64::midpoint(from, to));
-        drawing.fill((left, place(to)), (right, place(from)), colour);
+    // From the top down, each over the rest of the one before: no seams between the steps.
+    for i in (0..STEPS).rev() {
+        let share = |step: u32| f64::from(step) / f64::from(STEPS);
+        let colour = sequential(f64::midpoint(share(i), share(i + 1)));
+        drawing.fill((left, place(share(i + 1))), (right, BOTTOM), colour);
     }
-    drawing.outline((left, TOP), (right, BOTTOM), MUTED);
+    drawing.outline((left, TOP), (right, BOTTOM), HAIR, MUTED);
     for percent in [0, 25, 50, 75, 100] {
         let y = place(f64::from(percent) / 100.0);
         drawing.line(vec![(right, y), (right + 6.0, y)], HAIR, MUTED);

@@ -60,7 +60,7 @@ pub(super) fn png(drawing: &Drawing) -> Result<Vec<u8>, ReportError> {
     let mut encoder = png::Encoder::new(&mut file, WIDTH as u32, HEIGHT as u32);
     encoder.set_color(png::ColorType::Rgb);
     encoder.set_depth(png::BitDepth::Eight);
-    encoder.set_compression(png::Compression::Fast);
+    encoder.set_compression(png::Compression::Balanced);
     let mut writer = encoder.write_header().map_err(ReportError::drawing)?;
     writer
         .write_image_data(&averaged(&dots))
@@ -191,13 +191,8 @@ impl<DB: DrawingBackend> Painter<'_, DB> {
     }
 
     fn fill(&mut self, corner: Point, opposite: Point, colour: Colour) -> Result<(), ReportError> {
-        let (from, mut to) = (dot(corner), dot(opposite));
-        if self.kind == Kind::Pixels {
-            // There the far edge is part of the rectangle.
-            to = ((to.0 - 1).max(from.0), (to.1 - 1).max(from.1));
-        }
         self.canvas
-            .draw_rect(from, to, &rgb(colour), true)
+            .draw_rect(dot(corner), dot(opposite), &rgb(colour), true)
             .map_err(ReportError::drawing)
     }
 

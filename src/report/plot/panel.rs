@@ -1,9 +1,9 @@
 //! A rectangle of the page with two axes: grid, ticks, titles, and series in its coordinates.
 
 use super::axis::Axis;
-use super::drawing::{Anchor, Drawing, Point, Type};
+use super::drawing::{Drawing, Point, Type};
 use super::font;
-use super::style::{Colour, GRID, HAIR, INK, LINE, MARKER, MUTED, PAPER, TEXT};
+use super::style::{Colour, GRID, HAIR, LINE, MARKER, MUTED, PAPER, TEXT};
 
 /// A rectangle with two axes.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,10 +29,16 @@ pub(super) enum Stroke {
     Solid,
     /// Dashed, hollow squares.
     Dashed,
+    /// Solid, no markers.
+    Plain,
+    /// Short dashes, no markers: a limit.
+    Dotted,
 }
 
 /// Length and gap of dashes in pixels.
 const DASHES: (f64, f64) = (11.0, 6.0);
+/// The same of a limit's short dashes.
+const DOTS: (f64, f64) = (4.0, 5.0);
 
 impl Panel {
     /// Where a pair of values is on the page.
@@ -69,9 +75,9 @@ impl Panel {
         drawing.text((self.left, self.top - 14.0), y_title, Type::MUTED);
     }
 
-    /// The title of the x axis, under its labels.
-    pub(super) fn x_title(&self, drawing: &mut Drawing, title: &str) {
-        let place = (f64::midpoint(self.left, self.right), self.bottom + 56.0);
+    /// The title of the x axis, its baseline `below` pixels under the panel.
+    pub(super) fn x_title(&self, drawing: &mut Drawing, title: &str, below: f64) {
+        let place = (f64::midpoint(self.left, self.right), self.bottom + below);
         drawing.text(place, title, Type::MUTED.centred());
     }
 
@@ -84,10 +90,7 @@ impl Panel {
         stroke: Stroke,
     ) {
         let path: Vec<Point> = points.iter().map(|(x, y)| self.at(*x, *y)).collect();
-        match stroke {
-            Stroke::Solid => drawing.line(path.clone(), LINE, colour),
-            Stroke::Dashed => drawing.dashes(&path, LINE, colour, DASHES),
-        }
+        line(drawing, &path, colour, stroke);
         for place in path {
             marker(drawing, place, colour, stroke);
         }
@@ -109,8 +112,17 @@ impl Panel {
     }
 }
 
-/// The mark of a point: a disc, or a hollow square.
-pub(super) fn marker(drawing: &mut Drawing, (x, y): Point, colour: Colour, stroke: Stroke) {
+/// A line in its stroke, without markers.
+pub(super) fn line(drawing: &mut Drawing, path: &[Point], colour: Colour, stroke: Stroke) {
+    match stroke {
+        Stroke::Solid | Stroke::Plain => drawing.line(path.to_vec(), LINE, colour),
+        Stroke::Dashed => drawing.dashes(path, LINE, colour, DASHES),
+        Stroke::Dotted => drawing.dashes(path, LINE - 1.0, colour, DOTS),
+    }
+}
+
+/// The mark of a point, if its line has marks.
+fn marker(drawing: &mut Drawing, (x, y): Point, colour: Colour, stroke: Stroke) {
     match stroke {
         Stroke::Solid => drawing.disc((x, y), MARKER, colour),
         Stroke::Dashed => {
@@ -118,6 +130,7 @@ pub(super) fn marker(drawing: &mut Drawing, (x, y): Point, colour: Colour, strok
             drawing.fill((x - outer, y - outer), (x + outer, y + outer), colour);
             drawing.fill((x - inner, y - inner), (x + inner, y + inner), PAPER);
         }
+        Stroke::Plain | Stroke::Dotted => {}
     }
 }
 
@@ -130,8 +143,8 @@ pub(super) struct EndLabel {
     pub name: String,
     /// Its colour.
     pub colour: Colour,
-    /// Its stroke; `None` for a line without markers.
-    pub stroke: Option<Stroke>,
+    /// Its stroke.
+    pub stroke: Stroke,
 }
 
 /// Distance between the baselines of names in pixels.
@@ -145,25 +158,21 @@ pub(super) fn label_ends(
     x: f64,
     (top, bottom): (f64, f64),
 ) {
-    labels.sort_by(|a, b| a.end.1.total_cmp(&b.end.1));
+    // Ends that the eye cannot tell apart keep the order they came in.
+    labels.sort_by_key(|label| (label.end.1 / 4.0).round() as i64);
+    let mut lowest = f64::NEG_INFINITY;
+    for label in &mut labels {
+        lowest = lowest.max(label.end.1);
+        label.end.1 = lowest;
+    }
     let wanted: Vec<f64> = labels.iter().map(|label| label.end.1).collect();
     for (label, y) in labels.iter().zip(spread(&wanted, LEADING, top, bottom)) {
         let lead = vec![(label.end.0 + MARKER + 3.0, label.end.1), (x, y)];
         drawing.line(lead, HAIR, GRID.towards(MUTED, 0.35));
-        let sample = vec![(x + 4.0, y), (x + 38.0, y)];
-        match label.stroke {
-            Some(Stroke::Dashed) => drawing.dashes(&sample, LINE, label.colour, DASHES),
-            _ => drawing.line(sample, LINE, label.colour),
-        }
-        if let Some(stroke) = label.stroke {
-            marker(drawing, (x + 21.0, y), label.colour, stroke);
-        }
-        let type_ = Type {
-            anchor: Anchor::Start,
-            colour: INK,
-            ..Type::PLAIN
-        };
-        drawing.text((x + 46.0, y + 6.5), &label.name, type_);
+        let sample = [(x + 4.0, y), (x + 38.0, y)];
+        line(drawing, &sample, label.colour, label.stroke);
+        marker(drawing, (x + 21.0, y), label.colour, label.stroke);
+        drawing.text((x + 46.0, y + 6.5), &label.name, Type::PLAIN);
     }
 }
 

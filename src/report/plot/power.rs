@@ -29,8 +29,8 @@ pub(super) fn draw(results: &Results) -> Drawing {
     let panel = Panel {
         left: 104.0,
         top: 148.0,
-        right: WIDTH - 330.0,
-        bottom: HEIGHT - 86.0,
+        right: WIDTH - 336.0,
+        bottom: HEIGHT - 104.0,
         x: Axis::weights(&weights),
         y: Axis::shares(5),
     };
@@ -39,7 +39,7 @@ pub(super) fn draw(results: &Results) -> Drawing {
         "share of rollouts rolled back, with 95 % intervals",
         true,
     );
-    panel.x_title(&mut drawing, "canary percentage (log scale)");
+    panel.x_title(&mut drawing, "canary percentage (log scale)", 82.0);
     mark_as_written(&mut drawing, &panel, results);
 
     let mut labels = Vec::new();
@@ -63,7 +63,7 @@ pub(super) fn draw(results: &Results) -> Drawing {
                     end: panel.at(*x, *y),
                     name: format!("{name}, {}", mode_name(mode)),
                     colour,
-                    stroke: Some(stroke(mode)),
+                    stroke: stroke(mode),
                 });
             }
         }
@@ -80,9 +80,9 @@ fn mark_as_written(drawing: &mut Drawing, panel: &Panel, results: &Results) {
         .find(|cell| cell.as_written);
     if let Some(cell) = written {
         let (x, _) = panel.at(cell.weight, 0.0);
-        let line = [(x, panel.top - 6.0), (x, panel.bottom)];
+        let line = [(x, panel.top), (x, panel.bottom)];
         drawing.dashes(&line, 2.0 * HAIR, MUTED, (2.0, 5.0));
-        let place = (x, panel.top - 14.0);
-        drawing.text(place, "as written", Type::PLAIN.centred().bold());
+        let place = (x, panel.bottom + 48.0);
+        drawing.text(place, "▲ as written", Type::PLAIN.centred().bold());
     }
 }

@@ -103,6 +103,7 @@ pub(super) fn ordinal(rank: usize, count: usize) -> Colour {
             Colour(0xD1, 0x45, 0x5B),
             Colour(0x9A, 0x3F, 0xA8),
             Colour(0x2F, 0x6F, 0xC4),
+            Colour(0x12, 0x93, 0x9A),
         ],
         share,
     )

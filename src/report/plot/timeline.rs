@@ -3,7 +3,7 @@
 use super::axis::Axis;
 use super::drawing::{Drawing, Type};
 use super::font;
-use super::panel::{EndLabel, Panel, label_ends};
+use super::panel::{EndLabel, Panel, Stroke, label_ends, line};
 use super::style::{BLUE, Colour, GREEN, GRID, HAIR, INK, LINE, MUTED, TEXT, VERMILION, WIDTH};
 use crate::experiment::summary::{Results, TimelineRow};
 use crate::report::quantity;
@@ -148,7 +148,7 @@ fn draw_metric(
                 end: panel.at(seconds, value),
                 name: name.to_owned(),
                 colour,
-                stroke: None,
+                stroke: Stroke::Plain,
             });
         }
     }
@@ -158,12 +158,12 @@ fn draw_metric(
         .collect();
     if let Some((_, value)) = limits.last() {
         let path: Vec<_> = limits.iter().map(|(x, y)| panel.at(*x, *y)).collect();
-        drawing.dashes(&path, 2.0, INK, (4.0, 5.0));
+        line(drawing, &path, INK, Stroke::Dotted);
         labels.push(EndLabel {
             end: panel.at(panel.x.high(), *value),
-            name: format!("limit {sign} {}", quantity::count(*value)),
+            name: format!("limit {sign} {}", quantity::short(*value)),
             colour: INK,
-            stroke: None,
+            stroke: Stroke::Dotted,
         });
     }
     label_ends(drawing, labels, RIGHT + 16.0, (panel.top, panel.bottom));
