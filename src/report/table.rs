@@ -147,6 +147,7 @@ fn grid(part: &Part, columns: &[usize], width: Option<usize>) -> Vec<String> {
     }
     for column in grid.column_iter_mut() {
         column.set_cell_alignment(CellAlignment::Right);
+        column.set_padding((1, 0));
     }
     grid.lines()
         .map(|line| line.trim_end().to_owned())

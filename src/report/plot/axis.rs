@@ -159,12 +159,14 @@ impl Axis {
     }
 
     /// Times that cover all of `seconds`: from zero where that shows them, logarithmic where the
-    /// longest is many times the shortest.
-    pub(super) fn times_covering(seconds: &[f64], wanted: u32) -> Axis {
+    /// longest is many times the shortest. Without any, the axis covers `otherwise`.
+    pub(super) fn times_covering(seconds: &[f64], otherwise: f64, wanted: u32) -> Axis {
         let positive = seconds.iter().copied().filter(|t| *t > 0.0);
         let low = positive.clone().fold(f64::INFINITY, f64::min);
         let high = positive.fold(0.0, f64::max);
-        if high > 15.0 * low {
+        if high == 0.0 {
+            Axis::times(otherwise, wanted)
+        } else if high > 15.0 * low {
             Axis::times_log(low, high)
         } else {
             Axis::times(1.08 * high, wanted)
@@ -242,8 +244,8 @@ mod tests {
             Axis::weights(&[0.0, 5.0]),
             Axis::numbers(3.0, 3.0, 4, ""),
             Axis::times(0.0, 5),
-            Axis::times_covering(&[], 5),
-            Axis::times_covering(&[60.0], 5),
+            Axis::times_covering(&[], 0.0, 5),
+            Axis::times_covering(&[60.0], 0.0, 5),
             Axis::times(1e9, 5),
         ] {
             let place = axis.place(5.0);

@@ -27,13 +27,14 @@ pub(super) fn draw(results: &Results) -> Drawing {
         return drawing;
     }
     let (left, right) = (104.0, WIDTH - 300.0);
+    let horizon = results.summary.horizon_seconds;
     let times = Panel {
         left,
         top: 148.0,
         right,
         bottom: 462.0,
         x: Axis::weights(&weights),
-        y: Axis::times_covering(&detected(results), 6),
+        y: Axis::times_covering(&detected(results), horizon, 6),
     };
     let log = if times.y.is_log() { ", log scale" } else { "" };
     let title = format!("time to rollback, of the rollouts rolled back{log}");

@@ -34,7 +34,7 @@ pub(super) fn draw(results: &Results) -> Drawing {
             top: 166.0,
             right: start + each,
             bottom: HEIGHT - 86.0,
-            x: Axis::times_covering(&seconds, 5),
+            x: Axis::times_covering(&seconds, results.summary.horizon_seconds, 5),
             y: Axis::shares(5),
         };
         let y_ticks = panel.y.ticks.clone();

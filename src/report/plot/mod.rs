@@ -15,6 +15,8 @@ mod power;
 pub(crate) mod style;
 mod timeline;
 
+use rayon::prelude::*;
+
 use super::ReportError;
 use crate::experiment::summary::{Cell, Mode, Results};
 use drawing::Drawing;
@@ -40,7 +42,7 @@ pub(crate) fn figures(results: &Results) -> Result<Vec<Figure>, ReportError> {
         ("timeline", timeline::draw(results)),
     ];
     drawings
-        .into_iter()
+        .into_par_iter()
         .map(|(name, drawing)| {
             Ok(Figure {
                 name,

@@ -1,7 +1,7 @@
 //! One rollout, tick by tick: weight, what the metrics showed, what the gate said.
 
 use super::axis::Axis;
-use super::drawing::{Drawing, Type};
+use super::drawing::{Drawing, Point, Type};
 use super::font;
 use super::panel::{EndLabel, Panel, Stroke, label_ends, line};
 use super::style::{BLUE, Colour, GREEN, GRID, HAIR, INK, LINE, MUTED, TEXT, VERMILION, WIDTH};
@@ -12,6 +12,9 @@ const LEFT: f64 = 150.0;
 const RIGHT: f64 = WIDTH - 206.0;
 /// The lanes of the verdicts: where the first begins and how high each is, in pixels.
 const LANES: (f64, f64) = (606.0, 24.0);
+
+/// So many ticks are drawn one by one; of more, the mean and range of neighbours.
+const MOST_TICKS: usize = 240;
 
 /// One metric of a tick.
 type Metric = fn(&TimelineRow) -> Option<f64>;
@@ -126,26 +129,14 @@ fn draw_metric(
 ) {
     let mut labels = Vec::new();
     for (name, metric, colour) in [("stable", stable, BLUE), ("canary", canary, VERMILION)] {
-        // A tick without a value breaks the line.
-        for run in rows.split(|row| metric(row).is_none()) {
-            let path: Vec<_> = run
-                .iter()
-                .filter_map(|row| Some(panel.at(row.seconds, metric(row)?)))
-                .collect();
-            if path.len() <= 80 {
-                for point in &path {
-                    drawing.disc(*point, 4.0, colour);
-                }
-            }
-            drawing.line(path, LINE, colour);
-        }
-        let last = rows
-            .iter()
-            .rev()
-            .find_map(|row| Some((row.seconds, metric(row)?)));
-        if let Some((seconds, value)) = last {
+        let end = if rows.len() > MOST_TICKS {
+            draw_ranges(drawing, panel, rows, metric, colour)
+        } else {
+            draw_ticks(drawing, panel, rows, metric, colour)
+        };
+        if let Some(end) = end {
             labels.push(EndLabel {
-                end: panel.at(seconds, value),
+                end,
                 name: name.to_owned(),
                 colour,
                 stroke: Stroke::Plain,
@@ -166,7 +157,68 @@ fn draw_metric(
             stroke: Stroke::Dotted,
         });
     }
+    if labels.is_empty() {
+        let place = (
+            f64::midpoint(panel.left, panel.right),
+            f64::midpoint(panel.top, panel.bottom) + 6.5,
+        );
+        drawing.text(place, "no data", Type::MUTED.centred());
+    }
     label_ends(drawing, labels, RIGHT + 16.0, (panel.top, panel.bottom));
+}
+
+/// A line through every tick's value; returns its end.
+fn draw_ticks(
+    drawing: &mut Drawing,
+    panel: &Panel,
+    rows: &[TimelineRow],
+    metric: Metric,
+    colour: Colour,
+) -> Option<Point> {
+    let mut end = None;
+    // A tick without a value breaks the line.
+    for run in rows.split(|row| metric(row).is_none()) {
+        let path: Vec<Point> = run
+            .iter()
+            .filter_map(|row| Some(panel.at(row.seconds, metric(row)?)))
+            .collect();
+        if rows.len() <= 80 {
+            for point in &path {
+                drawing.disc(*point, 4.0, colour);
+            }
+        }
+        end = path.last().copied().or(end);
+        drawing.line(path, LINE, colour);
+    }
+    end
+}
+
+/// The mean of neighbouring ticks as a line, their range as a band: where ticks are closer than the
+/// line is wide, a line through all of them is a smear. Returns the line's end.
+fn draw_ranges(
+    drawing: &mut Drawing,
+    panel: &Panel,
+    rows: &[TimelineRow],
+    metric: Metric,
+    colour: Colour,
+) -> Option<Point> {
+    let (mut band, mut path) = (Vec::new(), Vec::new());
+    for group in rows.chunks(rows.len().div_ceil(MOST_TICKS / 2)) {
+        let values: Vec<f64> = group.iter().filter_map(metric).collect();
+        if values.is_empty() {
+            continue;
+        }
+        let low = values.iter().copied().fold(f64::INFINITY, f64::min);
+        let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        let middle = group[group.len() / 2].seconds;
+        band.push((middle, low, high));
+        path.push(panel.at(middle, mean));
+    }
+    panel.band(drawing, &band, colour);
+    let end = path.last().copied();
+    drawing.line(path, LINE, colour);
+    end
 }
 
 fn draw_verdicts(drawing: &mut Drawing, panel: &Panel, rows: &[TimelineRow]) {
@@ -189,7 +241,7 @@ fn draw_verdicts(drawing: &mut Drawing, panel: &Panel, rows: &[TimelineRow]) {
         }
         let total = match met.len() {
             1 => "1 check".to_owned(),
-            n => format!("{n} checks"),
+            n => format!("{} checks", quantity::grouped(n as u64)),
         };
         drawing.text((RIGHT + 20.0, y + 6.5), &total, Type::MUTED);
     }
