@@ -1,6 +1,7 @@
 //! wip
 #![warn(clippy::expect_used, clippy::unwrap_used)]
 pub mod base;
+pub mod cli;
 pub mod engine;
 pub mod experiment;
 pub mod gate;

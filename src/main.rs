@@ -1,3 +1,11 @@
-//! The command `coalmine`.
+//! Parses arguments, runs one command, turns the outcome into an exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use coalmine::cli::{self, Arguments};
+
+fn main() -> ExitCode {
+    cli::run(Arguments::parse())
+}

@@ -307,10 +307,7 @@ fn rates_that_vary() {
             (Time::START, rate(4.0)),
             (Time::from_secs(170), rate(20.0)),
         ]),
-        Profile::Trace(Trace {
-            bin: Span::from_secs(7),
-            rates: vec![3.0, 30.0, 0.0, 8.0],
-        }),
+        Profile::Trace(Trace::new(Span::from_secs(7), vec![3.0, 30.0, 0.0, 8.0]).unwrap()),
     ];
     for profile in profiles {
         case.world.traffic.profile = profile;

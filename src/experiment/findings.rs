@@ -242,7 +242,9 @@ fn traffic(scenario: &Scenario) -> String {
         } => {
             format!(" on average, daily cycle {peak_over_trough}:1")
         }
-        Profile::Trace(trace) => format!(" on average, a recorded trace in bins of {}", trace.bin),
+        Profile::Trace(trace) => {
+            format!(" on average, a recorded trace in bins of {}", trace.bin())
+        }
     };
     let arrivals = match traffic.arrivals {
         Arrivals::Poisson => "",

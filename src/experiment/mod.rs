@@ -7,6 +7,8 @@ mod estimate;
 mod findings;
 mod grid;
 mod replicate;
+mod rows;
+pub mod store;
 pub mod summary;
 mod watch;
 

@@ -1,1 +1,64 @@
-//! Stored rows into something a person reads.
+//! Stored rows into something a person reads: a table for the terminal, five figures, and one page
+//! that holds everything. Nothing here simulates.
+
+mod answer;
+mod csv;
+mod html;
+mod json;
+mod markdown;
+mod plot;
+mod quantity;
+mod table;
+mod ticks;
+
+pub use csv::csv;
+pub use json::json;
+pub use markdown::markdown;
+pub use table::table;
+pub use ticks::ticks;
+
+use crate::experiment::store::StoreError;
+use crate::experiment::summary::Results;
+
+/// Why a report could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// The typeface in the binary cannot be read.
+    #[error("the built-in typeface cannot be read")]
+    Font,
+    /// A figure could not be painted.
+    #[error("a figure could not be painted: {0}")]
+    Drawing(String),
+    /// The page could not be filled in.
+    #[error("the page could not be filled in: {0}")]
+    Page(#[from] askama::Error),
+    /// The results cannot be put into text.
+    #[error(transparent)]
+    Text(#[from] StoreError),
+}
+
+impl ReportError {
+    fn drawing(cause: impl std::fmt::Display) -> ReportError {
+        ReportError::Drawing(cause.to_string())
+    }
+}
+
+/// All figures as PNG and SVG and the page that shows them, as names and contents of files: what
+/// [`crate::experiment::store::write`] takes besides the results.
+///
+/// The same results give the same bytes. Results that lack something (no detections, no heat map,
+/// no timeline) give figures that say so.
+///
+/// # Errors
+///
+/// When a figure or the page cannot be made, which no results should bring about.
+pub fn render(results: &Results) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
+    let figures = plot::figures(results)?;
+    let page = html::page(results, &figures)?;
+    let mut files = vec![("report.html".to_owned(), page.into_bytes())];
+    for figure in figures {
+        files.push((format!("{}.png", figure.name), figure.png));
+        files.push((format!("{}.svg", figure.name), figure.svg));
+    }
+    Ok(files)
+}

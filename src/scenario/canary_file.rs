@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use super::files::{self, FileError, Files};
-use crate::base::Problems;
+use crate::base::{Problem, Problems};
 use crate::gate::Gate;
+use crate::manifest::flagger;
 use crate::rollout::FlaggerPlan;
 use crate::telemetry::Buckets;
 
@@ -33,9 +34,13 @@ pub(super) fn import(files: &Files, name: &str) -> Result<Imported, Problems> {
     read(&path, &text)
 }
 
-fn read(path: &Path, _text: &str) -> Result<Imported, Problems> {
-    Err(Problems::about(
-        path,
-        "Canaries cannot be read yet by this version",
-    ))
+fn read(path: &Path, text: &str) -> Result<Imported, Problems> {
+    let import = flagger::read(path, text)?;
+    let line = |warning: &Problem| format!("{CANARY_WARNING}{}", warning.one_line(path, text));
+    Ok(Imported {
+        plan: import.plan,
+        analysis: import.analysis,
+        buckets: import.buckets,
+        warnings: import.warnings.iter().map(line).collect(),
+    })
 }

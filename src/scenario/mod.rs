@@ -30,6 +30,7 @@ pub use schema::schema;
 pub use telemetry::sampling;
 
 use std::path::Path;
+use std::str::FromStr;
 
 use crate::base::{Problems, Seed, Span, Weight};
 use crate::gate::Gate;
@@ -88,6 +89,21 @@ pub enum EngineChoice {
     Requests,
     /// Counts per interval, drawn from their exact distribution.
     Counts,
+}
+
+impl FromStr for EngineChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<EngineChoice, String> {
+        match text {
+            "auto" => Ok(EngineChoice::Auto),
+            "requests" => Ok(EngineChoice::Requests),
+            "counts" => Ok(EngineChoice::Counts),
+            _ => Err(format!(
+                "`{text}` is no engine: write auto, counts or requests"
+            )),
+        }
+    }
 }
 
 /// The most MiB of a scenario file that are read.

@@ -8,7 +8,7 @@ use super::{EngineChoice, Scenario, builtin, check, experiment, file, traffic};
 use crate::base::{Probability, Problem, Problems, Rate, Seed, Severity, Span, Weight};
 use crate::model::service::Latency;
 use crate::rollout::Plan;
-use crate::telemetry::Sampling;
+use crate::telemetry::{Birth, Sampling};
 
 /// What a command line changes in a scenario; `None` leaves it as it is.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -28,6 +28,8 @@ pub struct Overrides {
     pub canary_latency: Option<Latency>,
     /// When counters are read.
     pub sampling: Option<Sampling>,
+    /// When series start to exist.
+    pub birth: Option<Birth>,
     /// Where a rollout is cut off.
     pub horizon: Option<Span>,
     /// Canary percentages to try.
@@ -68,6 +70,14 @@ impl Scenario {
                 "telemetry.scrape = \"{}\"",
                 sampling_text(sampling)
             ));
+        }
+        if let Some(birth) = overrides.birth {
+            self.telemetry.birth = birth;
+            let series = match birth {
+                Birth::FirstRequest => "first-request",
+                Birth::Zero => "zero",
+            };
+            changes.push(format!("telemetry.series = \"{series}\""));
         }
         self.change_experiment(overrides, &mut changes);
         let mut problems = impossible(overrides);

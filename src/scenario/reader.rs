@@ -408,7 +408,7 @@ impl<'r, 't> Table<'r, 't> {
 
     /// Bytes of a field some tables down, if it is there; it does not count as asked for.
     pub(super) fn place_of(&self, path: &[&str]) -> Option<Range<usize>> {
-        self.node_at(path).map(|node| node.span())
+        self.node_at(path).map(Spanned::span)
     }
 
     /// Bytes of the items of a list some tables down.

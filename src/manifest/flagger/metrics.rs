@@ -45,7 +45,7 @@ pub(super) fn read(findings: &mut Findings, analysis: &Fields<'_>, source: Sourc
         let not_evaluated = not_evaluated(findings, &metric, name);
         match name {
             "request-success-rate" => {
-                gates.push(gate(findings, &metric, Metric::SuccessRate, source))
+                gates.push(gate(findings, &metric, Metric::SuccessRate, source));
             }
             "request-duration" => gates.push(gate(findings, &metric, Metric::Duration, source)),
             _ if not_evaluated.is_empty() => report_unknown(findings, &place, name),

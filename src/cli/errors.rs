@@ -1,0 +1,134 @@
+//! What can go wrong in a command, and how it is told: once, here, with its place in the file.
+
+use std::ops::Range;
+use std::path::PathBuf;
+
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+
+use super::output;
+use crate::base::{Problem, Problems, Severity};
+use crate::experiment::ThreadsError;
+use crate::experiment::store::StoreError;
+use crate::report::ReportError;
+use crate::scenario::UnknownScenario;
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// The input was refused.
+    #[error("{0}")]
+    Input(#[from] Problems),
+    /// There is no such built-in scenario.
+    #[error("{0}")]
+    Unknown(#[from] UnknownScenario),
+    /// An argument was refused.
+    #[error("{message}")]
+    Argument {
+        /// What is wrong.
+        message: String,
+        /// What would be valid.
+        help: String,
+    },
+    /// Results could not be read.
+    #[error("{0}")]
+    Results(StoreError),
+    /// Results could not be written.
+    #[error("{0}")]
+    Write(StoreError),
+    /// Figures could not be drawn.
+    #[error("{0}")]
+    Report(#[from] ReportError),
+    /// Threads could not be started.
+    #[error("{0}")]
+    Threads(#[from] ThreadsError),
+    /// A value could not be written as JSON.
+    #[error("cannot write JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    /// Results were computed, but could not be kept where they were asked for.
+    #[error("{error}\nthe results were kept in {kept}", kept = kept.display())]
+    KeptElsewhere {
+        /// Why not.
+        error: StoreError,
+        /// Where they are.
+        kept: PathBuf,
+    },
+}
+
+impl CommandError {
+    /// 2 when the input was refused, 1 for everything else.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            CommandError::Input(_)
+            | CommandError::Unknown(_)
+            | CommandError::Argument { .. }
+            | CommandError::Results(_) => 2,
+            _ => 1,
+        }
+    }
+}
+
+/// Tells an error on standard error.
+pub(super) fn report(error: &CommandError) {
+    match error {
+        CommandError::Input(problems) => output::note(&draw(problems)),
+        CommandError::Argument { message, help } => {
+            output::note(&format!("error: {message}\n  = help: {help}"));
+        }
+        other => output::note(&format!("error: {other}")),
+    }
+}
+
+/// All problems of a file, each with the lines that it is about.
+fn draw(problems: &Problems) -> String {
+    let colours = anstream::stderr().current_choice() != anstream::ColorChoice::Never;
+    let renderer = if colours {
+        Renderer::styled()
+    } else {
+        Renderer::plain()
+    };
+    let file = problems.file.display().to_string();
+    let drawn: Vec<String> = problems
+        .problems
+        .iter()
+        .map(|problem| draw_one(&renderer, &file, &problems.text, problem))
+        .collect();
+    let mut text = drawn.join("\n");
+    let errors = problems
+        .problems
+        .iter()
+        .filter(|p| p.severity == Severity::Error)
+        .count();
+    if errors > 1 {
+        text.push_str(&format!("\n{errors} errors in {file}"));
+    }
+    text
+}
+
+fn draw_one(renderer: &Renderer, file: &str, text: &str, problem: &Problem) -> String {
+    let level = match problem.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let title = match &problem.span {
+        Some(_) => problem.message.clone(),
+        None => format!("{file}: {}", problem.message),
+    };
+    let mut group = level
+        .primary_title(title)
+        .elements(problem.span.iter().map(|span| {
+            Snippet::source(text)
+                .path(file)
+                .annotation(AnnotationKind::Primary.span(within(text, span)))
+        }));
+    if let Some(help) = &problem.help {
+        group = group.element(Level::HELP.message(help.as_str()));
+    }
+    renderer.render(&[group])
+}
+
+/// The span cut to the text and to character boundaries.
+fn within(text: &str, span: &Range<usize>) -> Range<usize> {
+    let start = text.floor_char_boundary(span.start.min(text.len()));
+    let end = text.ceil_char_boundary(span.end.min(text.len()));
+    start..end.max(start)
+}

@@ -1,0 +1,66 @@
+//! The command line: one file per command. The only room that prints, and the only one that decides
+//! how the process ends.
+
+mod errors;
+mod output;
+mod power;
+mod report;
+mod run;
+mod scenarios;
+mod schema;
+mod service;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use errors::CommandError;
+
+/// Tries a canary deployment before production does.
+///
+/// Answers, for each canary percentage: would your gate have caught the bad release, when, how often
+/// does it roll back a good one, and how many people would have been hurt first.
+#[derive(Debug, Parser)]
+#[command(
+    name = "coalmine",
+    version,
+    max_term_width = 100,
+    arg_required_else_help = true
+)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Power, false rollbacks, detection time and exposure at each canary percentage
+    Power(Box<power::PowerArguments>),
+    /// One rollout, tick by tick
+    Run(Box<run::RunArguments>),
+    /// Draw table, figures and report again from stored rows
+    Report(report::ReportArguments),
+    /// List the built-in scenarios, or show one
+    Scenarios(scenarios::ScenariosArguments),
+    /// Print the JSON Schema of scenario files or of summary.json
+    Schema(schema::SchemaArguments),
+}
+
+/// Runs one command and reports its error, if any. Exit codes: 0 answered, 1 something other than
+/// the input went wrong, 2 the input was refused.
+pub fn run(arguments: Arguments) -> ExitCode {
+    let outcome = match arguments.command {
+        Command::Power(arguments) => power::power(*arguments),
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Report(arguments) => report::report(&arguments),
+        Command::Scenarios(arguments) => scenarios::scenarios(&arguments),
+        Command::Schema(arguments) => schema::schema(&arguments),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            errors::report(&error);
+            ExitCode::from(error.exit_code())
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! `coalmine power`: the main job.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::service::{ServiceArguments, weight};
+use super::{CommandError, output};
+use crate::base::{Probability, Weight};
+use crate::experiment::summary::Results;
+use crate::experiment::{self, Options, Progress, store};
+use crate::report;
+use crate::scenario::{Overrides, Scenario};
+
+/// Arguments of `coalmine power`.
+#[derive(Debug, Args)]
+pub(super) struct PowerArguments {
+    #[command(flatten)]
+    service: ServiceArguments,
+    /// Canary percentages to try
+    #[arg(long, value_delimiter = ',', value_parser = weight, value_name = "PERCENT")]
+    weights: Option<Vec<Weight>>,
+    /// Exactly so many trials per cell, however wide the interval
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    trials: Option<u32>,
+    /// Half-width of the 95 % interval to reach, like 1% (one point)
+    #[arg(long, value_name = "HALF-WIDTH", conflicts_with = "trials")]
+    precision: Option<Probability>,
+    /// Threads to use; the results do not depend on it
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+    /// Folder for rows, figures and report [default: results/NAME]
+    #[arg(long, value_name = "FOLDER")]
+    out: Option<PathBuf>,
+    /// Write no files
+    #[arg(long, conflicts_with = "out")]
+    no_files: bool,
+    /// Keep a row of every trial in trials.csv
+    #[arg(long)]
+    keep_trials: bool,
+    /// Print the summary as JSON instead of the table
+    #[arg(long)]
+    json: bool,
+}
+
+/// Plays the experiment, prints the answer and stores it.
+pub(super) fn power(arguments: PowerArguments) -> Result<(), CommandError> {
+    let scenario = arguments.service.scenario(Overrides {
+        weights: arguments.weights.clone(),
+        trials: arguments.trials,
+        precision: arguments.precision,
+        ..Overrides::default()
+    })?;
+    let folder = folder(&arguments, &scenario);
+    if let Some(folder) = &folder {
+        // A folder that cannot be replaced is met before the work, not after it.
+        store::check_replaceable(folder).map_err(CommandError::Results)?;
+    }
+    let results = simulate(&scenario, &arguments)?;
+    if arguments.json {
+        let mut text = serde_json::to_string_pretty(&results.summary)?;
+        text.push('\n');
+        output::print(&text);
+    } else {
+        output::print(&report::table(&results, output::WIDTH, output::colours()));
+    }
+    if let Some(folder) = folder {
+        keep(&results, &folder)?;
+        let report = folder.join("report.html");
+        output::note(&format!("Report, figures and rows: {}", report.display()));
+    }
+    Ok(())
+}
+
+fn folder(arguments: &PowerArguments, scenario: &Scenario) -> Option<PathBuf> {
+    match &arguments.out {
+        _ if arguments.no_files => None,
+        Some(folder) => Some(folder.clone()),
+        None => Some(Path::new("results").join(&scenario.name)),
+    }
+}
+
+fn simulate(scenario: &Scenario, arguments: &PowerArguments) -> Result<Results, CommandError> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let handler = Arc::clone(&stop);
+    // Where no handler can be set, an interruption simply ends the process.
+    let _ = ctrlc::set_handler(move || handler.store(true, Ordering::Relaxed));
+    let bar = bar();
+    let progress = |progress: Progress| {
+        if let Some(bar) = &bar {
+            bar.set_length(progress.total);
+            bar.set_position(progress.done);
+        }
+    };
+    let options = Options {
+        threads: arguments.threads.map(usize::from),
+        keep_trials: arguments.keep_trials,
+        stop: &stop,
+        progress: &progress,
+    };
+    let results = experiment::run(scenario, &options)?;
+    if let Some(bar) = bar {
+        bar.finish_and_clear();
+    }
+    Ok(results)
+}
+
+fn bar() -> Option<ProgressBar> {
+    if !output::is_watched() {
+        return None;
+    }
+    let bar = ProgressBar::new(0);
+    let template = "{bar:40} {human_pos}/{human_len} rollouts, {eta} left";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(200));
+    Some(bar)
+}
+
+/// Stores the results; when that fails, keeps them in a temporary folder, so that nothing computed
+/// is lost.
+pub(super) fn keep(results: &Results, folder: &Path) -> Result<(), CommandError> {
+    let figures = report::render(results)?;
+    let Err(error) = store::write(results, folder, &figures) else {
+        return Ok(());
+    };
+    let kept = std::env::temp_dir().join(format!("coalmine-{}", results.summary.scenario.name));
+    match store::write(results, &kept, &figures) {
+        Ok(()) => Err(CommandError::KeptElsewhere { error, kept }),
+        Err(_) => Err(CommandError::Write(error)),
+    }
+}

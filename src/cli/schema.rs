@@ -1,0 +1,35 @@
+//! `coalmine schema`: the JSON Schema of what goes in and what comes out.
+
+use clap::{Args, ValueEnum};
+
+use super::{CommandError, output};
+use crate::experiment::store;
+use crate::scenario;
+
+/// Arguments of `coalmine schema`.
+#[derive(Debug, Args)]
+pub(super) struct SchemaArguments {
+    /// What to describe
+    #[arg(value_enum, default_value_t = Subject::Scenario)]
+    subject: Subject,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Subject {
+    /// Scenario files
+    Scenario,
+    /// summary.json
+    Summary,
+}
+
+/// Prints the schema.
+pub(super) fn schema(arguments: &SchemaArguments) -> Result<(), CommandError> {
+    let schema = match arguments.subject {
+        Subject::Scenario => scenario::schema(),
+        Subject::Summary => store::schema(),
+    };
+    let mut text = serde_json::to_string_pretty(&schema)?;
+    text.push('\n');
+    output::print(&text);
+    Ok(())
+}

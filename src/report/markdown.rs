@@ -1,0 +1,92 @@
+//! The answer for a pull request or a ticket.
+
+use super::answer;
+use crate::experiment::summary::Results;
+
+/// Findings first, then a table per mode, in Markdown with tables.
+pub fn markdown(results: &Results) -> String {
+    let summary = &results.summary;
+    let mut text = format!(
+        "## {}\n\n{}  \n{}\n\n",
+        escaped(&summary.scenario.title),
+        escaped(&summary.scenario.world),
+        escaped(&summary.scenario.rollout)
+    );
+    for (i, finding) in summary.findings.iter().enumerate() {
+        let finding = escaped(finding);
+        match i {
+            0 => text.push_str(&format!("**{finding}**\n\n")),
+            _ => text.push_str(&format!("- {finding}\n")),
+        }
+    }
+    for part in answer::parts(results) {
+        text.push_str(&format!("\n### {}\n\n", part.title));
+        text.push_str(
+            "| canary | power | false rollback | caught in, median | p90 | never \
+             | exposed requests | users | requests a window |\n\
+             | --: | --: | --: | --: | --: | --: | --: | --: | --: |\n",
+        );
+        for line in &part.lines {
+            let star = if line.as_written { " \\*" } else { "" };
+            text.push_str(&format!(
+                "| {}{star} | {} {} | {} {} | {} | {} | {} | {} | {} | {} |\n",
+                line.weight,
+                line.power.text,
+                line.power.grade.mark(),
+                line.false_rollback.text,
+                line.false_rollback.grade.mark(),
+                line.p50,
+                line.p90,
+                line.never,
+                line.exposed_requests,
+                line.exposed_users,
+                line.requests_per_window,
+            ));
+        }
+    }
+    text.push('\n');
+    if let Some(steps) = answer::steps_as_written(summary) {
+        text.push_str(&format!("\\* {steps}.  \n"));
+    }
+    text.push_str(&format!(
+        "{}. ± is the 95 % interval; {}. Seed {}, engine `{}`, coalmine {}.\n",
+        answer::LEGEND.replace('~', "\\~"),
+        answer::trials(summary),
+        summary.seed,
+        summary.engine.name,
+        escaped(&summary.program),
+    ));
+    if !summary.complete {
+        text.push_str(&format!("\n> {}\n", answer::INTERRUPTED));
+    }
+    for warning in &summary.warnings {
+        text.push_str(&format!("\n> {}\n", escaped(warning)));
+    }
+    text
+}
+
+/// Text that Markdown shows as it is, on one line.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '\n' | '\r' => out.push(' '),
+            '*' | '_' | '`' | '<' | '>' | '|' | '\\' | '[' | ']' | '#' | '~' => {
+                out.push('\\');
+                out.push(letter);
+            }
+            _ => out.push(letter),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_do_not_turn_into_markup() {
+        assert_eq!(escaped("a_b|<c>\n*d*"), "a\\_b\\|\\<c\\> \\*d\\*");
+    }
+}

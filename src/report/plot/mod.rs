@@ -1,0 +1,96 @@
+//! The five figures, each as PNG and as SVG.
+//!
+//! A figure is a list of shapes ([`drawing`]) that is painted twice ([`paint`]). Axes and labels are
+//! ours because their ticks are: canary percentages and round times.
+
+mod axis;
+mod detection;
+mod distribution;
+mod drawing;
+mod font;
+mod heat;
+mod paint;
+mod panel;
+mod power;
+pub(crate) mod style;
+mod timeline;
+
+use rayon::prelude::*;
+
+use super::ReportError;
+use crate::experiment::summary::{Cell, Mode, Results};
+use drawing::Drawing;
+
+/// One figure, painted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Figure {
+    /// Name of its files without the ending.
+    pub name: &'static str,
+    /// The PNG file, 1200 × 750 pixels.
+    pub png: Vec<u8>,
+    /// The SVG file.
+    pub svg: Vec<u8>,
+}
+
+/// Draws all figures.
+pub(crate) fn figures(results: &Results) -> Result<Vec<Figure>, ReportError> {
+    let drawings: [(&'static str, Drawing); 5] = [
+        ("power", power::draw(results)),
+        ("detection", detection::draw(results)),
+        ("heat", heat::draw(results)),
+        ("detection-distribution", distribution::draw(results)),
+        ("timeline", timeline::draw(results)),
+    ];
+    drawings
+        .into_par_iter()
+        .map(|(name, drawing)| {
+            Ok(Figure {
+                name,
+                png: paint::png(&drawing)?,
+                svg: paint::svg(&drawing)?,
+            })
+        })
+        .collect()
+}
+
+const MODES: [Mode; 2] = [Mode::Held, Mode::Rollout];
+
+/// The cells of one mode that a logarithmic axis can show, by weight.
+fn cells(results: &Results, mode: Mode) -> Vec<&Cell> {
+    let mut cells: Vec<&Cell> = results
+        .summary
+        .cells
+        .iter()
+        .filter(|cell| cell.mode == mode && cell.weight > 0.0)
+        .collect();
+    cells.sort_by(|a, b| a.weight.total_cmp(&b.weight));
+    cells
+}
+
+/// Every weight of both modes once, ascending.
+fn weights(results: &Results) -> Vec<f64> {
+    let mut weights: Vec<f64> = MODES
+        .into_iter()
+        .flat_map(|mode| cells(results, mode))
+        .map(|cell| cell.weight)
+        .collect();
+    weights.sort_by(f64::total_cmp);
+    weights.dedup();
+    weights
+}
+
+/// How lines of a mode are drawn.
+fn stroke(mode: Mode) -> panel::Stroke {
+    match mode {
+        Mode::Held => panel::Stroke::Solid,
+        Mode::Rollout => panel::Stroke::Dashed,
+    }
+}
+
+/// What a mode is called beside its line.
+fn mode_name(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Held => "held",
+        Mode::Rollout => "whole rollout",
+    }
+}

@@ -1,0 +1,212 @@
+//! The answer on a terminal.
+
+use anstyle::{AnsiColor, Style};
+use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
+
+use super::answer::{self, Graded, Line, Part};
+use crate::experiment::summary::Results;
+
+/// The narrowest terminal that is catered for, in characters.
+const NARROWEST: usize = 40;
+
+/// The terminal's answer: a table per mode, then what it means. No line is longer than `width`
+/// characters, 40 at least. `colour` adds ANSI colours, which repeat what the marks say.
+pub fn table(results: &Results, width: usize, colour: bool) -> String {
+    let summary = &results.summary;
+    let mut page = Page {
+        text: String::new(),
+        width: width.max(NARROWEST),
+        colour,
+    };
+    let (plain, bold) = (Style::new(), Style::new().bold());
+    let (quiet, loud) = (Style::new().dimmed(), AnsiColor::Yellow.on_default());
+    page.say(&summary.scenario.title, "", bold);
+    page.say(&summary.scenario.world, "  ", plain);
+    page.say(&summary.scenario.rollout, "  ", plain);
+    page.blank();
+
+    for part in answer::parts(results) {
+        page.say(&format!("{}: {}", part.title, part.meaning), "", bold);
+        page.grid(&part);
+        page.blank();
+    }
+    if let Some(steps) = answer::steps_as_written(summary) {
+        page.say(&format!("* {steps}"), "  ", plain);
+    }
+    page.say(answer::LEGEND, "  ", quiet);
+    let made = format!(
+        "± is the 95 % interval; {}; seed {}; engine {}",
+        answer::trials(summary),
+        summary.seed,
+        summary.engine.name
+    );
+    page.say(&made, "  ", quiet);
+    page.blank();
+
+    for (i, finding) in summary.findings.iter().enumerate() {
+        let style = if i == 0 { bold } else { plain };
+        page.say(&format!("• {finding}"), "  ", style);
+    }
+    if !summary.complete {
+        page.say(&format!("! {}", answer::INTERRUPTED), "  ", loud);
+    }
+    for warning in &summary.warnings {
+        page.say(&format!("! {warning}"), "  ", loud);
+    }
+    page.text
+}
+
+struct Page {
+    text: String,
+    width: usize,
+    colour: bool,
+}
+
+impl Page {
+    fn blank(&mut self) {
+        self.text.push('\n');
+    }
+
+    /// Text in lines of at most the page's width; all but the first begin with `indent`.
+    fn say(&mut self, text: &str, indent: &str, style: Style) {
+        for line in wrap(text, indent, self.width) {
+            if self.colour {
+                self.text.push_str(&format!("{style}{line}{style:#}"));
+            } else {
+                self.text.push_str(&line);
+            }
+            self.text.push('\n');
+        }
+    }
+
+    /// One table where it fits; two with the percentages repeated where it does not.
+    fn grid(&mut self, part: &Part) {
+        let whole = grid(part, &[0, 1, 2, 3, 4, 5, 6, 7, 8], None);
+        if whole.iter().all(|line| line.chars().count() <= self.width) {
+            self.lines(&whole);
+            return;
+        }
+        self.lines(&grid(part, &[0, 1, 2, 8], Some(self.width)));
+        self.blank();
+        self.lines(&grid(part, &[0, 3, 4, 5, 6, 7], Some(self.width)));
+    }
+
+    fn lines(&mut self, lines: &[String]) {
+        for line in lines {
+            if self.colour {
+                self.text.push_str(&with_coloured_marks(line));
+            } else {
+                self.text.push_str(line);
+            }
+            self.text.push('\n');
+        }
+    }
+}
+
+/// Heads of the columns, in the order of [`cells`].
+const HEADS: [&str; 9] = [
+    "canary",
+    "power",
+    "false\nrollback",
+    "caught in\nmedian",
+    "\np90",
+    "\nnever",
+    "exposed\nrequests",
+    "\nusers",
+    "requests\na window",
+];
+
+fn cells(line: &Line) -> [String; 9] {
+    let graded = |graded: &Graded| format!("{} {}", graded.text, graded.grade.mark());
+    let star = if line.as_written { "*" } else { " " };
+    [
+        format!("{}{star}", line.weight),
+        graded(&line.power),
+        graded(&line.false_rollback),
+        line.p50.clone(),
+        line.p90.clone(),
+        line.never.clone(),
+        line.exposed_requests.clone(),
+        line.exposed_users.clone(),
+        line.requests_per_window.clone(),
+    ]
+}
+
+/// Some columns of a part, as lines; squeezed to `width` characters if one is given.
+fn grid(part: &Part, columns: &[usize], width: Option<usize>) -> Vec<String> {
+    let mut grid = Table::new();
+    grid.load_style(TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─')));
+    if let Some(width) = width.and_then(|width| u16::try_from(width).ok()) {
+        grid.set_content_arrangement(ContentArrangement::Dynamic)
+            .set_width(width);
+    }
+    grid.set_header(columns.iter().map(|column| HEADS[*column]));
+    for line in &part.lines {
+        let cells = cells(line);
+        grid.add_row(columns.iter().map(|column| &cells[*column]));
+    }
+    for column in grid.column_iter_mut() {
+        column.set_cell_alignment(CellAlignment::Right);
+        column.set_padding((1, 0));
+    }
+    grid.lines()
+        .map(|line| line.trim_end().to_owned())
+        .collect()
+}
+
+/// Painted after the layout, which would count the escapes as characters.
+fn with_coloured_marks(line: &str) -> String {
+    let mut text = line.to_owned();
+    for (mark, colour) in [
+        ("✓", AnsiColor::Green),
+        ("✗", AnsiColor::Red),
+        ("~", AnsiColor::Yellow),
+    ] {
+        let style = colour.on_default().bold();
+        text = text.replace(mark, &format!("{style}{mark}{style:#}"));
+    }
+    text
+}
+
+/// Breaks at spaces into lines of at most `width` characters; a word longer than that is cut.
+fn wrap(text: &str, indent: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    let (mut used, mut empty) = (0, true);
+    let mut next = |line: &mut String| {
+        lines.push(std::mem::replace(line, indent.to_owned()));
+        indent.len()
+    };
+    for word in text.split_whitespace() {
+        if !empty && used + 1 + word.chars().count() > width {
+            used = next(&mut line);
+            empty = true;
+        }
+        if !empty {
+            line.push(' ');
+            used += 1;
+        }
+        for letter in word.chars() {
+            if used == width {
+                used = next(&mut line);
+            }
+            line.push(letter);
+            used += 1;
+        }
+        empty = false;
+    }
+    next(&mut line);
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_break_at_spaces_and_long_words_are_cut() {
+        assert_eq!(wrap("one two three", "  ", 8), ["one two", "  three"]);
+        assert_eq!(wrap("abcdefghij k", " ", 5), ["abcde", " fghi", " j k"]);
+        assert_eq!(wrap("", "  ", 8), [""]);
+    }
+}
