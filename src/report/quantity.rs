@@ -59,7 +59,7 @@ pub(crate) fn short(number: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// How many: one decimal below 10, then whole with commas.
+/// How many: one decimal below 10, then whole with commas, millions from ten million.
 pub(crate) fn count(number: f64) -> String {
     if number > 0.0 && number < 0.05 {
         "<0.1".to_owned()
@@ -67,6 +67,8 @@ pub(crate) fn count(number: f64) -> String {
         "0".to_owned()
     } else if number < 9.95 {
         format!("{number:.1}")
+    } else if number >= 1e7 {
+        format!("{}M", short((number / 1e5).round() / 10.0))
     } else {
         grouped(number.round() as u64)
     }
@@ -169,6 +171,7 @@ mod tests {
             (3.0, "3.0"),
             (9.97, "10"),
             (1_234_567.0, "1,234,567"),
+            (12_345_678.0, "12.3M"),
         ] {
             assert_eq!(count(number), text);
         }

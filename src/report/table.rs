@@ -108,7 +108,7 @@ const HEADS: [&str; 9] = [
     "canary",
     "power",
     "false\nrollback",
-    "caught in\nmedian",
+    "caught\nmedian",
     "\np90",
     "\nnever",
     "exposed\nrequests",

@@ -129,6 +129,7 @@ impl Drawing {
         drawing
     }
 
+    /// An open line through `points`; nothing for fewer than two.
     pub(super) fn line(&mut self, points: Vec<Point>, width: f64, colour: Colour) {
         if points.len() > 1 {
             self.shapes.push(Shape::Line {
@@ -152,6 +153,7 @@ impl Drawing {
         }
     }
 
+    /// A filled polygon, `opacity` from 0 to 1; nothing for fewer than three points.
     pub(super) fn area(&mut self, points: Vec<Point>, colour: Colour, opacity: f64) {
         if points.len() > 2 {
             self.shapes.push(Shape::Area {
@@ -162,6 +164,7 @@ impl Drawing {
         }
     }
 
+    /// A filled rectangle.
     pub(super) fn fill(&mut self, corner: Point, opposite: Point, colour: Colour) {
         self.shapes.push(Shape::Box {
             corner,
@@ -178,6 +181,7 @@ impl Drawing {
         self.line(around, width, colour);
     }
 
+    /// A filled circle.
     pub(super) fn disc(&mut self, centre: Point, radius: f64, colour: Colour) {
         self.shapes.push(Shape::Disc {
             centre,
@@ -186,6 +190,7 @@ impl Drawing {
         });
     }
 
+    /// One line of text, its baseline at `place`.
     pub(super) fn text(&mut self, place: Point, text: &str, type_: Type) {
         if !text.is_empty() {
             self.shapes.push(Shape::Text {
