@@ -69,7 +69,7 @@ pub(super) fn read(
     };
     table.finish();
     let plan = StagedPlan {
-        steps: steps?,
+        steps: steps?.into_iter().collect(),
         interval: interval?,
         warmup: warmup?,
         failures: failures?,
