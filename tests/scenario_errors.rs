@@ -23,9 +23,10 @@ min = "99%"
 "#;
 
 fn problems(text: &str) -> Problems {
-    scenario::parse(text, Path::new("bad.toml"), None)
-        .err()
-        .expect("the scenario is wrong")
+    match scenario::parse(text, Path::new("bad.toml"), None) {
+        Ok(_) => panic!("nothing is wrong with {text}"),
+        Err(problems) => problems,
+    }
 }
 
 /// The sound scenario with one thing replaced.
@@ -283,7 +284,7 @@ fn files_that_cannot_be_read() {
     let place = folder.path().display().to_string();
     let read = |name: &str| {
         let path = folder.path().join(name);
-        let problems = scenario::read(&path).err().expect("it cannot be read");
+        let problems = scenario::read(&path).expect_err("it cannot be read");
         problems.to_string().replace(&place, "FOLDER")
     };
     std::fs::write(

@@ -32,10 +32,10 @@ fn scenario(text: &str) -> Scenario {
 }
 
 fn errors(text: &str) -> String {
-    parse(text, Path::new("test.toml"), None)
-        .err()
-        .expect(text)
-        .to_string()
+    match parse(text, Path::new("test.toml"), None) {
+        Ok(_) => panic!("nothing is wrong with {text}"),
+        Err(problems) => problems.to_string(),
+    }
 }
 
 fn staged(scenario: &Scenario) -> &StagedPlan {
