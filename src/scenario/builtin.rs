@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::Scenario;
 use super::files::Files;
-use super::{file, reader};
+use super::{file, report};
 use crate::base::Problems;
 
 /// A scenario that the program carries with it.
@@ -77,7 +77,7 @@ pub fn find(name: &str) -> Result<&'static Builtin, UnknownScenario> {
             let names = BUILTIN.map(|builtin| builtin.name);
             UnknownScenario {
                 name: name.to_owned(),
-                advice: reader::advice(name, &names),
+                advice: report::advice(name, &names),
             }
         })
 }

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use super::check::{self, Subject};
 use super::files::Files;
-use super::reader::{Report, Table};
+use super::reader::Table;
+use super::report::Report;
 use super::service::{self, Canary};
 use super::traffic::positive_span;
 use super::{Scenario, experiment, rollout, telemetry, traffic};

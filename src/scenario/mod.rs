@@ -16,6 +16,7 @@ mod gates;
 mod latency;
 mod overrides;
 mod reader;
+mod report;
 mod rollout;
 mod schema;
 mod service;

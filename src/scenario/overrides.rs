@@ -81,13 +81,17 @@ impl Scenario {
         }
         self.change_experiment(overrides, &mut changes);
         let mut problems = impossible(overrides);
-        // What the scenario was warned of may be mended, and something else broken.
-        for old in remarks_before {
-            self.warnings
-                .retain(|warning| !warning.contains(&old.message));
-        }
         if problems.is_empty() {
-            for remark in check::remarks(&self) {
+            // What the scenario was warned of may be mended, and something else broken.
+            let remarks = check::remarks(&self);
+            for old in remarks_before.iter().filter(|old| !remarks.contains(old)) {
+                self.warnings
+                    .retain(|warning| !warning.contains(&old.message));
+            }
+            for remark in remarks {
+                if remark.severity == Severity::Warning && remarks_before.contains(&remark) {
+                    continue;
+                }
                 let problem = Problem::error(remark.message, None).help(remark.help);
                 match remark.severity {
                     Severity::Error => problems.push(problem),
@@ -258,5 +262,178 @@ fn sampling_text(sampling: Sampling) -> String {
     match sampling {
         Sampling::Exact => "exact".to_owned(),
         Sampling::Scraped { interval, .. } => interval.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::traffic::Profile;
+    use crate::scenario::{latency, neutral};
+
+    fn share(value: f64) -> Option<Probability> {
+        Probability::new(value)
+    }
+
+    fn changed(overrides: Overrides) -> Scenario {
+        neutral().unwrap().with(&overrides).unwrap()
+    }
+
+    fn leaking() -> Scenario {
+        let text = crate::scenario::find("default").unwrap().text.to_owned()
+            + "[[canary.faults]]\nkind = \"leak\"\nadd = \"1s\"\nramp = \"5m\"\n";
+        crate::scenario::parse(&text, Path::new("leak.toml"), None).unwrap()
+    }
+
+    #[test]
+    fn nothing_given_changes_nothing() {
+        assert_eq!(changed(Overrides::default()), neutral().unwrap());
+    }
+
+    #[test]
+    fn a_canary_described_anew_forgets_its_faults() {
+        let scenario = leaking()
+            .with(&Overrides {
+                errors: share(0.002),
+                canary_latency: latency("p50=80ms,p99=500ms").ok(),
+                ..Overrides::default()
+            })
+            .unwrap();
+        assert!(scenario.world.faults.is_empty());
+        assert_eq!(Some(scenario.world.stable.errors), share(0.002));
+        assert_eq!(Some(scenario.world.canary.errors), share(0.002));
+        assert!((scenario.world.canary.latency.cdf(0.08) - 0.5).abs() < 1e-9);
+    }
+
+    #[test]
+    fn stable_changes_without_the_differences_of_the_canary() {
+        let scenario = leaking()
+            .with(&Overrides {
+                errors: share(0.002),
+                latency: latency("p50=20ms,p99=90ms").ok(),
+                ..Overrides::default()
+            })
+            .unwrap();
+        assert_eq!(scenario.world.faults.len(), 1);
+        assert_eq!(Some(scenario.world.canary.errors), share(0.01));
+        assert_eq!(scenario.world.canary.latency, scenario.world.stable.latency);
+    }
+
+    #[test]
+    fn every_change_is_noted_in_the_source_which_can_still_be_read() {
+        let scenario = changed(Overrides {
+            rate: Rate::per_second(50.0),
+            errors: share(0.002),
+            latency: latency("p50=20ms,p99=90ms").ok(),
+            canary_errors: share(0.02),
+            canary_latency: latency("p50=30ms,p99=90ms").ok(),
+            sampling: Some(Sampling::Exact),
+            horizon: Some(Span::from_secs(1_200)),
+            weights: Some(vec![Weight::clamped(5.0), Weight::clamped(2.0)]),
+            trials: Some(77),
+            most_trials: Some(99),
+            precision: share(0.02),
+            engine: Some(EngineChoice::Counts),
+            seed: Some(Seed(7)),
+            ..Overrides::default()
+        });
+        assert_eq!(scenario.horizon, Span::from_secs(1_200));
+        assert_eq!(scenario.telemetry.sampling, Sampling::Exact);
+        assert_eq!(scenario.experiment.trials, Some(77));
+        assert_eq!(scenario.experiment.weights[0].as_percent(), 2.0);
+        let notes: Vec<&str> = scenario
+            .source
+            .lines()
+            .filter(|line| line.starts_with("# changed"))
+            .collect();
+        insta::assert_snapshot!(notes.join("\n"));
+        crate::scenario::parse(&scenario.source, Path::new("again.toml"), None).unwrap();
+    }
+
+    #[test]
+    fn a_rate_keeps_the_shape_of_the_traffic() {
+        let ramp = crate::scenario::find("istio-ramp").unwrap();
+        let scenario = ramp.scenario().unwrap();
+        let with = |value| Overrides {
+            rate: Rate::per_second(value),
+            ..Overrides::default()
+        };
+        let Profile::Diurnal { mean, .. } =
+            scenario.with(&with(500.0)).unwrap().world.traffic.profile
+        else {
+            panic!("no cycle any more");
+        };
+        assert_eq!(mean.get(), 500.0);
+    }
+
+    #[test]
+    fn warnings_that_no_longer_hold_are_taken_back_and_new_ones_given() {
+        let good = changed(Overrides {
+            canary_errors: share(0.001),
+            ..Overrides::default()
+        });
+        assert_eq!(good.warnings.len(), 1);
+        assert!(good.warnings[0].contains("nothing to detect"));
+        let bad = good
+            .with(&Overrides {
+                canary_errors: share(0.5),
+                ..Overrides::default()
+            })
+            .unwrap();
+        assert_eq!(bad.warnings, Vec::<String>::new());
+    }
+
+    #[test]
+    fn warnings_that_still_hold_keep_their_place() {
+        let text = crate::scenario::find("default").unwrap().text;
+        let text = text.replace("errors = \"1%\"", "");
+        let scenario = crate::scenario::parse(&text, Path::new("good.toml"), None).unwrap();
+        let before = scenario.warnings.clone();
+        assert!(before[0].starts_with("good.toml:"), "{before:?}");
+        let rate = Rate::per_second(90.0);
+        let overrides = Overrides {
+            rate,
+            ..Overrides::default()
+        };
+        assert_eq!(scenario.with(&overrides).unwrap().warnings, before);
+    }
+
+    #[test]
+    fn impossible_changes_are_all_refused_at_once() {
+        let problems = neutral()
+            .unwrap()
+            .with(&Overrides {
+                weights: Some(vec![Weight::ZERO, Weight::FULL, Weight::FULL]),
+                trials: Some(0),
+                precision: share(0.0),
+                horizon: Some(Span::ZERO),
+                ..Overrides::default()
+            })
+            .unwrap_err();
+        insta::assert_snapshot!(problems);
+        let problems = neutral()
+            .unwrap()
+            .with(&Overrides {
+                horizon: Some(Span::from_secs(30)),
+                rate: Some(Rate::ZERO),
+                ..Overrides::default()
+            })
+            .unwrap_err();
+        insta::assert_snapshot!("impossible_together", problems);
+    }
+
+    #[test]
+    fn a_canary_that_is_not_there_is_named() {
+        let problems = neutral()
+            .unwrap()
+            .with(&Overrides {
+                flagger: Some(PathBuf::from("no/such/canary.yaml")),
+                ..Overrides::default()
+            })
+            .unwrap_err();
+        assert_eq!(
+            problems.to_string(),
+            "no/such/canary.yaml: there is no such file"
+        );
     }
 }

@@ -1,8 +1,7 @@
-//! Walks a TOML text and collects everything that is wrong with it: malformed values, missing and
-//! unknown fields, each with its bytes. Knows no field of a scenario.
+//! Walks the values of a TOML text and reports malformed values, missing and unknown fields, each
+//! with its bytes. Knows no field of a scenario.
 
-use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::ops::{Range, RangeInclusive};
 use std::str::FromStr;
@@ -10,123 +9,8 @@ use std::str::FromStr;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::base::{Probability, Problem, Severity, place};
-
-/// What is wrong with a text so far. Readers share it and go on after an error.
-pub(super) struct Report<'t> {
-    text: &'t str,
-    found: RefCell<Vec<Problem>>,
-    /// Lines that are not TOML: what was recovered from them is not judged any further.
-    broken: BTreeSet<usize>,
-    /// Every field that a reader asked for, by the path of its table; the schema must agree.
-    asked: RefCell<BTreeMap<String, BTreeSet<&'static str>>>,
-}
-
-impl<'t> Report<'t> {
-    /// Parses `text`; syntax errors are the first problems, and what could be recovered is
-    /// returned to be read all the same.
-    pub(super) fn parse(text: &'t str) -> (Report<'t>, Spanned<DeTable<'t>>) {
-        let (root, errors) = DeTable::parse_recoverable(text);
-        let mut found = Vec::new();
-        let mut broken = BTreeSet::new();
-        for error in errors {
-            let span = error.span();
-            if let Some(span) = &span
-                && !broken.insert(place(text, span.start).0)
-            {
-                // The parser stumbles on over the rest of a line; the first complaint is the one.
-                continue;
-            }
-            found.push(syntax_problem(text, error.message(), span));
-        }
-        let report = Report {
-            text,
-            found: RefCell::new(found),
-            broken,
-            asked: RefCell::default(),
-        };
-        (report, root)
-    }
-
-    /// Notes an error about a place.
-    pub(super) fn error(&self, span: Range<usize>, message: String, help: String) {
-        self.note(Problem::error(message, Some(span)), help);
-    }
-
-    /// Notes a warning about a place.
-    pub(super) fn warning(&self, span: Range<usize>, message: String, help: String) {
-        self.note(Problem::warning(message, Some(span)), help);
-    }
-
-    fn note(&self, problem: Problem, help: String) {
-        let in_broken_line = problem
-            .span
-            .as_ref()
-            .is_some_and(|span| self.broken.contains(&place(self.text, span.start).0));
-        if !in_broken_line {
-            let help = Some(help).filter(|help| !help.is_empty());
-            self.found.borrow_mut().push(Problem { help, ..problem });
-        }
-    }
-
-    /// Notes a missing field; not after a syntax error, which may have swallowed it.
-    fn missing(&self, span: Range<usize>, message: String, help: String) {
-        if self.broken.is_empty() {
-            self.error(span, message, help);
-        }
-    }
-
-    /// Whether there is an error among the problems.
-    pub(super) fn has_errors(&self) -> bool {
-        self.found
-            .borrow()
-            .iter()
-            .any(|problem| problem.severity == Severity::Error)
-    }
-
-    /// The problems in order of place, those about the whole text first.
-    pub(super) fn into_problems(self) -> Vec<Problem> {
-        let mut problems = self.found.into_inner();
-        problems.sort_by_key(|problem| problem.span.as_ref().map(|span| span.start));
-        problems
-    }
-
-    /// Every field that was asked for, by the path of its table.
-    #[cfg(test)]
-    pub(super) fn asked(&self) -> BTreeMap<String, BTreeSet<&'static str>> {
-        self.asked.borrow().clone()
-    }
-}
-
-fn syntax_problem(text: &str, message: &str, span: Option<Range<usize>>) -> Problem {
-    let offending = span
-        .as_ref()
-        .and_then(|span| text.get(span.clone()))
-        .and_then(|text| text.lines().next())
-        .filter(|text| !text.trim().is_empty())
-        .map(|text| format!(": `{text}`"));
-    let problem = Problem::error(
-        format!("not TOML, {message}{}", offending.unwrap_or_default()),
-        span.clone(),
-    );
-    let line = span
-        .map(|span| place(text, span.start).0)
-        .and_then(|line| text.lines().nth(line - 1))
-        .unwrap_or_default();
-    // `rate = 20/s` is the mistake that everybody makes first.
-    match line.split_once('=') {
-        Some((key, value))
-            if !value.contains(['"', '\'', '[', '{']) && !value.trim().is_empty() =>
-        {
-            problem.help(format!(
-                "values with a unit are written in quotes: {} = \"{}\"",
-                key.trim(),
-                value.trim()
-            ))
-        }
-        _ => problem,
-    }
-}
+use super::report::{Report, advice, one_of};
+use crate::base::Probability;
 
 /// One value with its place and its path.
 #[derive(Clone)]
@@ -160,15 +44,17 @@ impl<'r, 't> Value<'r, 't> {
         );
     }
 
-    /// The value as it was written, on one line.
+    /// The value as it was written, on one line; a text without its quotes.
     pub(super) fn written(&self) -> String {
-        let source = self.report.text.get(self.span()).unwrap_or_default();
-        let line = source.lines().next().unwrap_or_default();
-        let mut short: String = line.chars().take(60).collect();
-        if short.len() < source.len() {
-            short.push('…');
+        match self.text() {
+            Some(text) => shortened(text),
+            None => self.source(),
         }
-        short
+    }
+
+    /// The value as it was written, on one line.
+    fn source(&self) -> String {
+        shortened(self.report.text.get(self.span()).unwrap_or_default())
     }
 
     /// The text of a string.
@@ -206,7 +92,7 @@ impl<'r, 't> Value<'r, 't> {
     fn wrong_type(&self, wanted: &str) {
         let kind = self.node.get_ref().type_str();
         self.refuse(
-            format_args!("`{}` is {} {kind}", self.written(), article(kind)),
+            format_args!("`{}` is {} {kind}", self.source(), article(kind)),
             format_args!("write {wanted}"),
         );
     }
@@ -319,11 +205,10 @@ impl<'r, 't> Value<'r, 't> {
     /// A list of exactly two values.
     pub(super) fn pair(&self, wanted: &str) -> Option<[Value<'r, 't>; 2]> {
         let items = self.list()?;
-        let length = items.len();
         <[Value; 2]>::try_from(items)
             .map_err(|_| {
                 self.refuse(
-                    format_args!("`{}` has {length} values, not two", self.written()),
+                    format_args!("`{}` are not two values", self.written()),
                     format_args!("write {wanted}"),
                 );
             })
@@ -400,7 +285,7 @@ impl<'r, 't> Table<'r, 't> {
         let value = self.get(key);
         if value.is_none() {
             let here = self.span();
-            let message = format!("{} is missing", self.path_of(key));
+            let message = format!("`{}` is missing", self.path_of(key));
             self.report.missing(here, message, help.to_owned());
         }
         value
@@ -448,7 +333,7 @@ impl<'r, 't> Table<'r, 't> {
             };
             self.report.error(
                 key.span(),
-                format!("{} {message}", self.path_of(name)),
+                format!("`{}` {message}", self.path_of(name)),
                 help,
             );
         }
@@ -466,31 +351,13 @@ impl<'r, 't> Table<'r, 't> {
     }
 }
 
-/// `did you mean` with the nearest name, or the list of what is valid.
-pub(super) fn advice(name: &str, valid: &[&str]) -> String {
-    match nearest(name, valid) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("write {}", one_of(valid.iter().copied())),
+fn shortened(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    let mut short: String = line.chars().take(60).collect();
+    if short.len() < text.len() {
+        short.push('…');
     }
-}
-
-/// The valid name that `name` is most likely a slip of.
-pub(super) fn nearest<'n>(name: &str, valid: &[&'n str]) -> Option<&'n str> {
-    valid
-        .iter()
-        .map(|near| (strsim::jaro_winkler(name, near), *near))
-        .filter(|(similarity, _)| *similarity > 0.8)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, near)| near)
-}
-
-fn one_of<'n>(names: impl Iterator<Item = &'n str>) -> String {
-    let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
-    match names.split_last() {
-        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
-        Some((only, _)) => only.clone(),
-        None => "nothing".to_owned(),
-    }
+    short
 }
 
 fn article(noun: &str) -> &'static str {

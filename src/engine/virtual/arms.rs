@@ -135,7 +135,7 @@ impl Count {
     #[inline]
     pub fn draw(&self, halves: &mut Halves<'_, Stream>) -> u64 {
         match self {
-            Count::Table(table) => u64::from(table.count(halves.next())),
+            Count::Table(table) => u64::from(table.count(halves.take())),
             Count::Direct(poisson) => poisson.sample(halves.stream()),
         }
     }

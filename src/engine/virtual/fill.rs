@@ -175,7 +175,7 @@ impl Filler {
         self.remember(group, counters);
         let row = counters.row_mut(group.status);
         for _ in 0..count {
-            row[group.alias.cell(halves.next())] += 1;
+            row[group.alias.cell(halves.take())] += 1;
         }
         self.sum_normally(group, counters, halves.stream());
     }

@@ -433,7 +433,7 @@ impl Joint {
     fn count(&self, requests: u64, stream: &mut Stream, counted: &mut [u32]) {
         let mut halves = Halves::new(stream);
         for _ in 0..requests {
-            counted[self.alias.cell(halves.next())] += 1;
+            counted[self.alias.cell(halves.take())] += 1;
         }
     }
 }

@@ -28,7 +28,7 @@ impl<'a, R: Rng> Halves<'a, R> {
 
     /// The next 32 uniform bits.
     #[inline]
-    pub fn next(&mut self) -> u32 {
+    pub fn take(&mut self) -> u32 {
         match self.spare.take() {
             Some(half) => half,
             None => {

@@ -1,0 +1,153 @@
+//! What is wrong with a TOML text, collected while it is read.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::DeTable;
+
+use crate::base::{Problem, Severity, place};
+
+/// What is wrong with a text so far. Readers share it and go on after an error.
+pub(super) struct Report<'t> {
+    pub(super) text: &'t str,
+    found: RefCell<Vec<Problem>>,
+    /// Lines that are not TOML: what was recovered from them is not judged any further.
+    broken: BTreeSet<usize>,
+    /// Every field that a reader asked for, by the path of its table; the schema must agree.
+    pub(super) asked: RefCell<BTreeMap<String, BTreeSet<&'static str>>>,
+}
+
+impl<'t> Report<'t> {
+    /// Parses `text`; syntax errors are the first problems, and what could be recovered is
+    /// returned to be read all the same.
+    pub(super) fn parse(text: &'t str) -> (Report<'t>, Spanned<DeTable<'t>>) {
+        let (root, errors) = DeTable::parse_recoverable(text);
+        let mut found = Vec::new();
+        let mut broken = BTreeSet::new();
+        for error in errors {
+            let span = error.span();
+            if let Some(span) = &span
+                && !broken.insert(place(text, span.start).0)
+            {
+                // The parser stumbles on over the rest of a line; the first complaint is the one.
+                continue;
+            }
+            found.push(syntax_problem(text, error.message(), span));
+        }
+        let report = Report {
+            text,
+            found: RefCell::new(found),
+            broken,
+            asked: RefCell::default(),
+        };
+        (report, root)
+    }
+
+    /// Notes an error about a place.
+    pub(super) fn error(&self, span: Range<usize>, message: String, help: String) {
+        self.note(Problem::error(message, Some(span)), help);
+    }
+
+    /// Notes a warning about a place.
+    pub(super) fn warning(&self, span: Range<usize>, message: String, help: String) {
+        self.note(Problem::warning(message, Some(span)), help);
+    }
+
+    fn note(&self, problem: Problem, help: String) {
+        let in_broken_line = problem
+            .span
+            .as_ref()
+            .is_some_and(|span| self.broken.contains(&place(self.text, span.start).0));
+        if !in_broken_line {
+            let help = Some(help).filter(|help| !help.is_empty());
+            self.found.borrow_mut().push(Problem { help, ..problem });
+        }
+    }
+
+    /// Notes a missing field; not after a syntax error, which may have swallowed it.
+    pub(super) fn missing(&self, span: Range<usize>, message: String, help: String) {
+        if self.broken.is_empty() {
+            self.error(span, message, help);
+        }
+    }
+
+    /// Whether there is an error among the problems.
+    pub(super) fn has_errors(&self) -> bool {
+        self.found
+            .borrow()
+            .iter()
+            .any(|problem| problem.severity == Severity::Error)
+    }
+
+    /// The problems in order of place, those about the whole text first.
+    pub(super) fn into_problems(self) -> Vec<Problem> {
+        let mut problems = self.found.into_inner();
+        problems.sort_by_key(|problem| problem.span.as_ref().map(|span| span.start));
+        problems
+    }
+
+    /// Every field that was asked for, by the path of its table.
+    #[cfg(test)]
+    pub(super) fn asked(&self) -> BTreeMap<String, BTreeSet<&'static str>> {
+        self.asked.borrow().clone()
+    }
+}
+
+fn syntax_problem(text: &str, message: &str, span: Option<Range<usize>>) -> Problem {
+    let offending = span
+        .as_ref()
+        .and_then(|span| text.get(span.clone()))
+        .and_then(|text| text.lines().next())
+        .filter(|text| !text.trim().is_empty())
+        .map(|text| format!(": `{text}`"));
+    let problem = Problem::error(
+        format!("not TOML, {message}{}", offending.unwrap_or_default()),
+        span.clone(),
+    );
+    let line = span
+        .map(|span| place(text, span.start).0)
+        .and_then(|line| text.lines().nth(line - 1))
+        .unwrap_or_default();
+    // `rate = 20/s` is the mistake that everybody makes first.
+    match line.split_once('=') {
+        Some((key, value))
+            if !value.contains(['"', '\'', '[', '{']) && !value.trim().is_empty() =>
+        {
+            problem.help(format!(
+                "values with a unit are written in quotes: {} = \"{}\"",
+                key.trim(),
+                value.trim()
+            ))
+        }
+        _ => problem,
+    }
+}
+
+/// `did you mean` with the nearest name, or the list of what is valid.
+pub(super) fn advice(name: &str, valid: &[&str]) -> String {
+    match nearest(name, valid) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("write {}", one_of(valid.iter().copied())),
+    }
+}
+
+/// The valid name that `name` is most likely a slip of.
+pub(super) fn nearest<'n>(name: &str, valid: &[&'n str]) -> Option<&'n str> {
+    valid
+        .iter()
+        .map(|near| (strsim::jaro_winkler(name, near), *near))
+        .filter(|(similarity, _)| *similarity > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, near)| near)
+}
+
+pub(super) fn one_of<'n>(names: impl Iterator<Item = &'n str>) -> String {
+    let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+    match names.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        Some((only, _)) => only.clone(),
+        None => "nothing".to_owned(),
+    }
+}
