@@ -50,7 +50,7 @@ enum Command {
 /// the input went wrong, 2 the input was refused.
 pub fn run(arguments: Arguments) -> ExitCode {
     let outcome = match arguments.command {
-        Command::Power(arguments) => power::power(*arguments),
+        Command::Power(arguments) => power::power(&arguments),
         Command::Run(arguments) => run::run(&arguments),
         Command::Report(arguments) => report::report(&arguments),
         Command::Scenarios(arguments) => scenarios::scenarios(&arguments),

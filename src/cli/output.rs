@@ -1,10 +1,5 @@
 //! Writing to the terminal: a reader who has seen enough (`| head`) ends the output quietly, and
 //! colours go only where somebody can see them.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "widths and streams of the terminal are asked here"
-)]
-
 use std::io::{IsTerminal, Write};
 
 /// Writes text to standard output.

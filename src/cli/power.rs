@@ -48,19 +48,19 @@ pub(super) struct PowerArguments {
 }
 
 /// Plays the experiment, prints the answer and stores it.
-pub(super) fn power(arguments: PowerArguments) -> Result<(), CommandError> {
+pub(super) fn power(arguments: &PowerArguments) -> Result<(), CommandError> {
     let scenario = arguments.service.scenario(Overrides {
         weights: arguments.weights.clone(),
         trials: arguments.trials,
         precision: arguments.precision,
         ..Overrides::default()
     })?;
-    let folder = folder(&arguments, &scenario);
+    let folder = folder(arguments, &scenario);
     if let Some(folder) = &folder {
         // A folder that cannot be replaced is met before the work, not after it.
         store::check_replaceable(folder).map_err(CommandError::Results)?;
     }
-    let results = simulate(&scenario, &arguments)?;
+    let results = simulate(&scenario, arguments)?;
     if arguments.json {
         let mut text = serde_json::to_string_pretty(&results.summary)?;
         text.push('\n');
