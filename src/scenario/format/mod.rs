@@ -11,17 +11,17 @@ use schemars::JsonSchema;
 use super::defaults;
 
 /// A length of time: a number and a unit, or several.
-#[derive(JsonSchema)]
+#[derive(Debug, JsonSchema)]
 #[schemars(extend("examples" = ["30s", "5m", "1h30m", "250ms", "1d"]))]
 pub struct Span(pub String);
 
 /// Requests per second, minute or hour; `k` is a thousand, `M` a million.
-#[derive(JsonSchema)]
+#[derive(Debug, JsonSchema)]
 #[schemars(extend("examples" = ["20/s", "3k/s", "1200/m", "0.5/s"]))]
 pub struct Rate(pub String);
 
 /// A share: a percentage from 0% to 100%, or a number below 1.
-#[derive(JsonSchema)]
+#[derive(Debug, JsonSchema)]
 #[schemars(untagged, extend("examples" = ["0.1%", "25%", 0.001]))]
 pub enum Share {
     /// `0.1%`.
@@ -31,7 +31,7 @@ pub enum Share {
 }
 
 /// The canary's share of the traffic in percent, 0 to 100; the sign may be left out.
-#[derive(JsonSchema)]
+#[derive(Debug, JsonSchema)]
 #[schemars(untagged, extend("examples" = ["5%", 5, 2.5]))]
 pub enum Weight {
     /// `5%`.
@@ -42,7 +42,7 @@ pub enum Weight {
 
 /// Everything a run needs: the service, the bad release, how it is measured, and the rollout that
 /// should catch it. Quantities with a unit are text: `"20/s"`, `"5m"`, `"0.1%"`, `"40ms"`.
-#[derive(JsonSchema)]
+#[derive(Debug, JsonSchema)]
 #[schemars(deny_unknown_fields, title = "coalmine scenario")]
 pub struct Scenario {
     /// Short name, used for the results folder: letters, digits and dashes. Left out: the file's
@@ -72,7 +72,7 @@ pub struct Scenario {
 }
 
 /// The requests and the users behind them.
-#[derive(JsonSchema)]
+#[derive(Debug, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Traffic {
     /// Requests to both versions together: constant (`"20/s"`) or changing with time.
@@ -94,7 +94,7 @@ pub struct Traffic {
 
 /// A constant rate, or a table with exactly one of `steps`, `ramp`, `diurnal` and `trace`. Time
 /// counts from the start of the rollout.
-#[derive(JsonSchema)]
+#[derive(Debug, JsonSchema)]
 #[schemars(untagged, deny_unknown_fields)]
 pub enum TrafficRate {
     /// Always the same.
@@ -128,7 +128,7 @@ pub enum TrafficRate {
 }
 
 /// Linear from one rate to another, then constant.
-#[derive(JsonSchema)]
+#[derive(Debug, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Ramp {
     /// Rate at the start.
@@ -140,7 +140,7 @@ pub struct Ramp {
 }
 
 /// A cosine around a mean rate.
-#[derive(JsonSchema)]
+#[derive(Debug, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Diurnal {
     /// Mean over a period.
@@ -156,7 +156,7 @@ pub struct Diurnal {
 }
 
 /// Names of the columns of a trace.
-#[derive(JsonSchema)]
+#[derive(Debug, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Columns {
     /// Column of the times. Left out: the first.
@@ -166,7 +166,7 @@ pub struct Columns {
 }
 
 /// How single requests fall around the rate.
-#[derive(JsonSchema)]
+#[derive(Debug, JsonSchema)]
 #[schemars(rename_all = "kebab-case")]
 pub enum Arrivals {
     /// Independently of one another.
@@ -176,7 +176,7 @@ pub enum Arrivals {
 }
 
 /// How a version answers.
-#[derive(JsonSchema)]
+#[derive(Debug, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Service {
     /// How long answers take.
@@ -189,7 +189,7 @@ pub struct Service {
 
 /// A latency distribution. `"p50=40ms,p99=250ms"` is log-normal with these two quantiles; with three
 /// or more quantiles, and as a table, it is linear between them.
-#[derive(JsonSchema)]
+#[derive(Debug, JsonSchema)]
 #[schemars(untagged, deny_unknown_fields)]
 pub enum Latency {
     /// `p50=40ms,p99=250ms`.
@@ -202,7 +202,7 @@ pub enum Latency {
 }
 
 /// How the canary differs from stable.
-#[derive(JsonSchema)]
+#[derive(Debug, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Canary {
     /// How long answers take. Left out: as stable.
@@ -214,7 +214,7 @@ pub struct Canary {
 }
 
 /// One thing wrong with the canary.
-#[derive(JsonSchema)]
+#[derive(Debug, JsonSchema)]
 #[schemars(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Fault {
     /// A share of requests fails with a server error, on top of those that would fail anyway.
@@ -291,7 +291,7 @@ pub enum Fault {
 }
 
 /// Which version a request goes to.
-#[derive(JsonSchema)]
+#[derive(Debug, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Split {
     /// How a weight becomes a choice.
@@ -300,7 +300,7 @@ pub struct Split {
 }
 
 /// How a weight becomes a choice.
-#[derive(JsonSchema)]
+#[derive(Debug, JsonSchema)]
 #[schemars(rename_all = "kebab-case")]
 pub enum Policy {
     /// Each request on its own, at random.
@@ -312,7 +312,7 @@ pub enum Policy {
 }
 
 /// How the gate's figures are collected.
-#[derive(JsonSchema)]
+#[derive(Debug, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Telemetry {
     /// Time between two scrapes, at least 1ms; or `exact`: every window is counted to the request.
@@ -330,7 +330,7 @@ pub struct Telemetry {
 }
 
 /// When a series starts to exist.
-#[derive(JsonSchema)]
+#[derive(Debug, JsonSchema)]
 #[schemars(rename_all = "kebab-case")]
 pub enum Series {
     /// At the first scrape after its first request, as with every mesh: what that scrape reads is
@@ -341,7 +341,7 @@ pub enum Series {
 }
 
 /// Upper bounds of the finite buckets of a latency histogram.
-#[derive(JsonSchema)]
+#[derive(Debug, JsonSchema)]
 #[schemars(untagged, deny_unknown_fields)]
 pub enum Buckets {
     /// Those of a mesh or an ingress.
@@ -359,7 +359,7 @@ pub enum Buckets {
 }
 
 /// Whose default buckets.
-#[derive(JsonSchema)]
+#[derive(Debug, JsonSchema)]
 #[schemars(rename_all = "kebab-case")]
 pub enum Vendor {
     /// Istio's and Envoy's.
@@ -373,7 +373,7 @@ pub enum Vendor {
 }
 
 /// What to simulate, how often.
-#[derive(JsonSchema)]
+#[derive(Debug, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Experiment {
     /// Canary percentages to try, each once, above 0.
@@ -397,7 +397,7 @@ pub struct Experiment {
 }
 
 /// How trials are played.
-#[derive(JsonSchema)]
+#[derive(Debug, JsonSchema)]
 #[schemars(rename_all = "kebab-case")]
 pub enum Engine {
     /// By counts wherever they are exact, request by request elsewhere.

@@ -6,7 +6,7 @@ use super::{Share, Span, Weight};
 use crate::scenario::defaults;
 
 /// Who decides, and by what: a Flagger Canary as it is, or steps with gates.
-#[derive(JsonSchema)]
+#[derive(Debug, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Rollout {
     /// A Flagger Canary in YAML, relative to the scenario, used unmodified. It brings its own steps
@@ -40,7 +40,7 @@ pub struct Rollout {
 }
 
 /// Controllers that are written down in the scenario.
-#[derive(JsonSchema)]
+#[derive(Debug, JsonSchema)]
 #[schemars(rename_all = "kebab-case")]
 pub enum Controller {
     /// Steps of weight and hold.
@@ -48,7 +48,7 @@ pub enum Controller {
 }
 
 /// One step.
-#[derive(JsonSchema)]
+#[derive(Debug, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Step {
     /// Canary percentage.
@@ -58,7 +58,7 @@ pub struct Step {
 }
 
 /// How failed checks are counted.
-#[derive(JsonSchema)]
+#[derive(Debug, JsonSchema)]
 #[schemars(rename_all = "kebab-case")]
 pub enum Counting {
     /// A passed check starts the count anew.
@@ -68,7 +68,7 @@ pub enum Counting {
 }
 
 /// What an inconclusive check means.
-#[derive(JsonSchema)]
+#[derive(Debug, JsonSchema)]
 #[schemars(rename_all = "kebab-case")]
 pub enum Inconclusive {
     /// Nothing.
@@ -80,7 +80,7 @@ pub enum Inconclusive {
 }
 
 /// What happens when the failures are reached.
-#[derive(JsonSchema)]
+#[derive(Debug, JsonSchema)]
 #[schemars(rename_all = "kebab-case")]
 pub enum Rollback {
     /// Everything goes back to stable at once.
@@ -90,7 +90,7 @@ pub enum Rollback {
 }
 
 /// One gate.
-#[derive(JsonSchema)]
+#[derive(Debug, JsonSchema)]
 #[schemars(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Gate {
     /// The canary's share of successes must stay within limits.
