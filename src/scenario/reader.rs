@@ -205,7 +205,7 @@ impl<'r> Value<'r> {
     /// A list of exactly two values.
     pub(super) fn pair(&self, wanted: &str) -> Option<[Value<'r>; 2]> {
         let items = self.list()?;
-        <[Value; 2]>::try_from(items)
+        <[Value<'_>; 2]>::try_from(items)
             .map_err(|_| {
                 self.refuse(
                     format_args!("`{}` are not two values", self.written()),
@@ -293,7 +293,7 @@ impl<'r> Table<'r> {
 
     /// Bytes of a field some tables down, if it is there; it does not count as asked for.
     pub(super) fn place_of(&self, path: &[&str]) -> Option<Range<usize>> {
-        self.node_at(path).map(|node| node.span())
+        self.node_at(path).map(Spanned::span)
     }
 
     /// Bytes of the items of a list some tables down.

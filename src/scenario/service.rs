@@ -38,7 +38,7 @@ impl Canary {
 pub(super) fn read_stable(table: Option<Table<'_>>) -> Option<Service> {
     let Some(mut table) = table else {
         return Some(Service {
-            latency: latency::latency(defaults::LATENCY).ok()?,
+            latency: latency(defaults::LATENCY).ok()?,
             errors: defaults::errors(),
         });
     };
