@@ -7,7 +7,7 @@ use coalmine::base::Problems;
 use coalmine::scenario;
 
 const SOUND: &str = r#"title = "A test"
-
+horizon = "10m"
 [traffic]
 rate = "20/s"
 
@@ -186,7 +186,7 @@ fn telemetry() {
         added("[telemetry]\nscrape = \"exact\"\nphase = \"1s\"")
     );
     insta::assert_snapshot!("scrape_too_short", added("[telemetry]\nscrape = \"0s\""));
-    let long = SOUND.replacen("hold = \"5m\"", "hold = \"1d\"", 1);
+    let long = SOUND.replacen("\"10m\"", "\"1d\"", 1);
     insta::assert_snapshot!(
         "too_many_scrapes",
         problems(&format!("{long}[telemetry]\nscrape = \"1ms\"\n"))

@@ -25,7 +25,7 @@ pub(super) struct Imported {
 }
 
 /// Reads the Canary in the file `name`.
-pub(super) fn import(files: &Files, name: &str) -> Result<Imported, Problems> {
+pub(super) fn import(files: &Files<'_>, name: &str) -> Result<Imported, Problems> {
     let path = files.path(name);
     let text = files
         .bytes(name, MOST_MIB)

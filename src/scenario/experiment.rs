@@ -21,7 +21,7 @@ pub(super) fn unsaid() -> Experiment {
 }
 
 /// What to simulate.
-pub(super) fn read(mut table: Table) -> Option<Experiment> {
+pub(super) fn read(mut table: Table<'_>) -> Option<Experiment> {
     let unsaid = unsaid();
     let weights = match table.get("weights") {
         None => Some(unsaid.weights),
@@ -62,11 +62,11 @@ pub(super) fn read(mut table: Table) -> Option<Experiment> {
     })
 }
 
-fn read_trials(value: &Value) -> Option<u32> {
+fn read_trials(value: &Value<'_>) -> Option<u32> {
     u32::try_from(value.whole(1..=MOST_TRIALS)?).ok()
 }
 
-fn read_precision(value: &Value) -> Option<f64> {
+fn read_precision(value: &Value<'_>) -> Option<f64> {
     let share = value.share()?;
     match precise_enough(share) {
         Ok(()) => Some(share.get()),
@@ -80,7 +80,7 @@ fn read_precision(value: &Value) -> Option<f64> {
     }
 }
 
-fn read_weights(list: &Value) -> Option<Vec<Weight>> {
+fn read_weights(list: &Value<'_>) -> Option<Vec<Weight>> {
     let items = list.list()?;
     let mut weights: Vec<Weight> = Vec::new();
     let mut sound = true;

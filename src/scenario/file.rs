@@ -17,7 +17,7 @@ use crate::model::split::Split;
 use crate::telemetry::{Buckets, Plan};
 
 /// Reads a scenario's text. Problems carry `file` as their place.
-pub(super) fn read(text: &str, file: &Path, files: Files) -> Result<Scenario, Problems> {
+pub(super) fn read(text: &str, file: &Path, files: Files<'_>) -> Result<Scenario, Problems> {
     let (report, root) = Report::parse(text);
     let mut foreign = None;
     let draft = read_root(Table::root(&report, &root), text, file, files, &mut foreign);
@@ -71,10 +71,10 @@ fn place_of(places: &Places, subject: Subject) -> Range<usize> {
 }
 
 pub(super) fn read_root(
-    mut table: Table,
+    mut table: Table<'_>,
     text: &str,
     file: &Path,
-    files: Files,
+    files: Files<'_>,
     foreign: &mut Option<Problems>,
 ) -> Option<(Scenario, Places)> {
     let places = find_places(&mut table);
@@ -132,7 +132,7 @@ pub(super) fn read_root(
     Some((scenario, places))
 }
 
-fn read_name(table: &mut Table, file: &Path) -> Option<String> {
+fn read_name(table: &mut Table<'_>, file: &Path) -> Option<String> {
     let Some(value) = table.get("name") else {
         return Some(name_of(file));
     };
@@ -163,7 +163,7 @@ pub(super) fn name_of(file: &Path) -> String {
     }
 }
 
-fn read_world(table: &mut Table, files: Files) -> Option<World> {
+fn read_world(table: &mut Table<'_>, files: Files<'_>) -> Option<World> {
     let traffic = table
         .require("traffic", "add [traffic] with rate = \"20/s\"")
         .and_then(|value| value.table())
@@ -195,7 +195,7 @@ fn read_world(table: &mut Table, files: Files) -> Option<World> {
 }
 
 /// Where the fields stand that remarks about the whole are about.
-fn find_places(table: &mut Table) -> Places {
+fn find_places(table: &mut Table<'_>) -> Places {
     let mut places = Places::new();
     let mut put = |subject, path: &[&'static str]| {
         // The innermost field that is there.

@@ -33,7 +33,7 @@ const KIND_HELP: &str = "write kind = \"success-ratio\", \"latency-quantile\", \
                          \"difference\" or \"z-test\"";
 
 /// The gates in the order in which they are evaluated.
-pub(super) fn read(list: &Value) -> Option<Vec<Gate>> {
+pub(super) fn read(list: &Value<'_>) -> Option<Vec<Gate>> {
     let gates: Vec<Option<Gate>> = list
         .list()?
         .iter()
@@ -42,7 +42,7 @@ pub(super) fn read(list: &Value) -> Option<Vec<Gate>> {
     gates.into_iter().collect()
 }
 
-fn read_gate(mut table: Table) -> Option<Gate> {
+fn read_gate(mut table: Table<'_>) -> Option<Gate> {
     let kind = table.require("kind", KIND_HELP)?.choice(&KINDS)?;
     for (name, other) in KINDS {
         if other == kind {
@@ -77,7 +77,7 @@ fn read_gate(mut table: Table) -> Option<Gate> {
     gate
 }
 
-fn read_success_ratio(table: &mut Table, common: Option<(Span, u32)>) -> Option<Gate> {
+fn read_success_ratio(table: &mut Table<'_>, common: Option<(Span, u32)>) -> Option<Gate> {
     let min = table
         .require("min", "write min = \"99%\"")
         .and_then(|value| value.share());
@@ -105,7 +105,7 @@ fn read_success_ratio(table: &mut Table, common: Option<(Span, u32)>) -> Option<
     }))
 }
 
-fn read_latency_quantile(table: &mut Table, common: Option<(Span, u32)>) -> Option<Gate> {
+fn read_latency_quantile(table: &mut Table<'_>, common: Option<(Span, u32)>) -> Option<Gate> {
     let quantile = match table.get("quantile") {
         None => Probability::new(0.99),
         Some(value) => read_quantile(&value, "write a quantile such as \"p99\""),
@@ -122,7 +122,7 @@ fn read_latency_quantile(table: &mut Table, common: Option<(Span, u32)>) -> Opti
     }))
 }
 
-fn read_quantile(value: &Value, help: &str) -> Option<Probability> {
+fn read_quantile(value: &Value<'_>, help: &str) -> Option<Probability> {
     let share = value.text().and_then(quantile);
     if share.is_none() {
         value.refuse(
@@ -133,7 +133,7 @@ fn read_quantile(value: &Value, help: &str) -> Option<Probability> {
     share
 }
 
-fn read_metric(table: &mut Table) -> Option<Metric> {
+fn read_metric(table: &mut Table<'_>) -> Option<Metric> {
     let Some(value) = table.get("metric") else {
         return Some(Metric::ErrorRatio);
     };
@@ -151,7 +151,7 @@ fn read_metric(table: &mut Table) -> Option<Metric> {
     }
 }
 
-fn read_comparison(table: &mut Table, kind: Kind, common: Option<(Span, u32)>) -> Option<Gate> {
+fn read_comparison(table: &mut Table<'_>, kind: Kind, common: Option<(Span, u32)>) -> Option<Gate> {
     let metric = read_metric(table);
     let max = if kind == Kind::Ratio {
         table.require("max", "write max = 2: the canary may be twice as bad")
@@ -188,7 +188,7 @@ fn read_comparison(table: &mut Table, kind: Kind, common: Option<(Span, u32)>) -
     }))
 }
 
-fn read_z_test(table: &mut Table, common: Option<(Span, u32)>) -> Option<Gate> {
+fn read_z_test(table: &mut Table<'_>, common: Option<(Span, u32)>) -> Option<Gate> {
     let alpha = match table.get("alpha") {
         None => Some(defaults::alpha()),
         Some(value) => value.share().filter(|alpha| {

@@ -67,7 +67,7 @@ pub(super) fn quantile(text: &str) -> Option<Probability> {
 }
 
 /// The field `latency` of a table, with the default of a service that does not say.
-pub(super) fn read_or_default(table: &mut Table) -> Option<Latency> {
+pub(super) fn read_or_default(table: &mut Table<'_>) -> Option<Latency> {
     match table.get("latency") {
         Some(value) => read(&value),
         None => latency(defaults::LATENCY).ok(),
@@ -75,7 +75,7 @@ pub(super) fn read_or_default(table: &mut Table) -> Option<Latency> {
 }
 
 /// A latency as text or as a table of quantiles.
-pub(super) fn read(value: &Value) -> Option<Latency> {
+pub(super) fn read(value: &Value<'_>) -> Option<Latency> {
     if let Some(text) = value.text() {
         return latency(text)
             .map_err(|error| {
@@ -109,7 +109,7 @@ pub(super) fn read(value: &Value) -> Option<Latency> {
         .ok()
 }
 
-fn read_quantiles(list: &Value) -> Option<Vec<(Probability, Span)>> {
+fn read_quantiles(list: &Value<'_>) -> Option<Vec<(Probability, Span)>> {
     let points: Vec<Option<(Probability, Span)>> = list
         .list()?
         .iter()

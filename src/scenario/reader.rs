@@ -14,13 +14,13 @@ use crate::base::Probability;
 
 /// One value with its place and its path.
 #[derive(Clone)]
-pub(super) struct Value<'r, 't> {
-    report: &'r Report<'t>,
+pub(super) struct Value<'r> {
+    report: &'r Report<'r>,
     path: String,
-    node: &'r Spanned<DeValue<'t>>,
+    node: &'r Spanned<DeValue<'r>>,
 }
 
-impl<'r, 't> Value<'r, 't> {
+impl<'r> Value<'r> {
     /// Bytes of the value.
     pub(super) fn span(&self) -> Range<usize> {
         self.node.span()
@@ -189,7 +189,7 @@ impl<'r, 't> Value<'r, 't> {
     }
 
     /// The values of a list.
-    pub(super) fn list(&self) -> Option<Vec<Value<'r, 't>>> {
+    pub(super) fn list(&self) -> Option<Vec<Value<'r>>> {
         let Some(items) = self.node.get_ref().as_array() else {
             self.wrong_type("a list in square brackets");
             return None;
@@ -203,9 +203,9 @@ impl<'r, 't> Value<'r, 't> {
     }
 
     /// A list of exactly two values.
-    pub(super) fn pair(&self, wanted: &str) -> Option<[Value<'r, 't>; 2]> {
+    pub(super) fn pair(&self, wanted: &str) -> Option<[Value<'r>; 2]> {
         let items = self.list()?;
-        <[Value; 2]>::try_from(items)
+        <[Value<'_>; 2]>::try_from(items)
             .map_err(|_| {
                 self.refuse(
                     format_args!("`{}` are not two values", self.written()),
@@ -216,7 +216,7 @@ impl<'r, 't> Value<'r, 't> {
     }
 
     /// The fields of a table.
-    pub(super) fn table(&self) -> Option<Table<'r, 't>> {
+    pub(super) fn table(&self) -> Option<Table<'r>> {
         let Some(entries) = self.node.get_ref().as_table() else {
             self.wrong_type("a table");
             return None;
@@ -235,19 +235,19 @@ impl<'r, 't> Value<'r, 't> {
 
 /// The fields of a table. Whoever reads one asks for every field that may be there and then calls
 /// [`Table::finish`], which reports the rest as unknown.
-pub(super) struct Table<'r, 't> {
-    report: &'r Report<'t>,
+pub(super) struct Table<'r> {
+    report: &'r Report<'r>,
     path: String,
     variant: String,
     span: Range<usize>,
-    entries: &'r DeTable<'t>,
+    entries: &'r DeTable<'r>,
     asked: BTreeSet<&'static str>,
     hints: Vec<(&'static str, String)>,
 }
 
-impl<'r, 't> Table<'r, 't> {
+impl<'r> Table<'r> {
     /// The text's outermost table.
-    pub(super) fn root(report: &'r Report<'t>, root: &'r Spanned<DeTable<'t>>) -> Table<'r, 't> {
+    pub(super) fn root(report: &'r Report<'r>, root: &'r Spanned<DeTable<'r>>) -> Table<'r> {
         Table {
             report,
             path: String::new(),
@@ -270,7 +270,7 @@ impl<'r, 't> Table<'r, 't> {
     }
 
     /// The value of a field, if it is there.
-    pub(super) fn get(&mut self, key: &'static str) -> Option<Value<'r, 't>> {
+    pub(super) fn get(&mut self, key: &'static str) -> Option<Value<'r>> {
         self.asked.insert(key);
         let node = self.entries.get(key)?;
         Some(Value {
@@ -281,7 +281,7 @@ impl<'r, 't> Table<'r, 't> {
     }
 
     /// The value of a field that must be there; `help` says how it is written.
-    pub(super) fn require(&mut self, key: &'static str, help: &str) -> Option<Value<'r, 't>> {
+    pub(super) fn require(&mut self, key: &'static str, help: &str) -> Option<Value<'r>> {
         let value = self.get(key);
         if value.is_none() {
             let here = self.span();
@@ -304,7 +304,7 @@ impl<'r, 't> Table<'r, 't> {
         list.map_or_else(Vec::new, |list| list.iter().map(Spanned::span).collect())
     }
 
-    fn node_at(&self, path: &[&str]) -> Option<&'r Spanned<DeValue<'t>>> {
+    fn node_at(&self, path: &[&str]) -> Option<&'r Spanned<DeValue<'r>>> {
         let (first, rest) = path.split_first()?;
         let mut node = self.entries.get(*first)?;
         for key in rest {

@@ -26,8 +26,8 @@ pub(super) struct Rollout {
 
 /// The controller and its gates; problems inside a Canary file go to `foreign`.
 pub(super) fn read(
-    mut table: Table,
-    files: Files,
+    mut table: Table<'_>,
+    files: Files<'_>,
     foreign: &mut Option<Problems>,
 ) -> Option<Rollout> {
     if let Some(value) = table.get("flagger") {
@@ -86,7 +86,7 @@ pub(super) fn read(
 }
 
 fn read_habits(
-    table: &mut Table,
+    table: &mut Table<'_>,
 ) -> (Option<Counting>, Option<WhenInconclusive>, Option<Rollback>) {
     let counting = match table.get("counting") {
         None => Some(Counting::Consecutive),
@@ -114,9 +114,9 @@ fn read_habits(
 }
 
 fn read_flagger(
-    value: &Value,
-    mut table: Table,
-    files: Files,
+    value: &Value<'_>,
+    mut table: Table<'_>,
+    files: Files<'_>,
     foreign: &mut Option<Problems>,
 ) -> Option<Rollout> {
     for key in [
@@ -162,7 +162,7 @@ fn read_flagger(
     }
 }
 
-fn read_steps(list: &Value, interval: Option<Span>, warmup: Option<Span>) -> Option<Vec<Step>> {
+fn read_steps(list: &Value<'_>, interval: Option<Span>, warmup: Option<Span>) -> Option<Vec<Step>> {
     let items = list.list()?;
     if items.is_empty() {
         list.refuse(
@@ -188,7 +188,7 @@ fn read_steps(list: &Value, interval: Option<Span>, warmup: Option<Span>) -> Opt
     Some(steps)
 }
 
-fn read_step(mut table: Table, interval: Option<Span>, warmup: Option<Span>) -> Option<Step> {
+fn read_step(mut table: Table<'_>, interval: Option<Span>, warmup: Option<Span>) -> Option<Step> {
     let weight = table
         .require("weight", "write weight = \"5%\"")
         .and_then(|value| {

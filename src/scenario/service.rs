@@ -6,12 +6,12 @@ use super::reader::{Table, Value};
 use super::traffic::positive_span;
 use crate::base::{Probability, Span, Time};
 use crate::model::fault::{Fault, FaultKind, Schedule, Scope};
-use crate::model::service::Service;
+use crate::model::service::{Latency, Service};
 use crate::model::split::Split;
 
 /// What the file says about the canary: `None` is "as stable".
 pub(super) struct Canary {
-    latency: Option<crate::model::service::Latency>,
+    latency: Option<Latency>,
     errors: Option<Probability>,
     faults: Vec<Fault>,
 }
@@ -35,7 +35,7 @@ impl Canary {
 }
 
 /// Stable, with the defaults where it does not say.
-pub(super) fn read_stable(table: Option<Table>) -> Option<Service> {
+pub(super) fn read_stable(table: Option<Table<'_>>) -> Option<Service> {
     let Some(mut table) = table else {
         return Some(Service {
             latency: latency(defaults::LATENCY).ok()?,
@@ -56,7 +56,7 @@ pub(super) fn read_stable(table: Option<Table>) -> Option<Service> {
 }
 
 /// The canary's differences and faults.
-pub(super) fn read_canary(mut table: Table) -> Option<Canary> {
+pub(super) fn read_canary(mut table: Table<'_>) -> Option<Canary> {
     let latency = match table.get("latency") {
         None => Some(None),
         Some(value) => latency::read(&value).map(Some),
@@ -77,7 +77,7 @@ pub(super) fn read_canary(mut table: Table) -> Option<Canary> {
     })
 }
 
-fn read_faults(list: &Value) -> Option<Vec<Fault>> {
+fn read_faults(list: &Value<'_>) -> Option<Vec<Fault>> {
     // Read every one before giving up, so that all problems are found.
     let faults: Vec<Option<Fault>> = list
         .list()?
@@ -103,7 +103,7 @@ const KINDS: [(&str, Kind); 4] = [
     ("leak", Kind::Leak),
 ];
 
-fn read_fault(mut table: Table) -> Option<Fault> {
+fn read_fault(mut table: Table<'_>) -> Option<Fault> {
     let kind = table
         .require(
             "kind",
@@ -170,12 +170,12 @@ fn read_fault(mut table: Table) -> Option<Fault> {
     })
 }
 
-fn read_probability(table: &mut Table) -> Option<Probability> {
+fn read_probability(table: &mut Table<'_>) -> Option<Probability> {
     let value = table.require("probability", "write probability = \"1%\"")?;
     read_share_above_zero(&value)
 }
 
-fn read_share_above_zero(value: &Value) -> Option<Probability> {
+fn read_share_above_zero(value: &Value<'_>) -> Option<Probability> {
     let share = value.share()?;
     if share == Probability::ZERO {
         value.refuse(
@@ -187,7 +187,7 @@ fn read_share_above_zero(value: &Value) -> Option<Probability> {
     Some(share)
 }
 
-fn read_slowness(table: &mut Table) -> Option<FaultKind> {
+fn read_slowness(table: &mut Table<'_>) -> Option<FaultKind> {
     let multiply = table.get("multiply");
     let add = table.get("add");
     if multiply.is_none() && add.is_none() {
@@ -218,7 +218,7 @@ fn read_slowness(table: &mut Table) -> Option<FaultKind> {
     })
 }
 
-fn optional_span(table: &mut Table, key: &'static str) -> Option<Span> {
+fn optional_span(table: &mut Table<'_>, key: &'static str) -> Option<Span> {
     match table.get(key) {
         None => Some(Span::ZERO),
         Some(value) => value.quantity(),
@@ -226,7 +226,7 @@ fn optional_span(table: &mut Table, key: &'static str) -> Option<Span> {
 }
 
 /// Which version a request goes to.
-pub(super) fn read_split(mut table: Table) -> Option<Split> {
+pub(super) fn read_split(mut table: Table<'_>) -> Option<Split> {
     let split = match table.get("policy") {
         None => Some(Split::Random),
         Some(value) => value.choice(&[

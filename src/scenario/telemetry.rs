@@ -52,7 +52,7 @@ pub fn sampling(text: &str) -> Result<Sampling, ParseSpanError> {
 }
 
 /// How metrics are collected.
-pub(super) fn read(mut table: Table) -> Option<Telemetry> {
+pub(super) fn read(mut table: Table<'_>) -> Option<Telemetry> {
     let scrape = table.get("scrape");
     let phase = table.get("phase");
     let sampling = read_sampling(scrape.as_ref(), phase.as_ref());
@@ -75,7 +75,7 @@ pub(super) fn read(mut table: Table) -> Option<Telemetry> {
     })
 }
 
-fn read_sampling(scrape: Option<&Value>, phase: Option<&Value>) -> Option<Sampling> {
+fn read_sampling(scrape: Option<&Value<'_>>, phase: Option<&Value<'_>>) -> Option<Sampling> {
     let interval = match scrape {
         None => defaults::SCRAPE,
         Some(value) if value.text() == Some("exact") => {
@@ -110,7 +110,7 @@ fn read_sampling(scrape: Option<&Value>, phase: Option<&Value>) -> Option<Sampli
     })
 }
 
-fn read_interval(value: &Value) -> Option<Span> {
+fn read_interval(value: &Value<'_>) -> Option<Span> {
     let interval: Span = value.quantity()?;
     if interval < SHORTEST {
         value.refuse(
@@ -122,7 +122,7 @@ fn read_interval(value: &Value) -> Option<Span> {
     Some(interval)
 }
 
-fn read_buckets(value: &Value) -> Option<Buckets> {
+fn read_buckets(value: &Value<'_>) -> Option<Buckets> {
     if !value.is_table() {
         let vendor = value.choice(&[
             ("istio", Buckets::istio as fn() -> Buckets),

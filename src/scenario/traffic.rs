@@ -15,7 +15,7 @@ const MOST_USERS: u64 = 10_000_000;
 const RATE_HELP: &str = "write rate = \"20/s\", or a table with steps, ramp, diurnal or trace";
 
 /// The requests and the share of them that an A/B condition selects.
-pub(super) fn read(mut table: Table, files: Files) -> Option<(Traffic, Probability)> {
+pub(super) fn read(mut table: Table<'_>, files: Files<'_>) -> Option<(Traffic, Probability)> {
     let rate = table.require("rate", RATE_HELP);
     let profile = rate.and_then(|rate| read_profile(&rate, files));
     let arrivals = match table.get("arrivals") {
@@ -43,7 +43,7 @@ pub(super) fn read(mut table: Table, files: Files) -> Option<(Traffic, Probabili
     Some((traffic, matched?))
 }
 
-fn read_profile(value: &Value, files: Files) -> Option<Profile> {
+fn read_profile(value: &Value<'_>, files: Files<'_>) -> Option<Profile> {
     if !value.is_table() {
         return value.quantity().map(Profile::Constant);
     }
@@ -88,7 +88,7 @@ fn read_profile(value: &Value, files: Files) -> Option<Profile> {
     }
 }
 
-fn read_steps(list: &Value) -> Option<Profile> {
+fn read_steps(list: &Value<'_>) -> Option<Profile> {
     let items = list.list()?;
     if items.is_empty() {
         list.refuse(
@@ -130,7 +130,7 @@ fn read_steps(list: &Value) -> Option<Profile> {
     sound.then_some(Profile::Stepped(steps))
 }
 
-fn read_ramp(mut table: Table) -> Option<Profile> {
+fn read_ramp(mut table: Table<'_>) -> Option<Profile> {
     let from = table
         .require("from", "write from = \"10/s\"")
         .and_then(|value| value.quantity());
@@ -148,7 +148,7 @@ fn read_ramp(mut table: Table) -> Option<Profile> {
     })
 }
 
-fn read_diurnal(mut table: Table) -> Option<Profile> {
+fn read_diurnal(mut table: Table<'_>) -> Option<Profile> {
     let mean = table
         .require("mean", "write mean = \"20/s\"")
         .and_then(|value| value.quantity());
@@ -174,7 +174,7 @@ fn read_diurnal(mut table: Table) -> Option<Profile> {
     })
 }
 
-fn read_columns(mut table: Table) -> Option<Columns> {
+fn read_columns(mut table: Table<'_>) -> Option<Columns> {
     let mut name = |key| match table.get(key) {
         None => Some(None),
         Some(value) => value.words().map(|name| Some(name.to_owned())),
@@ -187,7 +187,7 @@ fn read_columns(mut table: Table) -> Option<Columns> {
     })
 }
 
-fn read_trace(value: &Value, columns: &Columns, files: Files) -> Option<Profile> {
+fn read_trace(value: &Value<'_>, columns: &Columns, files: Files<'_>) -> Option<Profile> {
     let name = value.words()?;
     let shown = files.path(name);
     let shown = shown.display();
@@ -212,7 +212,7 @@ fn read_trace(value: &Value, columns: &Columns, files: Files) -> Option<Profile>
 }
 
 /// A length of time above zero.
-pub(super) fn positive_span(value: &Value) -> Option<Span> {
+pub(super) fn positive_span(value: &Value<'_>) -> Option<Span> {
     let span: Span = value.quantity()?;
     if span.is_zero() {
         value.refuse(

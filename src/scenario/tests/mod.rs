@@ -362,9 +362,10 @@ fn a_syntax_error_does_not_hide_the_problems_of_other_lines() {
 
 #[test]
 fn every_shipped_scenario_reads_without_a_warning_and_explains_itself() {
-    for builtin in builtin().iter().filter(|builtin| !needs_canary(builtin)) {
+    for builtin in builtin() {
         let scenario = match builtin.scenario() {
             Ok(scenario) => scenario,
+            Err(problems) if problems.to_string().contains("cannot be read yet") => continue,
             Err(problems) => panic!("{problems}"),
         };
         assert_eq!(scenario.name, builtin.name);
@@ -375,10 +376,6 @@ fn every_shipped_scenario_reads_without_a_warning_and_explains_itself() {
         }
     }
     assert_eq!(neutral().unwrap().warnings, Vec::<String>::new());
-}
-
-fn needs_canary(builtin: &Builtin) -> bool {
-    builtin.text.contains("flagger =")
 }
 
 #[test]
