@@ -275,8 +275,8 @@ mod tests {
         Probability::new(value)
     }
 
-    fn changed(overrides: Overrides) -> Scenario {
-        neutral().unwrap().with(&overrides).unwrap()
+    fn changed(overrides: &Overrides) -> Scenario {
+        neutral().unwrap().with(overrides).unwrap()
     }
 
     fn leaking() -> Scenario {
@@ -287,7 +287,7 @@ mod tests {
 
     #[test]
     fn nothing_given_changes_nothing() {
-        assert_eq!(changed(Overrides::default()), neutral().unwrap());
+        assert_eq!(changed(&Overrides::default()), neutral().unwrap());
     }
 
     #[test]
@@ -321,7 +321,7 @@ mod tests {
 
     #[test]
     fn every_change_is_noted_in_the_source_which_can_still_be_read() {
-        let scenario = changed(Overrides {
+        let scenario = changed(&Overrides {
             rate: Rate::per_second(50.0),
             errors: share(0.002),
             latency: latency("p50=20ms,p99=90ms").ok(),
@@ -368,7 +368,7 @@ mod tests {
 
     #[test]
     fn warnings_that_no_longer_hold_are_taken_back_and_new_ones_given() {
-        let good = changed(Overrides {
+        let good = changed(&Overrides {
             canary_errors: share(0.001),
             ..Overrides::default()
         });
