@@ -1,20 +1,14 @@
 //! Traces that somebody recorded, read as they are.
 
-use std::path::PathBuf;
+mod shared_folder;
 
 use coalmine::base::{Rate, Span, Time};
 use coalmine::scenario::trace::{self, Columns};
 use coalmine::scenario::{self, Overrides};
 
-/// The bytes of a recorded series; `None`, said visibly, where the shared data are not there.
+/// The bytes of a recorded series; `None`, on record, where the shared data are not there.
 fn recorded(name: &str) -> Option<Vec<u8>> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("../shared/data")
-        .join(name);
-    if !path.exists() {
-        eprintln!("skipped: ../shared is absent ({name})");
-        return None;
-    }
+    let path = shared_folder::shared(&format!("data/{name}"))?;
     Some(std::fs::read(path).unwrap())
 }
 
@@ -54,10 +48,9 @@ fn gaps_of_a_load_balancer_are_named_by_line() {
 
 #[test]
 fn a_scenario_follows_a_trace_scaled_to_a_mean() {
-    if recorded("nab-nyc-taxi-30min.csv.gz").is_none() {
+    let Some(folder) = shared_folder::shared("data") else {
         return;
-    }
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
+    };
     let text = r#"
         [traffic]
         rate = { trace = "nab-nyc-taxi-30min.csv.gz", mean = "20/s" }

@@ -1,5 +1,6 @@
 //! What can go wrong in a command, and how it is told: once, here, with its place in the file.
 
+use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -41,6 +42,9 @@ pub enum CommandError {
     /// Threads could not be started.
     #[error("{0}")]
     Threads(#[from] ThreadsError),
+    /// The answer could not be printed.
+    #[error("cannot write to standard output: {0}")]
+    Output(io::Error),
     /// A value could not be written as JSON.
     #[error("cannot write JSON: {0}")]
     Json(#[from] serde_json::Error),
@@ -58,6 +62,8 @@ impl CommandError {
     /// 2 when the input was refused, 1 for everything else.
     pub fn exit_code(&self) -> u8 {
         match self {
+            // What the operating system refuses to read or look at says nothing about the input.
+            CommandError::Results(StoreError::Io { .. }) => 1,
             CommandError::Input(_)
             | CommandError::Unknown(_)
             | CommandError::Argument { .. }

@@ -1,14 +1,20 @@
 //! Writing to the terminal: a reader who has seen enough (`| head`) ends the output quietly, and
 //! colours go only where somebody can see them.
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
+
+use super::CommandError;
 
 /// Writes text to standard output.
-pub(super) fn print(text: &str) {
+pub(super) fn print(text: &str) -> Result<(), CommandError> {
     let mut stdout = anstream::stdout().lock();
-    // A closed pipe is the reader's decision, and there is nobody left to tell about anything else.
-    let _ = stdout
+    let written = stdout
         .write_all(text.as_bytes())
         .and_then(|()| stdout.flush());
+    match written {
+        // A closed pipe is the reader's decision.
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(CommandError::Output(error)),
+        _ => Ok(()),
+    }
 }
 
 /// Writes a line to standard error.

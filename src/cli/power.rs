@@ -61,19 +61,20 @@ pub(super) fn power(arguments: &PowerArguments) -> Result<(), CommandError> {
         store::check_replaceable(folder).map_err(CommandError::Results)?;
     }
     let results = simulate(&scenario, arguments)?;
-    if arguments.json {
+    let printed = if arguments.json {
         let mut text = serde_json::to_string_pretty(&results.summary)?;
         text.push('\n');
-        output::print(&text);
+        output::print(&text)
     } else {
-        output::print(&report::table(&results, output::WIDTH, output::colours()));
-    }
+        output::print(&report::table(&results, output::WIDTH, output::colours()))
+    };
+    // What cannot be printed is stored all the same.
     if let Some(folder) = folder {
         keep(&results, &folder)?;
         let report = folder.join("report.html");
         output::note(&format!("Report, figures and rows: {}", report.display()));
     }
-    Ok(())
+    printed
 }
 
 fn folder(arguments: &PowerArguments, scenario: &Scenario) -> Option<PathBuf> {
@@ -86,10 +87,8 @@ fn folder(arguments: &PowerArguments, scenario: &Scenario) -> Option<PathBuf> {
 
 fn simulate(scenario: &Scenario, arguments: &PowerArguments) -> Result<Results, CommandError> {
     let stop = Arc::new(AtomicBool::new(false));
-    let handler = Arc::clone(&stop);
-    // Where no handler can be set, an interruption simply ends the process.
-    let _ = ctrlc::set_handler(move || handler.store(true, Ordering::Relaxed));
     let bar = bar();
+    on_interruption(Arc::clone(&stop), bar.clone());
     let progress = |progress: Progress| {
         if let Some(bar) = &bar {
             bar.set_length(progress.total);
@@ -107,6 +106,26 @@ fn simulate(scenario: &Scenario, arguments: &PowerArguments) -> Result<Results, 
         bar.finish_and_clear();
     }
     Ok(results)
+}
+
+/// What the first Ctrl-C says; nothing else tells that it was heard while a long rollout ends.
+const FINISHING: &str = "Interrupted: finishing with what is there; Ctrl-C again ends at once";
+/// Exit code of a process that was ended from the keyboard, by the convention of shells.
+const ENDED: i32 = 130;
+
+/// The first Ctrl-C asks the experiment to finish with what is there; the second ends the process.
+fn on_interruption(stop: Arc<AtomicBool>, bar: Option<ProgressBar>) {
+    // Where no handler can be set, the first one simply ends the process.
+    let _ = ctrlc::set_handler(move || {
+        if stop.swap(true, Ordering::Relaxed) {
+            #[expect(clippy::exit, reason = "the user asked twice")]
+            std::process::exit(ENDED);
+        }
+        match &bar {
+            Some(bar) if !bar.is_finished() => bar.println(FINISHING),
+            _ => output::note(FINISHING),
+        }
+    });
 }
 
 fn bar() -> Option<ProgressBar> {
@@ -129,9 +148,16 @@ pub(super) fn keep(results: &Results, folder: &Path) -> Result<(), CommandError>
     let Err(error) = store::write(results, folder, &figures) else {
         return Ok(());
     };
-    let kept = std::env::temp_dir().join(format!("coalmine-{}", results.summary.scenario.name));
-    match store::write(results, &kept, &figures) {
-        Ok(()) => Err(CommandError::KeptElsewhere { error, kept }),
+    // A folder of its own, so that what was kept before stays.
+    let prefix = format!("coalmine-{}-", results.summary.scenario.name);
+    let Ok(refuge) = tempfile::Builder::new().prefix(&prefix).tempdir() else {
+        return Err(CommandError::Write(error));
+    };
+    match store::write(results, refuge.path(), &figures) {
+        Ok(()) => Err(CommandError::KeptElsewhere {
+            error,
+            kept: refuge.keep(),
+        }),
         Err(_) => Err(CommandError::Write(error)),
     }
 }

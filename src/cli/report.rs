@@ -23,9 +23,9 @@ pub(super) fn report(arguments: &ReportArguments) -> Result<(), CommandError> {
     let results = store::read(&arguments.folder).map_err(CommandError::Results)?;
     power::keep(&results, &arguments.folder)?;
     if arguments.markdown {
-        output::print(&reports::markdown(&results));
+        output::print(&reports::markdown(&results))?;
     } else {
-        output::print(&reports::table(&results, output::WIDTH, output::colours()));
+        output::print(&reports::table(&results, output::WIDTH, output::colours()))?;
     }
     let page = arguments.folder.join("report.html");
     output::note(&format!("Drawn again: {}", page.display()));

@@ -41,20 +41,13 @@ pub(super) fn run(arguments: &RunArguments) -> Result<(), CommandError> {
             text.push_str(&serde_json::to_string(row)?);
             text.push('\n');
         }
-        output::print(&text);
-        return Ok(());
+        return output::print(&text);
     }
     for warning in &scenario.warnings {
         output::note(&format!("warning: {warning}"));
     }
-    output::print(&report::ticks(
-        &scenario.title,
-        &rows,
-        output::WIDTH,
-        output::colours(),
-    ));
-    output::print(&format!("{}\n", ending(&trial, &rows, arguments)));
-    Ok(())
+    let ticks = report::ticks(&scenario.title, &rows, output::WIDTH, output::colours());
+    output::print(&format!("{ticks}{}\n", ending(&trial, &rows, arguments)))
 }
 
 fn ending(trial: &crate::engine::Trial, rows: &[TimelineRow], arguments: &RunArguments) -> String {

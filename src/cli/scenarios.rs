@@ -40,8 +40,7 @@ pub(super) fn scenarios(arguments: &ScenariosArguments) -> Result<(), CommandErr
             text.push_str(
                 "\n`coalmine scenarios show NAME` prints one; `coalmine power NAME` plays it.\n",
             );
-            output::print(&text);
+            output::print(&text)
         }
     }
-    Ok(())
 }

@@ -30,6 +30,5 @@ pub(super) fn schema(arguments: &SchemaArguments) -> Result<(), CommandError> {
     };
     let mut text = serde_json::to_string_pretty(&schema)?;
     text.push('\n');
-    output::print(&text);
-    Ok(())
+    output::print(&text)
 }

@@ -19,16 +19,16 @@ pub(super) struct ServiceArguments {
     #[arg(long, value_name = "FILE")]
     pub flagger: Option<PathBuf>,
     /// Requests per second over both versions, like 20/s, 3k/s or 1200/m
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     pub rate: Option<Rate>,
     /// Share of requests that fail on both versions, like 0.1%
-    #[arg(long, value_name = "SHARE")]
+    #[arg(long, value_name = "SHARE", allow_hyphen_values = true)]
     pub errors: Option<Probability>,
     /// Latency of both versions, like p50=40ms,p99=250ms
     #[arg(long, value_parser = scenario::latency)]
     pub latency: Option<Latency>,
     /// Share of requests that the bad canary fails, like 1%
-    #[arg(long, value_name = "SHARE")]
+    #[arg(long, value_name = "SHARE", allow_hyphen_values = true)]
     pub canary_errors: Option<Probability>,
     /// Latency of the bad canary, like p50=60ms,p99=900ms
     #[arg(long, value_name = "LATENCY", value_parser = scenario::latency)]

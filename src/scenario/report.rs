@@ -95,6 +95,9 @@ impl<'t> Report<'t> {
     }
 }
 
+/// Bytes of the longest line that advice repeats.
+const LONGEST_ADVISED: usize = 200;
+
 fn syntax_problem(text: &str, message: &str, span: Option<Range<usize>>) -> Problem {
     let offending = span
         .as_ref()
@@ -109,6 +112,8 @@ fn syntax_problem(text: &str, message: &str, span: Option<Range<usize>>) -> Prob
     let line = span
         .map(|span| place(text, span.start).0)
         .and_then(|line| text.lines().nth(line - 1))
+        // A line that nobody wrote is not worth repeating.
+        .filter(|line| line.len() < LONGEST_ADVISED)
         .unwrap_or_default();
     // `rate = 20/s` is the mistake that everybody makes first.
     match line.split_once('=') {

@@ -234,7 +234,8 @@ impl Window<'_> {
         Status::BOTH
             .into_iter()
             .filter_map(|status| self.increase(status))
-            .sum()
+            // The sum of no floats is -0.0, which would be shown.
+            .fold(0.0, |sum, increase| sum + increase)
     }
 
     /// `histogram_quantile(q, sum by (le) (rate(latency_bucket[window])))`, in the histogram's

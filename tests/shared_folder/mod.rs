@@ -23,14 +23,16 @@ pub(crate) fn shared(path: &str) -> Option<PathBuf> {
     if full.exists() {
         return Some(full);
     }
-    let thread = std::thread::current();
-    let test = thread.name().unwrap_or("a test");
-    skip(&format!("skipped: {test}: ../shared/{path} is absent\n"));
+    skip(&format!("../shared/{path} is absent"));
     None
 }
 
-/// One write, so that the lines of tests that run side by side do not mix.
-fn skip(line: &str) {
+/// Puts on record that the running test does without something, and why.
+pub(crate) fn skip(why: &str) {
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or("a test");
+    // One write, so that the lines of tests that run side by side do not mix.
+    let line = format!("skipped: {test}: {why}\n");
     #[expect(
         clippy::disallowed_macros,
         reason = "shown by runners that show output"

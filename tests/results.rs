@@ -1,0 +1,124 @@
+//! `results/` holds what the shipped scenarios give today, to the byte. When it does not,
+//! `tests/make-results` makes it again.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+use coalmine::experiment::{self, Options, store};
+use coalmine::{report, scenario};
+
+const COMMAND: &str = "run tests/make-results, and commit what it changes";
+
+fn stored() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("results")
+}
+
+fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let entries = fs::read_dir(folder)
+        .unwrap_or_else(|error| panic!("{}: {error}; {COMMAND}", folder.display()));
+    entries
+        .map(|entry| entry.unwrap())
+        .map(|entry| {
+            let name = entry.file_name().into_string().unwrap();
+            (name, fs::read(entry.path()).unwrap())
+        })
+        .collect()
+}
+
+/// Plays a scenario again and compares every file: rows, summary, figures and page.
+fn holds(name: &str) {
+    let scenario = scenario::find(name).unwrap().scenario().unwrap();
+    let options = Options {
+        threads: None,
+        keep_trials: false,
+        stop: &AtomicBool::new(false),
+        progress: &|_| {},
+    };
+    let results = experiment::run(&scenario, &options).unwrap();
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join(name);
+    store::write(&results, &folder, &report::render(&results).unwrap()).unwrap();
+
+    let (new, old) = (contents(&folder), contents(&stored().join(name)));
+    let changed: Vec<String> = new
+        .keys()
+        .chain(old.keys().filter(|name| !new.contains_key(*name)))
+        .filter(|name| new.get(*name) != old.get(*name))
+        .map(|name| {
+            format!(
+                "results/{}/{name}: {}",
+                scenario.name,
+                first_change(&old, &new, name)
+            )
+        })
+        .collect();
+    assert!(changed.is_empty(), "{COMMAND}:\n{}", changed.join("\n"));
+}
+
+/// The first line of a text that is not as it was.
+fn first_change(
+    old: &BTreeMap<String, Vec<u8>>,
+    new: &BTreeMap<String, Vec<u8>>,
+    name: &str,
+) -> String {
+    let text = |files: &BTreeMap<String, Vec<u8>>| {
+        let bytes = files.get(name).cloned();
+        bytes.map(|bytes| String::from_utf8(bytes).unwrap_or_default())
+    };
+    let (Some(old), Some(new)) = (text(old), text(new)) else {
+        return "there and not there".to_owned();
+    };
+    let lines = old.lines().zip(new.lines()).enumerate();
+    let mut differing = lines.filter(|(_, (old, new))| old != new);
+    let short = |line: &str| line.chars().take(120).collect::<String>();
+    match differing.next() {
+        Some((i, (old, new))) => format!("line {}:\n  - {}\n  + {}", i + 1, short(old), short(new)),
+        None => "other bytes".to_owned(),
+    }
+}
+
+#[test]
+fn of_default() {
+    holds("default");
+}
+
+#[test]
+fn of_istio_ramp() {
+    holds("istio-ramp");
+}
+
+#[test]
+fn of_low_traffic() {
+    holds("low-traffic");
+}
+
+#[test]
+fn of_no_rollback() {
+    holds("no-rollback");
+}
+
+#[test]
+fn of_plain_flagger() {
+    holds("plain-flagger");
+}
+
+#[test]
+fn every_shipped_scenario_has_its_folder_and_they_stay_small() {
+    let shipped: Vec<&str> = scenario::builtin().iter().map(|one| one.name).collect();
+    let mut folders: Vec<String> = fs::read_dir(stored())
+        .unwrap_or_else(|error| panic!("results: {error}; {COMMAND}"))
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    folders.sort();
+    let mut expected = shipped.clone();
+    expected.sort_unstable();
+    assert_eq!(folders, expected, "{COMMAND}");
+    let bytes: usize = shipped
+        .iter()
+        .flat_map(|name| contents(&stored().join(name)))
+        .map(|(_, bytes)| bytes.len())
+        .sum();
+    assert!(bytes < 6 * 1024 * 1024, "{bytes} bytes");
+}
