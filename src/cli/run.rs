@@ -5,6 +5,7 @@ use clap::Args;
 use super::service::ServiceArguments;
 use super::{CommandError, output};
 use crate::base::Span;
+use crate::engine::{Ending, Trial};
 use crate::experiment::{self, summary::TimelineRow};
 use crate::report;
 use crate::scenario::Overrides;
@@ -47,35 +48,46 @@ pub(super) fn run(arguments: &RunArguments) -> Result<(), CommandError> {
     for warning in &scenario.warnings {
         output::note(&format!("warning: {warning}"));
     }
-    output::print(&report::ticks(
-        &scenario.title,
+    let text = report::ticks(
+        &experiment::note(&scenario),
         &rows,
+        &ending(&trial, &rows, arguments),
         output::WIDTH,
         output::colours(),
-    ));
-    output::print(&format!("{}\n", ending(&trial, &rows, arguments)));
+    );
+    output::print(&text);
     Ok(())
 }
 
-fn ending(trial: &crate::engine::Trial, rows: &[TimelineRow], arguments: &RunArguments) -> String {
-    use crate::engine::Ending;
+/// How it ended, and whom it reached before.
+fn ending(trial: &Trial, rows: &[TimelineRow], arguments: &RunArguments) -> String {
     let canary = if arguments.good { "good" } else { "bad" };
     let when = Span::from_nanos(trial.ended.as_nanos());
-    let met = format!(
-        "{} of its {} requests failed or were slowed, from about {:.0} users",
-        trial.exposed_requests, trial.canary_requests, trial.exposed_users
-    );
+    let met = match (trial.exposed_requests, trial.canary_requests) {
+        (_, 0) => "no user's request reached the canary".to_owned(),
+        (0, all) => format!("none of its {} failed or was slowed", requests(all)),
+        (some, all) => format!(
+            "{} of its {} failed or were slowed, from about {}",
+            report::grouped(some),
+            requests(all),
+            report::plural(trial.exposed_users.round().max(1.0) as u64, "user")
+        ),
+    };
     match (trial.ending, trial.detection) {
-        (Ending::RolledBack, Some(detection)) => {
-            format!(
-                "Rolled back at {when}, {detection} after the {canary} canary met traffic; {met}."
-            )
+        (Ending::RolledBack, Some(detection)) => format!(
+            "Rolled back at {when}, {detection} after fault and canary traffic first met; {met}."
+        ),
+        (Ending::RolledBack, None) => {
+            format!("The {canary} canary was rolled back at {when}; {met}.")
         }
-        (Ending::RolledBack, None) => format!("Rolled back at {when}; {met}."),
         (Ending::Promoted, _) => format!("The {canary} canary was promoted at {when}; {met}."),
         (Ending::Horizon, _) => {
             let last = rows.last().map_or(0.0, |row| row.weight);
             format!("Still under way at {when} with the {canary} canary at {last} %; {met}.")
         }
     }
+}
+
+fn requests(count: u64) -> String {
+    report::plural(count, "request")
 }

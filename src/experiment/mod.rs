@@ -11,6 +11,7 @@ mod rows;
 pub mod store;
 pub mod summary;
 mod watch;
+pub(crate) mod words;
 
 pub use replicate::{Options, Progress, ThreadsError};
 pub use watch::watch;
@@ -142,7 +143,13 @@ fn setting<'a>(
 }
 
 fn summarise(scenario: &Scenario, cell: &GridCell, sample: &Sample) -> Cell {
-    let steps = cell.plan.steps();
+    let steps = grid::shares(scenario, &cell.plan);
+    // Where no step routes anybody, a weight to hold never comes into force.
+    let reached = if steps.is_empty() {
+        Weight::ZERO
+    } else {
+        cell.weight
+    };
     let shown = match cell.mode {
         Mode::Held => vec![cell.weight],
         Mode::Rollout => steps,
@@ -157,7 +164,7 @@ fn summarise(scenario: &Scenario, cell: &GridCell, sample: &Sample) -> Cell {
         false_rollback: estimate::rollback_share(&sample.healthy),
         detection_seconds: estimate::detection(&sample.faulty),
         exposure: estimate::exposure(&sample.faulty),
-        requests_per_window: requests_per_window(scenario, cell.weight),
+        requests_per_window: requests_per_window(scenario, reached),
     }
 }
 
@@ -222,7 +229,8 @@ fn heat(scenario: &Scenario, options: &Options<'_>) -> Result<(Vec<HeatRow>, boo
     Ok((rows.map(row).collect(), complete))
 }
 
-fn note(scenario: &Scenario) -> ScenarioNote {
+/// What a scenario says of itself, for headings.
+pub fn note(scenario: &Scenario) -> ScenarioNote {
     ScenarioNote {
         name: scenario.name.clone(),
         title: scenario.title.clone(),
