@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::service::ServiceArguments;
+use super::service::{EXPERIMENT, OUTPUT, ServiceArguments};
 use super::{CommandError, output};
 use crate::base::Span;
 use crate::engine::{Ending, Trial};
@@ -12,22 +12,29 @@ use crate::scenario::Overrides;
 
 /// Arguments of `coalmine run`.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct RunArguments {
     #[command(flatten)]
     service: ServiceArguments,
-    /// In virtual time
+    /// In virtual time, as fast as it goes
     #[arg(long = "virtual", required = true)]
     in_virtual_time: bool,
     /// Play a canary as good as stable in place of the faulty one
     #[arg(long)]
     good: bool,
-    /// Which replicate's luck to play
-    #[arg(long, default_value_t = 0)]
+    /// Whose luck to play: that of this trial of `coalmine power`
+    #[arg(long, default_value_t = 0, value_name = "NUMBER", help_heading = EXPERIMENT)]
     replicate: u64,
-    /// Print the ticks as JSON lines
-    #[arg(long)]
+    /// Print the ticks as JSON, one a line
+    #[arg(long, help_heading = OUTPUT)]
     json: bool,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  coalmine run low-traffic --virtual
+  coalmine run --virtual --flagger canary.yaml --rate 20/s --canary-errors 1% --replicate 7
+  coalmine run default --virtual --good --scrape exact";
 
 /// Plays one rollout and prints its ticks.
 pub(super) fn run(arguments: &RunArguments) -> Result<(), CommandError> {
@@ -46,7 +53,8 @@ pub(super) fn run(arguments: &RunArguments) -> Result<(), CommandError> {
         return Ok(());
     }
     for warning in &scenario.warnings {
-        output::note(&format!("warning: {warning}"));
+        let text = format!("warning: {warning}");
+        output::note(&output::narrow(&text, output::WIDTH, "  "));
     }
     let text = report::ticks(
         &experiment::note(&scenario),
@@ -65,6 +73,7 @@ fn ending(trial: &Trial, rows: &[TimelineRow], arguments: &RunArguments) -> Stri
     let when = Span::from_nanos(trial.ended.as_nanos());
     let met = match (trial.exposed_requests, trial.canary_requests) {
         (_, 0) => "no user's request reached the canary".to_owned(),
+        (0, 1) => "its one request neither failed nor was slowed".to_owned(),
         (0, all) => format!("none of its {} failed or was slowed", requests(all)),
         (some, all) => format!(
             "{} of its {} failed or were slowed, from about {}",
