@@ -79,7 +79,7 @@ pub(super) struct Line {
     pub p50: String,
     /// 90th percentile of the time to the rollback, or a dash.
     pub p90: String,
-    /// Share of faulty canaries never rolled back.
+    /// Share of bad releases never caught.
     pub never: String,
     /// Failed or slowed requests before the end.
     pub exposed_requests: String,

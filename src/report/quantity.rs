@@ -46,9 +46,14 @@ pub(crate) fn weight(percent: f64) -> String {
     format!("{} %", short(percent))
 }
 
-/// Requests per second as `20/s`.
+/// Requests per second as `20/s`, in three digits.
 pub(crate) fn rate(per_second: f64) -> String {
-    format!("{}/s", short(per_second))
+    if per_second >= 100.0 {
+        return format!("{}/s", grouped(per_second.round() as u64));
+    }
+    let decimals = (2.0 - per_second.max(1e-9).log10().floor()).clamp(0.0, 6.0);
+    let scale = 10_f64.powf(decimals);
+    format!("{}/s", (per_second * scale).round() / scale)
 }
 
 /// A number without needless digits: `0.5`, `12`, `1,500`.
@@ -150,5 +155,7 @@ mod tests {
         }
         assert_eq!(weight(0.5), "0.5 %");
         assert_eq!(rate(1_500.0), "1,500/s");
+        assert_eq!(rate(53.4205), "53.4/s");
+        assert_eq!(rate(0.002), "0.002/s");
     }
 }

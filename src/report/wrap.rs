@@ -10,7 +10,7 @@ pub(super) fn wrap(text: &str, indent: &str, width: usize) -> Vec<String> {
         lines.push(std::mem::replace(line, indent.to_owned()));
         indent.len()
     };
-    for word in text.split_whitespace() {
+    for word in words(text) {
         if !empty && used + 1 + word.chars().count() > width {
             used = next(&mut line);
             empty = true;
@@ -30,6 +30,22 @@ pub(super) fn wrap(text: &str, indent: &str, width: usize) -> Vec<String> {
     }
     next(&mut line);
     lines
+}
+
+/// The words of a text; a unit belongs to its number.
+fn words(text: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        let unit = ["%", "ms", "s"].contains(&word.trim_end_matches([',', ';', ':', '.', ')']));
+        match words.last_mut() {
+            Some(number) if unit && number.ends_with(|c: char| c.is_ascii_digit()) => {
+                number.push(' ');
+                number.push_str(word);
+            }
+            _ => words.push(word.to_owned()),
+        }
+    }
+    words
 }
 
 /// The same, but parts separated by ` · ` stay together where they can: a line breaks between two
@@ -59,6 +75,7 @@ mod tests {
         assert_eq!(wrap("one two three", "  ", 8), ["one two", "  three"]);
         assert_eq!(wrap("abcdefghij k", " ", 5), ["abcde", " fghi", " j k"]);
         assert_eq!(wrap("", "  ", 8), [""]);
+        assert_eq!(wrap("not 99.6 %, or", "", 8), ["not", "99.6 %,", "or"]);
     }
 
     #[test]
