@@ -149,6 +149,7 @@ pub(super) fn reason(scenario: &Scenario, verdict: &Verdict) -> String {
     match (gates.len(), verdict.outcome) {
         (1, _) => figures,
         (all, Outcome::Pass) => format!("all {all} gates"),
+        _ if verdict.rule == Rule::NoData => format!("{}: {figures}", name(gate)),
         _ => format!("{} {figures}", name(gate)),
     }
 }

@@ -112,7 +112,7 @@ fn checks_without_traffic(scenario: &Scenario) -> bool {
         Plan::Flagger(plan) => {
             let settings = plan.settings();
             settings.strategy() == Strategy::BlueGreen
-                && !(settings.mirror && !plan.steps().is_empty())
+                && (!settings.mirror || plan.steps().is_empty())
         }
         Plan::Staged(_) => false,
     }

@@ -4,7 +4,7 @@
 use crate::base::Probability;
 use crate::experiment::words::{exact_share, latency, share};
 use crate::gate::{Comparison, Gate, Metric, flagger};
-use crate::model::fault::FaultKind;
+use crate::model::fault::{Fault, FaultKind, Schedule, Scope};
 use crate::model::service::Latency;
 use crate::model::{Course, World};
 use crate::scenario::Scenario;
@@ -51,6 +51,16 @@ impl Truth {
             canary_p99: p99(&canary, &world.canary.latency),
         }
     }
+}
+
+/// The bad release's share of failed requests, where it is worse than stable's and the same for
+/// everybody at all times.
+pub(super) fn steady_errors(world: &World) -> Option<f64> {
+    let steady =
+        |fault: &Fault| fault.schedule == Schedule::ALWAYS && fault.scope == Scope::EVERYONE;
+    let truth = Truth::of(world);
+    (truth.canary_errors > truth.stable_errors && world.faults.iter().all(steady))
+        .then_some(truth.canary_errors)
 }
 
 fn errors(courses: &[Course]) -> f64 {

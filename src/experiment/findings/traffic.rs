@@ -1,6 +1,7 @@
 //! What too few requests do to a gate: windows without data, single failures that decide, and
 //! counters that hide them.
 
+use super::sight;
 use crate::base::{Probability, Span, Weight};
 use crate::experiment::mean_rate;
 use crate::experiment::summary::{Cell, Mode};
@@ -151,26 +152,8 @@ impl Small<'_> {
             Plan::Staged(plan) => (checks(plan), u64::from(plan.failures.max(1))),
         };
         let looks = plural(checks, "check");
-        if let Some(perfect) = perfect(self)
-            && perfect >= 0.02
-            && perfect > measured.high
-            && perfect >= 2.0 * measured.estimate
-        {
-            let fresh = self.scenario.telemetry.birth == Birth::FirstRequest;
-            let why = if fresh {
-                "a fresh canary's first failure only creates its counter, which rate() cannot see"
-            } else {
-                "scrapes show only part of each window"
-            };
-            return format!(
-                ": counted perfectly, {} of good releases would roll back in {looks}, but {why}, so \
-                 {}, and bad releases hide behind the same blindness",
-                share(perfect),
-                match measured.estimate {
-                    0.0 => "none did here".to_owned(),
-                    some => format!("{} do", share(some)),
-                },
-            );
+        if let Some(blind) = self.blindness(&looks) {
+            return blind;
         }
         let rolled_back = match measured.estimate {
             0.0 => "none of the good releases rolls back".to_owned(),
@@ -181,6 +164,42 @@ impl Small<'_> {
         } else {
             format!(", so {rolled_back} in {looks}")
         }
+    }
+
+    /// What perfect counting would change, where that is much.
+    fn blindness(&self, looks: &str) -> Option<String> {
+        let world = &self.scenario.world;
+        let measured = self.cell.false_rollback;
+        let good = perfect(self, world.stable.errors.get())?;
+        if good < 0.02 || good <= measured.high || good < 2.0 * measured.estimate {
+            return None;
+        }
+        let why = if self.scenario.telemetry.birth == Birth::FirstRequest {
+            "a fresh canary's first failure only creates its counter, which rate() cannot see"
+        } else {
+            "scrapes show only part of each window"
+        };
+        let do_now = |estimate: f64| match estimate {
+            0.0 => "none".to_owned(),
+            some => share(some),
+        };
+        let bad = sight::steady_errors(world).and_then(|errors| perfect(self, errors));
+        Some(match bad {
+            Some(bad) => format!(
+                ": counted perfectly, {} of good releases and {} of bad ones would roll back in \
+                 {looks}, but {why}, so {} and {} do",
+                share(good),
+                share(bad),
+                do_now(measured.estimate),
+                do_now(self.cell.power.estimate)
+            ),
+            None => format!(
+                ": counted perfectly, {} of good releases would roll back in {looks}, but {why}, so \
+                 {} do",
+                share(good),
+                do_now(measured.estimate)
+            ),
+        })
     }
 }
 
@@ -208,10 +227,10 @@ fn checks(plan: &StagedPlan) -> u64 {
     holds(plan).iter().sum()
 }
 
-/// Share of good releases that would roll back if every window were counted to the request: the
-/// race of passes against failures with the chance of failing a check. `None` where windows overlap
-/// or anything else keeps checks from being alike and independent.
-fn perfect(small: &Small<'_>) -> Option<f64> {
+/// Share of releases with this share of failed requests that would roll back if every window were
+/// counted to the request: the race of passes against failures with the chance of failing a check.
+/// `None` where windows overlap or anything else keeps checks from being alike and independent.
+fn perfect(small: &Small<'_>, errors: f64) -> Option<f64> {
     let scenario = small.scenario;
     let world = &scenario.world;
     let simple = scenario.analysis.len() == 1
@@ -224,7 +243,6 @@ fn perfect(small: &Small<'_>) -> Option<f64> {
     if !simple {
         return None;
     }
-    let errors = world.stable.errors.get();
     let fails = failing_window(
         small.requests * (1.0 - errors),
         small.requests * errors,
