@@ -156,6 +156,9 @@ pub(super) fn reason(scenario: &Scenario, verdict: &Verdict) -> String {
 
 /// A gate's name, short enough for every line of a table.
 fn name(gate: &Gate) -> String {
+    if matches!(gate, Gate::TwoProportionZ(_)) {
+        return "z test p".to_owned();
+    }
     let whole = gate.to_string();
     let ends = [" >=", " <=", " from ", " at ", " anything", " over "];
     let end = ends.iter().filter_map(|end| whole.find(end)).min();
