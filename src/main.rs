@@ -2,10 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
-use coalmine::cli::{self, Arguments};
-
 fn main() -> ExitCode {
-    cli::run(Arguments::parse())
+    coalmine::cli::start()
 }

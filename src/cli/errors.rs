@@ -78,11 +78,29 @@ pub(super) fn report(error: &CommandError) {
     match error {
         CommandError::Input(problems) => output::note(&draw(problems)),
         CommandError::Argument { message, help } => {
-            output::note(&format!("error: {message}\n  = help: {help}"));
+            let text = format!("error: {message}\n  = help: {help}");
+            output::note(&output::narrow(&text, output::WIDTH, "  "));
         }
-        other => output::note(&format!("error: {other}")),
+        other => output::note(&output::narrow(
+            &format!("error: {other}"),
+            output::WIDTH,
+            "  ",
+        )),
     }
 }
+
+/// Tells what is wrong with the arguments, or what was asked about them (`--help`, `--version`).
+pub(super) fn refuse(error: &clap::Error) -> u8 {
+    if !error.use_stderr() {
+        return u8::from(output::print(&error.render().ansi().to_string()).is_err());
+    }
+    let text = error.render().ansi().to_string();
+    output::note(output::narrow(&text, output::WIDTH, "  ").trim_end());
+    2
+}
+
+/// So many problems fit a look; a file with more is likely to be of another kind altogether.
+const MOST_DRAWN: usize = 20;
 
 /// All problems of a file, each with the lines that it is about.
 fn draw(problems: &Problems) -> String {
@@ -96,9 +114,14 @@ fn draw(problems: &Problems) -> String {
     let drawn: Vec<String> = problems
         .problems
         .iter()
+        .take(MOST_DRAWN)
         .map(|problem| draw_one(&renderer, &file, &problems.text, problem))
         .collect();
     let mut text = drawn.join("\n");
+    if problems.problems.len() > MOST_DRAWN {
+        let rest = problems.problems.len() - MOST_DRAWN;
+        text.push_str(&format!("\n… and {rest} more"));
+    }
     let errors = problems
         .problems
         .iter()
@@ -119,6 +142,7 @@ fn draw_one(renderer: &Renderer, file: &str, text: &str, problem: &Problem) -> S
         Some(_) => problem.message.clone(),
         None => format!("{file}: {}", problem.message),
     };
+    let title = output::narrow(&title, output::WIDTH - "warning: ".len(), "");
     let mut group = level
         .primary_title(title)
         .elements(problem.span.iter().map(|span| {
@@ -127,7 +151,7 @@ fn draw_one(renderer: &Renderer, file: &str, text: &str, problem: &Problem) -> S
                 .annotation(AnnotationKind::Primary.span(within(text, span)))
         }));
     if let Some(help) = &problem.help {
-        group = group.element(Level::HELP.message(help.as_str()));
+        group = group.element(Level::HELP.message(output::narrow(help, output::WIDTH - 20, "")));
     }
     renderer.render(&[group])
 }

@@ -25,7 +25,10 @@ pub use errors::CommandError;
     name = "coalmine",
     version,
     max_term_width = 100,
-    arg_required_else_help = true
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    after_help = "Exit codes: 0 answered, 1 something other than the input went wrong, 2 the input \
+                  was refused."
 )]
 pub struct Arguments {
     #[command(subcommand)]
@@ -44,6 +47,14 @@ enum Command {
     Scenarios(scenarios::ScenariosArguments),
     /// Print the JSON Schema of scenario files or of summary.json
     Schema(schema::SchemaArguments),
+}
+
+/// Reads the process's arguments and runs the command that they name; what [`run`] returns.
+pub fn start() -> ExitCode {
+    match Arguments::try_parse() {
+        Ok(arguments) => run(arguments),
+        Err(error) => ExitCode::from(errors::refuse(&error)),
+    }
 }
 
 /// Runs one command and reports its error, if any. Exit codes: 0 answered, 1 something other than

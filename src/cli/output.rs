@@ -35,3 +35,58 @@ pub(super) fn colours() -> bool {
 pub(super) fn is_watched() -> bool {
     std::io::stderr().is_terminal()
 }
+
+/// Breaks lines of more than `width` characters at spaces; what follows a break begins with
+/// `indent`. Escapes for colours take no room.
+pub(super) fn narrow(text: &str, width: usize, indent: &str) -> String {
+    let lines = text.split('\n').map(|line| {
+        if visible(line) <= width {
+            return line.to_owned();
+        }
+        let (mut out, mut used) = (String::new(), 0);
+        for word in line.split(' ') {
+            let room = visible(word);
+            if used > 0 && used + 1 + room > width {
+                out.push('\n');
+                out.push_str(indent);
+                used = indent.len();
+            } else if used > 0 {
+                out.push(' ');
+                used += 1;
+            }
+            out.push_str(word);
+            used += room;
+        }
+        out
+    });
+    lines.collect::<Vec<String>>().join("\n")
+}
+
+fn visible(text: &str) -> usize {
+    let mut escaped = false;
+    let shown = text.chars().filter(|letter| {
+        let begins = *letter == '\u{1b}';
+        let hidden = escaped || begins;
+        escaped = begins || (escaped && *letter != 'm');
+        !hidden
+    });
+    shown.count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_lines_break_at_spaces_and_colours_take_no_room() {
+        assert_eq!(
+            narrow("one two three\nfour", 8, "  "),
+            "one two\n  three\nfour"
+        );
+        assert_eq!(
+            narrow("\u{1b}[31mone\u{1b}[0m two", 7, ""),
+            "\u{1b}[31mone\u{1b}[0m two"
+        );
+        assert_eq!(narrow("unbreakable", 4, ""), "unbreakable");
+    }
+}

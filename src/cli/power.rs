@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::service::{ServiceArguments, weight};
+use super::service::{EXPERIMENT, OUTPUT, ServiceArguments, weight};
 use super::{CommandError, output};
 use crate::base::{Probability, Weight};
 use crate::experiment::summary::Results;
@@ -18,34 +18,64 @@ use crate::scenario::{Overrides, Scenario};
 
 /// Arguments of `coalmine power`.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct PowerArguments {
     #[command(flatten)]
     service: ServiceArguments,
-    /// Canary percentages to try
-    #[arg(long, value_delimiter = ',', value_parser = weight, value_name = "PERCENT")]
+    /// Canary percentages to try, in place of the scenario's: 0.5,1,5
+    #[arg(
+        long,
+        value_delimiter = ',',
+        value_parser = weight,
+        value_name = "PERCENT",
+        help_heading = EXPERIMENT
+    )]
     weights: Option<Vec<Weight>>,
-    /// Exactly so many trials per cell, however wide the interval
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    /// Exactly so many trials a row, however wide the interval
+    #[arg(
+        long,
+        value_parser = clap::value_parser!(u32).range(1..=10_000_000),
+        value_name = "NUMBER",
+        help_heading = EXPERIMENT
+    )]
     trials: Option<u32>,
-    /// Half-width of the 95 % interval to reach, like 1% (one point)
-    #[arg(long, value_name = "HALF-WIDTH", conflicts_with = "trials")]
+    /// Half-width of the 95 % interval to reach: 1% is one point
+    #[arg(
+        long,
+        value_name = "HALF-WIDTH",
+        conflicts_with = "trials",
+        help_heading = EXPERIMENT
+    )]
     precision: Option<Probability>,
-    /// Threads to use; the results do not depend on it
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    /// Threads to use; they do not change the results
+    #[arg(
+        long,
+        value_parser = clap::value_parser!(u16).range(1..),
+        value_name = "NUMBER",
+        help_heading = EXPERIMENT
+    )]
     threads: Option<u16>,
     /// Folder for rows, figures and report [default: results/NAME]
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, value_name = "FOLDER", help_heading = OUTPUT)]
     out: Option<PathBuf>,
     /// Write no files
-    #[arg(long, conflicts_with = "out")]
+    #[arg(long, conflicts_with = "out", help_heading = OUTPUT)]
     no_files: bool,
     /// Keep a row of every trial in trials.csv
-    #[arg(long)]
+    #[arg(long, help_heading = OUTPUT)]
     keep_trials: bool,
     /// Print the summary as JSON instead of the table
-    #[arg(long)]
+    #[arg(long, help_heading = OUTPUT)]
     json: bool,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  coalmine power                        the built-in scenario
+  coalmine power my-service.toml        your own; `coalmine scenarios show default` is a start
+  coalmine power --flagger canary.yaml --rate 20/s --errors 0.1% \\
+      --latency p50=40ms,p99=250ms --canary-errors 1%
+  coalmine power low-traffic --rate 200/s --weights 1,5 --precision 0.5%";
 
 /// Plays the experiment, prints the answer and stores it.
 pub(super) fn power(arguments: &PowerArguments) -> Result<(), CommandError> {

@@ -2,31 +2,39 @@
 
 use clap::Args;
 
-use super::service::ServiceArguments;
+use super::service::{EXPERIMENT, OUTPUT, ServiceArguments};
 use super::{CommandError, output};
 use crate::base::Span;
+use crate::engine::{Ending, Trial};
 use crate::experiment::{self, summary::TimelineRow};
 use crate::report;
 use crate::scenario::Overrides;
 
 /// Arguments of `coalmine run`.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct RunArguments {
     #[command(flatten)]
     service: ServiceArguments,
-    /// In virtual time
+    /// In virtual time, as fast as it goes
     #[arg(long = "virtual", required = true)]
     in_virtual_time: bool,
     /// Play a canary as good as stable in place of the faulty one
     #[arg(long)]
     good: bool,
-    /// Which replicate's luck to play
-    #[arg(long, default_value_t = 0)]
+    /// Whose luck to play: that of this trial of `coalmine power`
+    #[arg(long, default_value_t = 0, value_name = "NUMBER", help_heading = EXPERIMENT)]
     replicate: u64,
-    /// Print the ticks as JSON lines
-    #[arg(long)]
+    /// Print the ticks as JSON, one a line
+    #[arg(long, help_heading = OUTPUT)]
     json: bool,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  coalmine run low-traffic --virtual
+  coalmine run --virtual --flagger canary.yaml --rate 20/s --canary-errors 1% --replicate 7
+  coalmine run default --virtual --good --scrape exact";
 
 /// Plays one rollout and prints its ticks.
 pub(super) fn run(arguments: &RunArguments) -> Result<(), CommandError> {
@@ -44,31 +52,49 @@ pub(super) fn run(arguments: &RunArguments) -> Result<(), CommandError> {
         return output::print(&text);
     }
     for warning in &scenario.warnings {
-        output::note(&format!("warning: {warning}"));
+        let text = format!("warning: {warning}");
+        output::note(&output::narrow(&text, output::WIDTH, "  "));
     }
-    let ticks = report::ticks(&scenario.title, &rows, output::WIDTH, output::colours());
-    output::print(&format!("{ticks}{}\n", ending(&trial, &rows, arguments)))
+    let text = report::ticks(
+        &experiment::note(&scenario),
+        &rows,
+        &ending(&trial, &rows, arguments),
+        output::WIDTH,
+        output::colours(),
+    );
+    output::print(&text)
 }
 
-fn ending(trial: &crate::engine::Trial, rows: &[TimelineRow], arguments: &RunArguments) -> String {
-    use crate::engine::Ending;
+/// How it ended, and whom it reached before.
+fn ending(trial: &Trial, rows: &[TimelineRow], arguments: &RunArguments) -> String {
     let canary = if arguments.good { "good" } else { "bad" };
     let when = Span::from_nanos(trial.ended.as_nanos());
-    let met = format!(
-        "{} of its {} requests failed or were slowed, from about {:.0} users",
-        trial.exposed_requests, trial.canary_requests, trial.exposed_users
-    );
+    let met = match (trial.exposed_requests, trial.canary_requests) {
+        (_, 0) => "no user's request reached the canary".to_owned(),
+        (0, 1) => "its one request neither failed nor was slowed".to_owned(),
+        (0, all) => format!("none of its {} failed or was slowed", requests(all)),
+        (some, all) => format!(
+            "{} of its {} failed or were slowed, from about {}",
+            report::grouped(some),
+            requests(all),
+            report::plural(trial.exposed_users.round().max(1.0) as u64, "user")
+        ),
+    };
     match (trial.ending, trial.detection) {
-        (Ending::RolledBack, Some(detection)) => {
-            format!(
-                "Rolled back at {when}, {detection} after the {canary} canary met traffic; {met}."
-            )
+        (Ending::RolledBack, Some(detection)) => format!(
+            "Rolled back at {when}, {detection} after fault and canary traffic first met; {met}."
+        ),
+        (Ending::RolledBack, None) => {
+            format!("The {canary} canary was rolled back at {when}; {met}.")
         }
-        (Ending::RolledBack, None) => format!("Rolled back at {when}; {met}."),
         (Ending::Promoted, _) => format!("The {canary} canary was promoted at {when}; {met}."),
         (Ending::Horizon, _) => {
             let last = rows.last().map_or(0.0, |row| row.weight);
             format!("Still under way at {when} with the {canary} canary at {last} %; {met}.")
         }
     }
+}
+
+fn requests(count: u64) -> String {
+    report::plural(count, "request")
 }

@@ -9,8 +9,8 @@ use crate::scenario;
 /// Arguments of `coalmine schema`.
 #[derive(Debug, Args)]
 pub(super) struct SchemaArguments {
-    /// What to describe
-    #[arg(value_enum, default_value_t = Subject::Scenario)]
+    /// What to describe: `scenario` files or `summary`, the summary.json of results
+    #[arg(value_enum, default_value_t = Subject::Scenario, hide_possible_values = true)]
     subject: Subject,
 }
 

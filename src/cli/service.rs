@@ -13,46 +13,60 @@ use crate::telemetry::{Birth, Sampling};
 /// Which scenario to play, and what to change in it.
 #[derive(Debug, Args)]
 pub(super) struct ServiceArguments {
-    /// Scenario file, or the name of a built-in one; without it the built-in `default`
+    /// Scenario file, or the name of a built-in one [default: `default`]
     pub scenario: Option<PathBuf>,
-    /// Flagger Canary, unmodified, that takes the place of the scenario's rollout
-    #[arg(long, value_name = "FILE")]
+    /// Flagger Canary, unmodified, in place of the scenario's rollout
+    #[arg(long, value_name = "FILE", help_heading = SERVICE)]
     pub flagger: Option<PathBuf>,
-    /// Requests per second over both versions, like 20/s, 3k/s or 1200/m
-    #[arg(long, allow_hyphen_values = true)]
+    /// Requests over both versions: 20/s, 3k/s, 1200/m
+    #[arg(long, allow_hyphen_values = true, help_heading = SERVICE)]
     pub rate: Option<Rate>,
-    /// Share of requests that fail on both versions, like 0.1%
-    #[arg(long, value_name = "SHARE", allow_hyphen_values = true)]
+    /// Share of requests that fail on both versions: 0.1%
+    #[arg(long, value_name = "SHARE", allow_hyphen_values = true, help_heading = SERVICE)]
     pub errors: Option<Probability>,
-    /// Latency of both versions, like p50=40ms,p99=250ms
-    #[arg(long, value_parser = scenario::latency)]
+    /// Latency of both versions: p50=40ms,p99=250ms
+    #[arg(long, value_parser = scenario::latency, help_heading = SERVICE)]
     pub latency: Option<Latency>,
-    /// Share of requests that the bad canary fails, like 1%
-    #[arg(long, value_name = "SHARE", allow_hyphen_values = true)]
+    /// Share of requests that fail on the bad canary: 1%
+    #[arg(long, value_name = "SHARE", allow_hyphen_values = true, help_heading = SERVICE)]
     pub canary_errors: Option<Probability>,
-    /// Latency of the bad canary, like p50=60ms,p99=900ms
-    #[arg(long, value_name = "LATENCY", value_parser = scenario::latency)]
+    /// Latency of the bad canary: p50=60ms,p99=900ms
+    #[arg(long, value_name = "LATENCY", value_parser = scenario::latency, help_heading = SERVICE)]
     pub canary_latency: Option<Latency>,
-    /// How metrics are collected: a scrape interval like 15s, or `exact` to count every request
-    #[arg(long, value_name = "SCRAPE", value_parser = scenario::sampling)]
+    /// Time between scrapes: 15s; or `exact`, every window counted to the request
+    #[arg(long, value_name = "TIME", value_parser = scenario::sampling, help_heading = METRICS)]
     pub scrape: Option<Sampling>,
-    /// When counters appear
-    #[arg(long, value_enum, value_name = "WHEN")]
+    /// When counters begin: with the `first-request`, as in meshes, or at `zero`
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHEN",
+        hide_possible_values = true,
+        help_heading = METRICS
+    )]
     pub series: Option<Series>,
     /// Engine: `auto`, `counts` or `requests`
-    #[arg(long)]
+    #[arg(long, help_heading = EXPERIMENT)]
     pub engine: Option<EngineChoice>,
     /// Root of all randomness: equal seeds give equal results
-    #[arg(long)]
+    #[arg(long, help_heading = EXPERIMENT)]
     pub seed: Option<Seed>,
 }
 
-/// When counters appear.
+/// Headings of the help.
+const SERVICE: &str = "Service and rollout, in place of the scenario's";
+const METRICS: &str = "Metrics";
+/// The heading of options about how to simulate.
+pub(super) const EXPERIMENT: &str = "Experiment";
+/// The heading of options about what comes out.
+pub(super) const OUTPUT: &str = "Output";
+
+/// When counters begin.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(super) enum Series {
-    /// With their first request, as meshes do
+    /// With their first request, as in meshes.
     FirstRequest,
-    /// At once, with the value zero
+    /// At zero, from the start.
     Zero,
 }
 
@@ -92,9 +106,11 @@ impl ServiceArguments {
 
 /// A file, or a built-in scenario by its name.
 fn read(path: &Path) -> Result<Scenario, CommandError> {
-    let is_name = path.extension().is_none() && path.components().count() == 1 && !path.exists();
-    match path.to_str() {
-        Some(name) if is_name => named(name),
+    // A results folder of the same name beside it is not meant.
+    let is_name = path.extension().is_none() && path.components().count() == 1 && !path.is_file();
+    match path.to_str().map(scenario::find) {
+        Some(Ok(builtin)) if is_name => Ok(builtin.scenario()?),
+        Some(Err(unknown)) if is_name && !path.exists() => Err(unknown.into()),
         _ => Ok(scenario::read(path)?),
     }
 }

@@ -3,6 +3,7 @@
 
 use crate::base::Weight;
 use crate::rollout::Plan;
+use crate::rollout::flagger::Strategy;
 use crate::scenario::Scenario;
 
 use super::summary::Mode;
@@ -18,6 +19,19 @@ pub(super) struct GridCell {
     pub as_written: bool,
     /// The controller's settings.
     pub plan: Plan,
+}
+
+/// The canary's shares of all requests in an undisturbed rollout, in order: an A/B test gives it all
+/// of the requests that match and none of the others.
+pub(super) fn shares(scenario: &Scenario, plan: &Plan) -> Vec<Weight> {
+    let reach = match plan {
+        Plan::Flagger(plan) if plan.settings().strategy() == Strategy::AbTest => {
+            scenario.world.matched.get()
+        }
+        _ => 1.0,
+    };
+    let share = |weight: &Weight| Weight::clamped(weight.as_percent() * reach);
+    plan.steps().iter().map(share).collect()
 }
 
 impl GridCell {
@@ -43,7 +57,7 @@ pub(super) fn cells(scenario: &Scenario) -> Vec<GridCell> {
         let plan = scenario.rollout.entering_at(weight);
         GridCell {
             // A controller that knows whole percentages only enters at the nearest one.
-            weight: plan.steps().first().copied().unwrap_or(weight),
+            weight: shares(scenario, &plan).first().copied().unwrap_or(weight),
             mode: Mode::Rollout,
             as_written: plan.steps() == written,
             plan,
@@ -53,7 +67,8 @@ pub(super) fn cells(scenario: &Scenario) -> Vec<GridCell> {
     entered.dedup_by(|a, b| a.weight == b.weight);
     // Controllers whose steps cannot be entered elsewhere give the same rollout again and again.
     entered.retain(|cell| cell.as_written || cell.plan != scenario.rollout);
-    let first = written.first().copied().unwrap_or(Weight::ZERO);
+    let shares = shares(scenario, &scenario.rollout);
+    let first = shares.first().copied().unwrap_or(Weight::ZERO);
     if entered.iter().filter(|cell| cell.as_written).count() != 1 {
         entered.retain(|cell| !cell.as_written);
         entered.push(GridCell {

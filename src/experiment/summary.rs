@@ -116,7 +116,8 @@ pub struct Detection {
     pub p50: Option<f64>,
     /// 90th percentile in seconds.
     pub p90: Option<f64>,
-    /// Share of trials never rolled back, 0 to 1.
+    /// Share of trials without a detection, 0 to 1: promoted, still under way at the horizon, or
+    /// rolled back before the fault met any canary traffic.
     pub never: f64,
 }
 

@@ -1,9 +1,9 @@
 //! One rollout, tick by tick, as its metrics showed it.
 
-use crate::base::{Probability, Seed, Span};
+use crate::base::{Probability, Seed, Span, Weight};
 use crate::engine::Trial;
 use crate::engine::r#virtual::{Kind, Player, Setting, Tick};
-use crate::gate::{Gate, Rule, Verdict};
+use crate::gate::{Gate, Outcome, Rule, Verdict};
 use crate::rollout::Reach;
 use crate::scenario::Scenario;
 use crate::telemetry::{Unit, Version};
@@ -33,6 +33,56 @@ pub fn watch(
     let trial =
         Player::new(setting).watch(seed, replicate, &mut |tick| rows.push(row(scenario, tick)));
     (rows, trial)
+}
+
+/// What became of the checks of a good canary.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(super) struct Checks {
+    /// All of them.
+    pub all: u64,
+    /// Those that found no data.
+    pub empty: u64,
+    /// Those that found a figure, and failed for it.
+    pub failed: u64,
+}
+
+impl Checks {
+    /// Share of the checks that found no data.
+    pub(super) fn empty_share(self) -> f64 {
+        self.empty as f64 / self.all.max(1) as f64
+    }
+}
+
+/// Plays some rollouts of a good canary held at `weight` and sorts their checks.
+pub(super) fn checks(scenario: &Scenario, weight: Weight) -> Checks {
+    /// Enough to tell one check in twenty from one in ten.
+    const ROLLOUTS: u64 = 100;
+    let healthy = scenario.world.healthy();
+    let setting = Setting {
+        world: &healthy,
+        telemetry: &scenario.telemetry,
+        rollout: &scenario.rollout,
+        analysis: &scenario.analysis,
+        horizon: scenario.horizon,
+        held: Some(weight),
+        // Counts cost the same at any rate.
+        engine: Kind::Counts,
+        observe: false,
+    };
+    let mut player = Player::new(setting);
+    let mut checks = Checks::default();
+    for replicate in 0..ROLLOUTS {
+        player.watch(scenario.experiment.seed, replicate, &mut |tick| {
+            let Some(verdict) = tick.verdict else { return };
+            checks.all += 1;
+            match (verdict.rule, verdict.outcome) {
+                (Rule::NoData, _) => checks.empty += 1,
+                (_, Outcome::Fail) => checks.failed += 1,
+                _ => {}
+            }
+        });
+    }
+    checks
 }
 
 fn row(scenario: &Scenario, tick: &Tick<'_>) -> TimelineRow {
@@ -72,7 +122,8 @@ fn row(scenario: &Scenario, tick: &Tick<'_>) -> TimelineRow {
         stable_p99: p99(Version::Stable),
         success_limit: scenario.analysis.iter().find_map(success_limit),
         p99_limit: scenario.analysis.iter().find_map(p99_limit),
-        canary_requests: canary.requests(),
+        // An empty sum is -0.
+        canary_requests: canary.requests() + 0.0,
         verdict: tick
             .verdict
             .map(|verdict| verdict.outcome.to_string())
@@ -84,16 +135,34 @@ fn row(scenario: &Scenario, tick: &Tick<'_>) -> TimelineRow {
     }
 }
 
-/// Why a verdict fell, in words: value, limit, requests and gate.
+/// Why a verdict fell, in words: value, limit and requests. Where there are several gates, the one
+/// that decided comes first; a pass was decided by all of them.
 pub(super) fn reason(scenario: &Scenario, verdict: &Verdict) -> String {
-    let Some(gate) = scenario.analysis.get(verdict.gate) else {
+    let gates = &scenario.analysis;
+    let Some(gate) = gates.get(verdict.gate) else {
         return verdict.rule.to_string();
     };
-    match verdict.rule {
-        Rule::NoData => format!("{gate}: no data"),
-        Rule::NothingChecked | Rule::HookRefused => verdict.rule.to_string(),
-        _ => format!("{gate}: {}", verdict.explain(gate)),
+    if matches!(verdict.rule, Rule::NothingChecked | Rule::HookRefused) {
+        return verdict.rule.to_string();
     }
+    let figures = verdict.explain(gate);
+    match (gates.len(), verdict.outcome) {
+        (1, _) => figures,
+        (all, Outcome::Pass) => format!("all {all} gates"),
+        _ if verdict.rule == Rule::NoData => format!("{}: {figures}", name(gate)),
+        _ => format!("{} {figures}", name(gate)),
+    }
+}
+
+/// A gate's name, short enough for every line of a table.
+fn name(gate: &Gate) -> String {
+    if matches!(gate, Gate::TwoProportionZ(_)) {
+        return "z test p".to_owned();
+    }
+    let whole = gate.to_string();
+    let ends = [" >=", " <=", " from ", " at ", " anything", " over "];
+    let end = ends.iter().filter_map(|end| whole.find(end)).min();
+    whole[..end.unwrap_or(whole.len())].to_owned()
 }
 
 /// The window that a reader wants to see: the first gate's.

@@ -116,6 +116,10 @@ fn significant(value: f64) -> String {
     if value == 0.0 || !value.is_finite() {
         return value.to_string();
     }
+    if value.abs() < 1e-4 {
+        // A p-value this small is still not 0.
+        return format!("{value:.0e}");
+    }
     let decimals = (3 - value.abs().log10().floor() as i32).clamp(0, 6);
     let text = format!("{value:.*}", decimals as usize);
     if text.contains('.') {

@@ -16,8 +16,8 @@ pub(super) enum Grade {
 }
 
 /// What the marks mean.
-pub(super) const LEGEND: &str = "✓ power of 80 % or more, false rollbacks of 5 % or fewer; \
-     ✗ power below 50 %, false rollbacks above 20 %; ~ between";
+pub(super) const LEGEND: &str =
+    "✓ power ≥ 80 %, false rollback ≤ 5 %; ✗ power < 50 %, false rollback > 20 %; ~ between";
 
 impl Grade {
     fn of_power(share: f64) -> Grade {
@@ -79,7 +79,7 @@ pub(super) struct Line {
     pub p50: String,
     /// 90th percentile of the time to the rollback, or a dash.
     pub p90: String,
-    /// Share of faulty canaries never rolled back.
+    /// Share of bad releases never caught.
     pub never: String,
     /// Failed or slowed requests before the end.
     pub exposed_requests: String,
@@ -156,7 +156,13 @@ pub(super) fn parts(results: &Results) -> Vec<Part> {
 
 /// `the steps as written: 5 → 10 → … → 50 %`, when they are among the cells.
 pub(super) fn steps_as_written(summary: &Summary) -> Option<String> {
-    let cell = summary.cells.iter().find(|cell| cell.as_written)?;
+    let cell = summary
+        .cells
+        .iter()
+        .find(|cell| cell.as_written && cell.mode == Mode::Rollout)?;
+    if cell.steps.is_empty() {
+        return Some("the rollout as written: no users before promotion".to_owned());
+    }
     let mut steps: Vec<String> = cell
         .steps
         .iter()
@@ -168,7 +174,7 @@ pub(super) fn steps_as_written(summary: &Summary) -> Option<String> {
     Some(format!("the steps as written: {} %", steps.join(" → ")))
 }
 
-/// `6,000 trials with the faulty canary and as many with a good one`.
+/// `6,000 bad and as many good releases a row`.
 pub(super) fn trials(summary: &Summary) -> String {
     let trials = || summary.cells.iter().map(|cell| cell.trials);
     let (low, high) = (trials().min().unwrap_or(0), trials().max().unwrap_or(0));
@@ -177,7 +183,7 @@ pub(super) fn trials(summary: &Summary) -> String {
     } else {
         format!("{} to {}", quantity::grouped(low), quantity::grouped(high))
     };
-    format!("{number} rollouts of the faulty canary per row, and as many of a good one")
+    format!("{number} bad and as many good releases a row")
 }
 
 /// What to say when the run was cut short.

@@ -10,12 +10,15 @@ mod plot;
 mod quantity;
 mod table;
 mod ticks;
+mod wrap;
 
 pub use csv::csv;
 pub use json::json;
 pub use markdown::markdown;
 pub use table::table;
 pub use ticks::ticks;
+
+pub(crate) use crate::experiment::words::{grouped, plural};
 
 use crate::experiment::store::StoreError;
 use crate::experiment::summary::Results;

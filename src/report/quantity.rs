@@ -1,6 +1,7 @@
 //! Numbers as people read them: shares in percent, times in two units, thousands with commas.
 
 use crate::experiment::summary::Estimate;
+pub(crate) use crate::experiment::words::{count, grouped};
 
 /// A share as `93.2 %`; what is not quite all or nothing does not round to it.
 pub(crate) fn percent(share: f64) -> String {
@@ -45,9 +46,14 @@ pub(crate) fn weight(percent: f64) -> String {
     format!("{} %", short(percent))
 }
 
-/// Requests per second as `20/s`.
+/// Requests per second as `20/s`, in three digits.
 pub(crate) fn rate(per_second: f64) -> String {
-    format!("{}/s", short(per_second))
+    if per_second >= 100.0 {
+        return format!("{}/s", grouped(per_second.round() as u64));
+    }
+    let decimals = (2.0 - per_second.max(1e-9).log10().floor()).clamp(0.0, 6.0);
+    let scale = 10_f64.powf(decimals);
+    format!("{}/s", (per_second * scale).round() / scale)
 }
 
 /// A number without needless digits: `0.5`, `12`, `1,500`.
@@ -57,34 +63,6 @@ pub(crate) fn short(number: f64) -> String {
     }
     let text = format!("{number:.3}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
-/// How many: one decimal below 10, then whole with commas, millions from ten million.
-pub(crate) fn count(number: f64) -> String {
-    if number > 0.0 && number < 0.05 {
-        "<0.1".to_owned()
-    } else if number == 0.0 {
-        "0".to_owned()
-    } else if number < 9.95 {
-        format!("{number:.1}")
-    } else if number >= 1e7 {
-        format!("{}M", short((number / 1e5).round() / 10.0))
-    } else {
-        grouped(number.round() as u64)
-    }
-}
-
-/// A whole number with commas between thousands.
-pub(crate) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// A length of time in its two largest units: `45s`, `6m30s`, `1h12m`, `2d4h`.
@@ -177,5 +155,7 @@ mod tests {
         }
         assert_eq!(weight(0.5), "0.5 %");
         assert_eq!(rate(1_500.0), "1,500/s");
+        assert_eq!(rate(53.4205), "53.4/s");
+        assert_eq!(rate(0.002), "0.002/s");
     }
 }

@@ -4,6 +4,7 @@ use anstyle::{AnsiColor, Style};
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 
 use super::answer::{self, Graded, Line, Part};
+use super::wrap::{wrap, wrap_parts};
 use crate::experiment::summary::Results;
 
 /// The narrowest terminal that is catered for, in characters.
@@ -21,8 +22,9 @@ pub fn table(results: &Results, width: usize, colour: bool) -> String {
     let (plain, bold) = (Style::new(), Style::new().bold());
     let (quiet, loud) = (Style::new().dimmed(), AnsiColor::Yellow.on_default());
     page.say(&summary.scenario.title, "", bold);
-    page.say(&summary.scenario.world, "  ", plain);
-    page.say(&summary.scenario.rollout, "  ", plain);
+    for line in [&summary.scenario.world, &summary.scenario.rollout] {
+        page.lines(&wrap_parts(line, "  ", page.width));
+    }
     page.blank();
 
     for part in answer::parts(results) {
@@ -35,7 +37,7 @@ pub fn table(results: &Results, width: usize, colour: bool) -> String {
     }
     page.say(answer::LEGEND, "  ", quiet);
     let made = format!(
-        "± is the 95 % interval; {}; seed {}; engine {}",
+        "± 95 % interval; {}; seed {}; engine {}",
         answer::trials(summary),
         summary.seed,
         summary.engine.name
@@ -166,47 +168,4 @@ fn with_coloured_marks(line: &str) -> String {
         text = text.replace(mark, &format!("{style}{mark}{style:#}"));
     }
     text
-}
-
-/// Breaks at spaces into lines of at most `width` characters; a word longer than that is cut.
-fn wrap(text: &str, indent: &str, width: usize) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut line = String::new();
-    let (mut used, mut empty) = (0, true);
-    let mut next = |line: &mut String| {
-        lines.push(std::mem::replace(line, indent.to_owned()));
-        indent.len()
-    };
-    for word in text.split_whitespace() {
-        if !empty && used + 1 + word.chars().count() > width {
-            used = next(&mut line);
-            empty = true;
-        }
-        if !empty {
-            line.push(' ');
-            used += 1;
-        }
-        for letter in word.chars() {
-            if used == width {
-                used = next(&mut line);
-            }
-            line.push(letter);
-            used += 1;
-        }
-        empty = false;
-    }
-    next(&mut line);
-    lines
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_break_at_spaces_and_long_words_are_cut() {
-        assert_eq!(wrap("one two three", "  ", 8), ["one two", "  three"]);
-        assert_eq!(wrap("abcdefghij k", " ", 5), ["abcde", " fghi", " j k"]);
-        assert_eq!(wrap("", "  ", 8), [""]);
-    }
 }

@@ -3,25 +3,41 @@
 use anstyle::{AnsiColor, Style};
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, TableStyle};
 
+use super::quantity;
+use super::wrap::{wrap, wrap_parts};
 use crate::base::Span;
-use crate::experiment::summary::TimelineRow;
+use crate::experiment::summary::{ScenarioNote, TimelineRow};
 
-/// The ticks of one rollout: when, the weight from then on, what the canary's window showed, what
-/// was decided and why. No line is longer than `width` characters. `colour` adds ANSI colours,
-/// which repeat what the words say.
-pub fn ticks(title: &str, rows: &[TimelineRow], width: usize, colour: bool) -> String {
+/// The ticks of one rollout: what was played, then for each tick when it was, the weight from then
+/// on, what the canary's window showed, what was decided and why; then how it ended. No line is
+/// longer than `width` characters. `colour` adds ANSI colours, which repeat what the words say.
+pub fn ticks(
+    scenario: &ScenarioNote,
+    rows: &[TimelineRow],
+    ending: &str,
+    width: usize,
+    colour: bool,
+) -> String {
     let bold = if colour {
         Style::new().bold()
     } else {
         Style::new()
     };
+    let mut lines: Vec<String> = wrap(&scenario.title, "", width)
+        .into_iter()
+        .map(|line| format!("{bold}{line}{bold:#}"))
+        .collect();
+    for line in [&scenario.world, &scenario.rollout] {
+        lines.extend(wrap_parts(line, "  ", width));
+    }
+    lines.push(String::new());
     let mut table = Table::new();
     table
         .load_style(TableStyle::new())
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_width(u16::try_from(width).unwrap_or(u16::MAX))
         .set_header([
-            "time", "weight", "requests", "success", "p99", "failed", "phase", "verdict",
+            "time", "canary", "requests", "success", "p99", "failed", "phase", "check",
         ]);
     for row in rows {
         table.add_row(cells(row));
@@ -29,11 +45,13 @@ pub fn ticks(title: &str, rows: &[TimelineRow], width: usize, colour: bool) -> S
     for column in table.column_iter_mut().take(6) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    let lines: Vec<String> = table
-        .lines()
-        .map(|line| shade(line.trim_end(), colour))
-        .collect();
-    format!("{bold}{title}{bold:#}\n\n{}\n\n", lines.join("\n"))
+    for column in table.column_iter_mut() {
+        column.set_padding((1, 0));
+    }
+    lines.extend(table.lines().map(|line| shade(line.trim_end(), colour)));
+    lines.push(String::new());
+    lines.extend(wrap(ending, "", width));
+    lines.join("\n") + "\n"
 }
 
 /// Colours the verdict of a line, after it was laid out.
@@ -60,14 +78,19 @@ fn cells(row: &TimelineRow) -> Vec<Cell> {
             |value| format!("{value:.decimals$} {unit}"),
         )
     };
-    let verdict = match (row.verdict.as_str(), row.reason.as_str()) {
+    // The row has the requests already, unless the gate counted others.
+    let requests = format!(", {:.0} requests", row.canary_requests);
+    let reason = row.reason.strip_suffix(&requests).unwrap_or(&row.reason);
+    let verdict = match (row.verdict.as_str(), reason) {
         ("", _) => String::new(),
         (verdict, reason) => format!("{verdict}: {reason}"),
     };
     vec![
         Cell::new(Span::from_secs_f64(row.seconds)),
-        Cell::new(format!("{} %", row.weight)),
-        Cell::new(format!("{:.0}", row.canary_requests)),
+        Cell::new(quantity::weight(row.weight)),
+        Cell::new(quantity::grouped(
+            row.canary_requests.max(0.0).round() as u64
+        )),
         Cell::new(known(row.canary_success, 2, "%")),
         Cell::new(known(row.canary_p99, 0, "ms")),
         Cell::new(row.failures),
@@ -97,17 +120,28 @@ mod tests {
             verdict: verdict.to_owned(),
             reason: reason.to_owned(),
         };
-        let long = "request-success-rate >= 99 % over 1m: 98.7 % < 99 %, 123 requests";
-        let text = ticks(
-            "One rollout",
-            &[row(0.0, "", ""), row(60.0, "fail", long)],
-            100,
-            false,
-        );
+        let scenario = ScenarioNote {
+            name: "one".to_owned(),
+            title: "One rollout".to_owned(),
+            story: String::new(),
+            world: "20/s · stable p50 40 ms p99 250 ms, 0.1 % errors · canary 1 % errors"
+                .to_owned(),
+            rollout: "Flagger 5 → 10 %, a check every 1m · request-success-rate ≥ 99 % over 1m; \
+                      request-duration p99 ≤ 500 ms over 1m"
+                .to_owned(),
+            rate: 20.0,
+            source: String::new(),
+        };
+        let reason = "request-success-rate 98.7 % < 99 %, 123 requests";
+        let rows = [row(0.0, "", ""), row(60.0, "fail", reason)];
+        let text = ticks(&scenario, &rows, &"Rolled back. ".repeat(20), 100, false);
         assert!(
             text.lines().all(|line| line.chars().count() <= 100),
             "{text}"
         );
-        assert!(text.contains("fail: request-success-rate"), "{text}");
+        assert!(
+            text.contains("fail: request-success-rate 98.7 % < 99 %\n"),
+            "{text}"
+        );
     }
 }

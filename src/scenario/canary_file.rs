@@ -36,7 +36,9 @@ pub(super) fn import(files: &Files<'_>, name: &str) -> Result<Imported, Problems
 
 fn read(path: &Path, text: &str) -> Result<Imported, Problems> {
     let import = flagger::read(path, text)?;
-    let line = |warning: &Problem| format!("{CANARY_WARNING}{}", warning.one_line(path, text));
+    // Folders would fill the line, and the reader knows which file it was.
+    let file = Path::new(path.file_name().unwrap_or(path.as_os_str()));
+    let line = |warning: &Problem| format!("{CANARY_WARNING}{}", warning.one_line(file, text));
     Ok(Imported {
         plan: import.plan,
         analysis: import.analysis,

@@ -127,7 +127,8 @@ impl Scenario {
         self.warnings.extend(imported.warnings);
         if builtin::is_neutral(self) {
             self.name = file::name_of(path);
-            self.title = format!("The Canary in {}", path.display());
+            let file = path.file_name().unwrap_or(path.as_os_str());
+            self.title = format!("The Canary in {}", file.display());
         }
         Ok(())
     }

@@ -23,8 +23,10 @@ const CAPTIONS: [(&str, &str); 5] = [
     (
         "power",
         "Blue should be high, vermilion low. Solid lines hold the percentage; dashed lines run the \
-         whole rollout from there. Where solid blue sinks, a canary of that size sees too few \
-         requests for this gate; where vermilion rises, good releases are rolled back by chance.",
+         whole rollout from there. Where solid blue sinks to the left, a canary of that size sees \
+         too few requests for this gate; where it sinks to the right, the fault lies within the \
+         limits, and more requests only make the gate surer of that. Where vermilion rises, good \
+         releases are rolled back.",
     ),
     (
         "detection",
@@ -34,13 +36,13 @@ const CAPTIONS: [(&str, &str); 5] = [
     ),
     (
         "heat",
-        "Find the row of your traffic and follow it to the right until it is dark: that is the \
-         smallest percentage this gate can work with. Rows above and below show what growth, or a \
-         quiet night, would change.",
+        "Find the row of your traffic: where it is dark, the gate catches the bad release. Rows \
+         above and below show what growth, or a quiet night, would change. This is power alone: a \
+         gate that rolls back everything is dark everywhere, so look at the false rollbacks too.",
     ),
     (
         "detection-distribution",
-        "Each line climbs to the share of faulty canaries that the gate catches at that \
+        "Each line climbs to the share of bad releases that the gate catches at that \
          percentage. Steps are the controller's ticks; what is missing up \
          to 100 % was promoted, or still running at the horizon.",
     ),
@@ -55,8 +57,10 @@ const CAPTIONS: [(&str, &str); 5] = [
 #[template(path = "report.html", config = "src/report/askama.toml")]
 struct Page<'a> {
     summary: &'a Summary,
-    headline: &'a str,
-    findings: &'a [String],
+    headline: String,
+    findings: Vec<String>,
+    world: String,
+    rollout: String,
     parts: Vec<Part>,
     steps: Option<String>,
     trials: String,
@@ -64,7 +68,7 @@ struct Page<'a> {
     horizon: String,
     plates: Vec<Plate<'a>>,
     story: Vec<Block>,
-    legend: &'static str,
+    legend: String,
     interrupted: &'static str,
     colours: Colours,
 }
@@ -78,12 +82,17 @@ struct Colours {
     blue: String,
 }
 
+/// The text with units that stay on the line of their number.
+fn unbroken(text: &str) -> String {
+    text.replace(" %", "\u{a0}%").replace(" ms", "\u{a0}ms")
+}
+
 /// The page.
 pub(super) fn page(results: &Results, figures: &[Figure]) -> Result<String, ReportError> {
     let summary = &results.summary;
     let (headline, findings) = match summary.findings.split_first() {
-        Some((first, others)) => (&**first, others),
-        None => (&*summary.scenario.title, &[][..]),
+        Some((first, others)) => (first, others),
+        None => (&summary.scenario.title, &[][..]),
     };
     let plates = CAPTIONS
         .iter()
@@ -97,16 +106,18 @@ pub(super) fn page(results: &Results, figures: &[Figure]) -> Result<String, Repo
         .collect();
     let page = Page {
         summary,
-        headline,
-        findings,
+        headline: unbroken(headline),
+        findings: findings.iter().map(|finding| unbroken(finding)).collect(),
+        world: unbroken(&summary.scenario.world),
+        rollout: unbroken(&summary.scenario.rollout),
         parts: answer::parts(results),
         steps: answer::steps_as_written(summary),
         trials: answer::trials(summary),
         precision: quantity::points(summary.precision),
         horizon: quantity::time(summary.horizon_seconds),
         plates,
-        story: prose::blocks(&summary.scenario.story),
-        legend: answer::LEGEND,
+        story: prose::blocks(&unbroken(&summary.scenario.story)),
+        legend: unbroken(answer::LEGEND),
         interrupted: answer::INTERRUPTED,
         colours: Colours {
             paper: style::PAPER.hex(),

@@ -47,11 +47,7 @@ pub(super) fn draw(results: &Results) -> Drawing {
         y: Axis::shares(2),
         ..times
     };
-    never.frame(
-        &mut drawing,
-        "share of faulty canaries never rolled back",
-        true,
-    );
+    never.frame(&mut drawing, "share of bad releases never caught", true);
     never.x_title(&mut drawing, "canary percentage (log scale)", 58.0);
     let mut labels = Vec::new();
     for mode in MODES {
@@ -109,7 +105,7 @@ fn draw_times(drawing: &mut Drawing, panel: &Panel, results: &Results) {
             f64::midpoint(panel.top, panel.bottom),
         );
         let type_ = super::drawing::Type::MUTED.centred();
-        drawing.text(middle, "No faulty canary was rolled back.", type_);
+        drawing.text(middle, "No bad release was caught.", type_);
     }
     let room = (panel.top, panel.bottom);
     label_ends(drawing, labels, panel.right + 22.0, room);

@@ -1,4 +1,4 @@
-//! The distribution of the detection time: how many of the faulty canaries were gone by when.
+//! The distribution of the detection time: how many of the bad releases were gone by when.
 
 use super::axis::Axis;
 use super::drawing::{Drawing, Type};
@@ -43,7 +43,7 @@ pub(super) fn draw(results: &Results) -> Drawing {
                 tick.label.clear();
             }
         }
-        panel.frame(&mut drawing, "share of faulty canaries rolled back", true);
+        panel.frame(&mut drawing, "share of bad releases rolled back", true);
         panel.y.ticks = y_ticks;
         let log = if panel.x.is_log() { " (log scale)" } else { "" };
         let title = format!("time since fault and canary traffic met{log}");
@@ -88,6 +88,13 @@ fn draw_lines(
         1.0,
         INK,
     );
+    if !results.detections.iter().any(|row| row.mode == mode) {
+        let middle = (
+            f64::midpoint(panel.left, panel.right),
+            f64::midpoint(panel.top, panel.bottom),
+        );
+        drawing.text(middle, "No bad release was caught.", Type::MUTED.centred());
+    }
     let room = (panel.top, panel.bottom);
     label_ends(drawing, labels, panel.right + 18.0, room);
 }

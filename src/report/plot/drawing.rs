@@ -111,6 +111,19 @@ pub(super) struct Drawing {
     pub shapes: Vec<Shape>,
 }
 
+/// As many parts of a line, separated by ` · `, as are at most `width` pixels wide, but the first at
+/// least: half a gate would say something else than the gate.
+fn whole_parts(line: &str, width: f64) -> String {
+    let mut kept = line;
+    while font::width(kept, TEXT, false) > width {
+        let Some((shorter, _)) = kept.rsplit_once(" · ") else {
+            break;
+        };
+        kept = shorter;
+    }
+    kept.to_owned()
+}
+
 impl Drawing {
     /// An empty page with a title and a line below it.
     pub(super) fn new(title: &str, subtitle: &str) -> Drawing {
@@ -124,7 +137,7 @@ impl Drawing {
         };
         let width = WIDTH - 2.0 * MARGIN;
         drawing.text((MARGIN, 44.0), title, heading.bold());
-        let subtitle = font::fit(subtitle, TEXT, false, width);
+        let subtitle = font::fit(&whole_parts(subtitle, width), TEXT, false, width);
         drawing.text((MARGIN, 73.0), &subtitle, Type::MUTED);
         drawing
     }

@@ -37,7 +37,7 @@ const VERDICTS: [(&str, &str, Mark, Colour); 3] = [
 pub(super) fn draw(results: &Results) -> Drawing {
     let rows = &results.timeline;
     let mut drawing = Drawing::new(
-        "One rollout of the faulty canary, as written",
+        "One rollout of the bad release, as written",
         &results.summary.scenario.rollout,
     );
     let Some(last) = rows.last() else {

@@ -1,0 +1,258 @@
+//! What the gates can see of the fault, judged by what is true of both versions, however many
+//! requests there are.
+
+use crate::base::Probability;
+use crate::experiment::words::{exact_share, latency, share};
+use crate::gate::{Comparison, Gate, Metric, flagger};
+use crate::model::fault::{Fault, FaultKind, Schedule, Scope};
+use crate::model::service::Latency;
+use crate::model::{Course, World};
+use crate::scenario::Scenario;
+use crate::telemetry::Version;
+
+/// What is true of both versions with every fault at full size: shares of failed requests and 99th
+/// percentiles in seconds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Truth {
+    stable_errors: f64,
+    canary_errors: f64,
+    stable_p99: f64,
+    canary_p99: f64,
+}
+
+/// Which harm something does, or which harm a gate looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Harm {
+    Errors,
+    Latency,
+}
+
+impl Truth {
+    /// Works it out.
+    pub(super) fn of(world: &World) -> Truth {
+        let full = vec![1.0; world.faults.len()];
+        let mut canary = Vec::new();
+        let mut below = 0.0;
+        for cut in world.strata() {
+            for course in world.canary_courses(cut, &full) {
+                let probability = course.probability * (cut - below);
+                canary.push(Course {
+                    probability,
+                    ..course
+                });
+            }
+            below = cut;
+        }
+        let stable = world.stable_courses();
+        Truth {
+            stable_errors: errors(&stable),
+            canary_errors: errors(&canary),
+            stable_p99: p99(&stable, &world.stable.latency),
+            canary_p99: p99(&canary, &world.canary.latency),
+        }
+    }
+}
+
+/// The bad release's share of failed requests, where it is worse than stable's and the same for
+/// everybody at all times.
+pub(super) fn steady_errors(world: &World) -> Option<f64> {
+    let steady =
+        |fault: &Fault| fault.schedule == Schedule::ALWAYS && fault.scope == Scope::EVERYONE;
+    let truth = Truth::of(world);
+    (truth.canary_errors > truth.stable_errors && world.faults.iter().all(steady))
+        .then_some(truth.canary_errors)
+}
+
+fn errors(courses: &[Course]) -> f64 {
+    let failed = courses.iter().filter(|course| course.failed);
+    failed.map(|course| course.probability).sum()
+}
+
+/// By bisection: shares of answers within a time have no closed inverse where courses mix.
+fn p99(courses: &[Course], latency: &Latency) -> f64 {
+    let within = |seconds: f64| -> f64 {
+        let share = |course: &Course| course.probability * course.cdf(latency, seconds);
+        courses.iter().map(share).sum()
+    };
+    let (mut low, mut high) = (0.0, 1.0);
+    while within(high) < 0.99 && high < 1e6 {
+        high *= 2.0;
+    }
+    for _ in 0..60 {
+        let middle = f64::midpoint(low, high);
+        if within(middle) < 0.99 {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    high
+}
+
+/// Which harm the fault does.
+fn harms(world: &World) -> Vec<Harm> {
+    let truth = Truth::of(world);
+    let mut harms = Vec::new();
+    if truth.canary_errors > truth.stable_errors * (1.0 + 1e-9) {
+        harms.push(Harm::Errors);
+    }
+    let slows = |kind: &FaultKind| !matches!(kind, FaultKind::Errors { .. });
+    if world.canary.latency.mean() > world.stable.latency.mean()
+        || world.faults.iter().any(|fault| slows(&fault.kind))
+    {
+        harms.push(Harm::Latency);
+    }
+    harms
+}
+
+/// `fails`, `slows` or `fails or slows`: what a bad release does to requests.
+pub(super) fn verb(world: &World) -> &'static str {
+    match harms(world)[..] {
+        [Harm::Errors] => "fails",
+        [Harm::Latency] => "slows",
+        _ => "fails or slows",
+    }
+}
+
+/// What a gate looks at; `None` where nobody can say.
+fn subject(gate: &Gate) -> Option<Harm> {
+    match gate {
+        Gate::SuccessRatio(_) | Gate::TwoProportionZ(_) => Some(Harm::Errors),
+        Gate::LatencyQuantile(_) => Some(Harm::Latency),
+        Gate::Comparison(Comparison { metric, .. }) => match metric {
+            Metric::ErrorRatio => Some(Harm::Errors),
+            _ => Some(Harm::Latency),
+        },
+        Gate::FlaggerCheck(check) => match check.metric {
+            flagger::Metric::SuccessRate => Some(Harm::Errors),
+            flagger::Metric::Duration => Some(Harm::Latency),
+            flagger::Metric::Query => None,
+        },
+    }
+}
+
+fn reads_canary(gate: &Gate) -> bool {
+    !matches!(gate, Gate::FlaggerCheck(check) if check.version == Version::Stable)
+}
+
+/// Sentences about what no number of requests would change.
+pub(super) fn sentences(scenario: &Scenario) -> Vec<String> {
+    let gates = &scenario.analysis;
+    if gates.is_empty() {
+        return Vec::new();
+    }
+    if !gates.iter().any(reads_canary) {
+        return vec![
+            "The queries match the primary's pods and not the canary's: whatever the canary does, \
+             these checks do not see it."
+                .to_owned(),
+        ];
+    }
+    let mut sentences: Vec<String> = stable_breaks(scenario).into_iter().collect();
+    if scenario.world.has_fault() {
+        sentences.extend(overlooked(scenario));
+        sentences.extend(tolerated(scenario));
+    }
+    sentences
+}
+
+/// A harm that nothing looks at.
+fn overlooked(scenario: &Scenario) -> Option<String> {
+    let harms = harms(&scenario.world);
+    let seen = |harm: Harm| {
+        let looks = |gate: &Gate| subject(gate).is_none_or(|subject| subject == harm);
+        scenario.analysis.iter().any(looks)
+    };
+    let name = |harm| match harm {
+        Harm::Errors => ("failures", "fails more often"),
+        Harm::Latency => ("latency", "is slower"),
+    };
+    let unseen = *harms.iter().find(|harm| !seen(**harm))?;
+    let (what, does) = name(unseen);
+    Some(match harms.iter().find(|harm| seen(**harm)) {
+        None => format!(
+            "The bad release {does}, and nothing here looks at {what}: no amount of traffic makes \
+             this fault visible. Add a check on {what}."
+        ),
+        Some(other) => format!(
+            "The bad release also {does}, and nothing here looks at {what}: only the {} can give it \
+             away.",
+            name(*other).0
+        ),
+    })
+}
+
+/// A fault that lies within every fixed limit on what it harms.
+fn tolerated(scenario: &Scenario) -> Option<String> {
+    let truth = Truth::of(&scenario.world);
+    let harms = harms(&scenario.world);
+    let mut kept = Vec::new();
+    let mut exactly = false;
+    for gate in &scenario.analysis {
+        if !subject(gate).is_some_and(|subject| harms.contains(&subject)) {
+            continue;
+        }
+        let allowed = gate.least_success().map(Probability::complement);
+        if let Some(allowed) = allowed.filter(|allowed| truth.canary_errors <= allowed + 1e-9) {
+            exactly |= truth.canary_errors >= allowed - 1e-9;
+            kept.push(format!(
+                "fails {} of its requests, where the limit allows {}",
+                exact_share(truth.canary_errors),
+                exact_share(allowed)
+            ));
+        } else if let Some(limit) = gate.longest_p99()
+            && truth.canary_p99 <= limit.as_secs_f64()
+        {
+            kept.push(format!(
+                "has a 99th percentile of {}, where the limit allows {}",
+                latency(truth.canary_p99),
+                latency(limit.as_secs_f64())
+            ));
+        } else {
+            // This gate sees the fault, or compares with stable and may.
+            return None;
+        }
+    }
+    if kept.is_empty() {
+        return None;
+    }
+    let verdict = if exactly && kept.len() == 1 {
+        "with enough requests each check comes close to a coin toss"
+    } else {
+        "it is caught by luck only, and the more requests the gate sees, the rarer that is"
+    };
+    Some(format!(
+        "The bad release {}: {verdict}.",
+        kept.join(" and ")
+    ))
+}
+
+/// A limit that stable itself does not keep.
+fn stable_breaks(scenario: &Scenario) -> Option<String> {
+    let truth = Truth::of(&scenario.world);
+    scenario.analysis.iter().find_map(|gate| {
+        let what = if let Some(least) = gate.least_success()
+            && truth.stable_errors > least.complement() + 1e-9
+        {
+            format!(
+                "fails {} of its requests, and the limit allows {}",
+                share(truth.stable_errors),
+                exact_share(least.complement())
+            )
+        } else {
+            let limit = gate.longest_p99()?.as_secs_f64();
+            if truth.stable_p99 <= limit {
+                return None;
+            }
+            format!(
+                "has a 99th percentile of {}, and the limit allows {}",
+                latency(truth.stable_p99),
+                latency(limit)
+            )
+        };
+        Some(format!(
+            "Stable itself {what}: good releases roll back because of the limit, not because of \
+             what they are."
+        ))
+    })
+}
