@@ -51,8 +51,12 @@ struct Track {
 }
 
 impl Track {
-    /// Drops rows older than `oldest`, once they are the greater part.
+    /// Drops rows older than `oldest`, once they are many and the greater part.
     fn forget_before(&mut self, oldest: Time) {
+        const MANY: usize = 16;
+        if self.times.len() < MANY {
+            return;
+        }
         let stale = self.times.partition_point(|time| *time < oldest);
         if stale <= self.times.len() / 2 {
             return;
@@ -61,6 +65,48 @@ impl Track {
         self.requests.drain(..stale);
         self.seconds.drain(..stale);
         self.buckets.drain(..stale * self.live.buckets.len());
+    }
+
+    /// Where a status' samples lie in a window with these edges, and how they extrapolate.
+    fn samples(
+        &self,
+        sampling: Sampling,
+        (first, last): (Time, Time),
+        status: Status,
+        now: Time,
+        span: Span,
+    ) -> Option<Samples> {
+        let at = |time: Time| self.times.binary_search(&time).ok();
+        match sampling {
+            Sampling::Exact => {
+                // Nothing is recorded at the start, where every counter is zero.
+                debug_assert!(
+                    first == Time::START || at(first).is_some(),
+                    "window edge not scraped"
+                );
+                Some(Samples {
+                    first: at(first),
+                    last: at(last)?,
+                    extrapolation: None,
+                })
+            }
+            Sampling::Scraped { interval, .. } => {
+                let first = first.max(self.born[status as usize]?);
+                if first >= last {
+                    return None;
+                }
+                let samples = last.since(first) / interval + 1;
+                debug_assert!(
+                    at(first).is_some() && at(last).is_some(),
+                    "window edge not scraped"
+                );
+                Some(Samples {
+                    first: Some(at(first)?),
+                    last: at(last)?,
+                    extrapolation: Some(Extrapolation::new(first, last, samples, now, span)),
+                })
+            }
+        }
     }
 }
 
@@ -168,13 +214,13 @@ impl Telemetry {
                     .map(|last| (first, last))
             }
         };
+        let samples = |status| track.samples(self.sampling, edges?, status, now, span);
         Window {
             track,
             sampling: self.sampling,
             bounds: &self.buckets,
-            edges,
-            now,
             span,
+            samples: Status::BOTH.map(samples),
         }
     }
 }
@@ -186,12 +232,16 @@ pub struct Window<'a> {
     track: &'a Track,
     sampling: Sampling,
     bounds: &'a Buckets,
-    edges: Option<(Time, Time)>,
-    now: Time,
     span: Span,
+    /// What there is of each status.
+    samples: [Option<Samples>; 2],
 }
 
+/// What every counter reads at the start.
+static NOTHING: [u64; 2 * (Buckets::MOST + 1)] = [0; 2 * (Buckets::MOST + 1)];
+
 /// Rows of the first and last sample of a series in the window, and how it extrapolates.
+#[derive(Debug, Clone, Copy)]
 struct Samples {
     first: Option<usize>,
     last: usize,
@@ -202,7 +252,7 @@ impl Window<'_> {
     /// `sum(rate(requests{status}[window]))`: requests per second; with exact metrics the plain
     /// count in the window, which has the same ratios and no rounding.
     pub fn volume(&self, status: Status) -> Option<f64> {
-        let samples = self.samples(status)?;
+        let samples = self.samples[status as usize]?;
         let value = |row: usize| self.track.requests[row][status as usize] as f64;
         Some(samples.rate(value))
     }
@@ -249,14 +299,13 @@ impl Window<'_> {
         let sums = &mut sums[..width];
         let mut any = false;
         for status in Status::BOTH {
-            let Some(samples) = self.samples(status) else {
+            let Some(samples) = self.samples[status as usize] else {
                 continue;
             };
             any = true;
             let offset = status as usize * width;
             let row = |row: usize| &self.track.buckets[row * 2 * width + offset..][..width];
-            let zeros = [0_u64; Buckets::MOST + 1];
-            let first = samples.first.map_or(&zeros[..width], row);
+            let first = samples.first.map_or(&NOTHING[..width], row);
             let last = row(samples.last);
             // Buckets are stored apart and summed here: `le` series are cumulative.
             let (mut low, mut high) = (0_u64, 0_u64);
@@ -275,20 +324,18 @@ impl Window<'_> {
     /// The same over whole counts, which need neither extrapolation nor mending.
     fn exact_quantile(&self, q: f64) -> Option<f64> {
         let width = self.bounds.len();
-        let samples = self.samples(Status::Success)?;
+        let samples = self.samples[Status::Success as usize]?;
         let row = |row: usize| &self.track.buckets[row * 2 * width..][..2 * width];
-        let zeros = [0_u64; 2 * (Buckets::MOST + 1)];
-        let first = samples.first.map_or(&zeros[..2 * width], row);
+        let first = samples.first.map_or(&NOTHING[..2 * width], row);
         let last = row(samples.last);
-        let mut counts = [0_u64; Buckets::MOST + 1];
-        for (bucket, count) in counts[..width].iter_mut().enumerate() {
-            *count = last[bucket] - first[bucket] + last[width + bucket] - first[width + bucket];
-        }
-        Some(quantile_of_counts(
-            q,
-            self.bounds.bounds(),
-            &counts[..width],
-        ))
+        let count = |bucket: usize| {
+            last[bucket] - first[bucket] + last[width + bucket] - first[width + bucket]
+        };
+        let total = (Status::BOTH.into_iter())
+            .filter_map(|status| self.volume(status))
+            .sum::<f64>() as u64;
+        debug_assert_eq!(total, (0..width).map(count).sum::<u64>());
+        Some(quantile_of_counts(q, self.bounds.bounds(), total, count))
     }
 
     /// `sum(rate(latency_sum)) / sum(rate(latency_count))` in seconds. `None` when there is no
@@ -296,7 +343,7 @@ impl Window<'_> {
     pub fn latency_mean(&self) -> Option<f64> {
         let (mut seconds, mut requests, mut any) = (0.0, 0.0, false);
         for status in Status::BOTH {
-            let Some(samples) = self.samples(status) else {
+            let Some(samples) = self.samples[status as usize] else {
                 continue;
             };
             any = true;
@@ -304,43 +351,6 @@ impl Window<'_> {
             requests += samples.rate(|row| self.track.requests[row][status as usize] as f64);
         }
         any.then(|| seconds / requests)
-    }
-
-    fn samples(&self, status: Status) -> Option<Samples> {
-        let (first, last) = self.edges?;
-        let at = |time: Time| self.track.times.binary_search(&time).ok();
-        match self.sampling {
-            Sampling::Exact => {
-                // Nothing is recorded at the start, where every counter is zero.
-                debug_assert!(
-                    first == Time::START || at(first).is_some(),
-                    "window edge not scraped"
-                );
-                Some(Samples {
-                    first: at(first),
-                    last: at(last)?,
-                    extrapolation: None,
-                })
-            }
-            Sampling::Scraped { interval, .. } => {
-                let first = first.max(self.track.born[status as usize]?);
-                if first >= last {
-                    return None;
-                }
-                let samples = last.since(first) / interval + 1;
-                debug_assert!(
-                    at(first).is_some() && at(last).is_some(),
-                    "window edge not scraped"
-                );
-                Some(Samples {
-                    first: Some(at(first)?),
-                    last: at(last)?,
-                    extrapolation: Some(Extrapolation::new(
-                        first, last, samples, self.now, self.span,
-                    )),
-                })
-            }
-        }
     }
 }
 

@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use rand::Rng;
-
 use crate::base::Stream;
-use crate::stats::draw::{Halves, Poisson, PoissonAlias, PoissonTable};
+use crate::stats::draw::{Halves, Poisson, PoissonBank, PoissonTable};
 use crate::telemetry::Version;
 
 use super::conditions::Group;
@@ -38,7 +36,7 @@ pub struct Prepared {
     /// How many requests.
     pub total: Count,
     /// How many in each bucket, where that is cheaper than request by request.
-    pub buckets: Option<Vec<InBucket>>,
+    pub buckets: Option<PoissonBank>,
 }
 
 /// A group's number of requests.
@@ -46,15 +44,6 @@ pub struct Prepared {
 pub enum Count {
     /// By inverse table, so that equal luck gives similar counts under similar means.
     Table(PoissonTable),
-    /// By computation: its mean is too large for a table.
-    Direct(Poisson),
-}
-
-/// A bucket's number of requests.
-#[derive(Debug)]
-pub enum InBucket {
-    /// By one look-up.
-    Alias(PoissonAlias),
     /// By computation: its mean is too large for a table.
     Direct(Poisson),
 }
@@ -109,13 +98,7 @@ impl Arms {
 impl Prepared {
     fn new(group: &Group, mean: f64, place: bool) -> Prepared {
         let dense = place && mean > SPARSE * group.buckets.len() as f64;
-        let by_bucket = || {
-            group
-                .buckets
-                .iter()
-                .map(|share| InBucket::new(mean * share))
-                .collect()
-        };
+        let by_bucket = || PoissonBank::new(group.buckets.iter().map(|share| mean * share));
         Prepared {
             total: Count::new(mean),
             buckets: dense.then(by_bucket),
@@ -139,32 +122,4 @@ impl Count {
             Count::Direct(poisson) => poisson.sample(halves.stream()),
         }
     }
-}
-
-impl InBucket {
-    fn new(mean: f64) -> InBucket {
-        match PoissonAlias::new(mean) {
-            Some(alias) => InBucket::Alias(alias),
-            None => InBucket::Direct(Poisson::new(mean)),
-        }
-    }
-}
-
-/// Draws every bucket's count, adds them to a row and returns their sum.
-#[inline]
-pub fn draw_buckets(buckets: &[InBucket], row: &mut [u64], stream: &mut Stream) -> u64 {
-    let mut total = 0;
-    // One random number serves two look-ups.
-    for (pair, cells) in buckets.chunks(2).zip(row.chunks_mut(2)) {
-        let bits = stream.next_u64();
-        for (half, (bucket, cell)) in pair.iter().zip(cells).enumerate() {
-            let drawn = match bucket {
-                InBucket::Alias(alias) => u64::from(alias.count((bits >> (32 * half)) as u32)),
-                InBucket::Direct(poisson) => poisson.sample(stream),
-            };
-            *cell += drawn;
-            total += drawn;
-        }
-    }
-    total
 }

@@ -9,7 +9,7 @@ use crate::model::service::Latency;
 use crate::stats::draw::{Halves, Poisson};
 use crate::telemetry::{Buckets, Counters, Demand, Plan, Version};
 
-use super::arms::{Arm, Item, SPARSE, draw_buckets};
+use super::arms::{Arm, Item, SPARSE};
 use super::conditions::Group;
 use super::luck::Shares;
 use super::play::Play;
@@ -67,7 +67,7 @@ impl Filler {
                 Some(buckets) => {
                     self.remember(group, counters);
                     let row = counters.row_mut(group.status);
-                    let total = draw_buckets(buckets, row, halves.stream());
+                    let total = buckets.add_to(row, halves.stream());
                     counters.requests[group.status as usize] += total;
                     self.sum_normally(group, counters, halves.stream());
                     total
@@ -174,7 +174,13 @@ impl Filler {
         }
         self.remember(group, counters);
         let row = counters.row_mut(group.status);
-        for _ in 0..count {
+        // One random number serves two requests.
+        for _ in 0..count / 2 {
+            let bits = halves.stream().next_u64();
+            row[group.alias.cell(bits as u32)] += 1;
+            row[group.alias.cell((bits >> 32) as u32)] += 1;
+        }
+        if count % 2 == 1 {
             row[group.alias.cell(halves.take())] += 1;
         }
         self.sum_normally(group, counters, halves.stream());

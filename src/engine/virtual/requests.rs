@@ -19,7 +19,6 @@ use crate::telemetry::{Buckets, Counters, Demand, Plan, Status, Version};
 
 use super::conditions::{Condition, Group};
 use super::fill::{binomial, sample};
-use super::luck::Luck;
 use super::play::{Flow, Play, Scene};
 use super::schedule::Piece;
 
@@ -519,21 +518,15 @@ impl Ways {
     /// The four draws of every request in their shortest form: a log-normal latency is never
     /// computed, because its normal number falls into the bucket by itself.
     fn race(&self, clock: &mut Clock, canary: f64, play: &mut Play, counted: &mut [u32]) {
-        let Luck {
-            arrivals,
-            split,
-            users,
-            ..
-        } = &mut play.luck;
-        // Streams of the trial, kept where the loop can hold them; one serves both versions.
-        let (mut gaps, mut choices, mut latencies) =
-            (arrivals.clone(), split.clone(), users.clone());
+        // One stream of the trial, kept where the loop can hold it, serves all four draws: every
+        // request takes the same numbers from it whichever version answers.
+        let mut stream = play.luck.arrivals.clone();
         let threshold = (canary * 2.0_f64.powi(32)) as u64;
         let width = self.width;
-        while clock.next_steadily(&mut gaps) {
-            let bits = choices.next_u64();
+        while clock.next_steadily(&mut stream) {
+            let bits = stream.next_u64();
             let way = self.choose((bits & 0xffff_ffff) < threshold, (bits >> 32) as u32);
-            let z: f64 = StandardNormal.sample(&mut latencies);
+            let z: f64 = StandardNormal.sample(&mut stream);
             let slice = (((z + 8.0) * Ways::FINE as f64) as usize).min(Ways::SLICES - 1);
             let limits = &self.limits[way * width..][..width];
             let mut bucket = usize::from(self.guide[way * Ways::SLICES + slice]);
@@ -542,7 +535,7 @@ impl Ways {
             }
             counted[way * width + bucket] += 1;
         }
-        (*arrivals, *split, *users) = (gaps, choices, latencies);
+        play.luck.arrivals = stream;
     }
 }
 

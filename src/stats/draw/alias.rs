@@ -8,8 +8,9 @@ pub struct Alias {
     columns: Vec<Column>,
 }
 
+/// A part of the range of draws, shared by two cells.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-struct Column {
+pub(super) struct Column {
     /// Draws below this stay in the column's own cell.
     limit: u32,
     own: u16,
@@ -86,11 +87,28 @@ impl Alias {
     /// The cell that 32 uniform bits choose.
     #[inline]
     pub fn cell(&self, bits: u32) -> usize {
-        let column = self.columns[(bits >> self.shift) as usize];
-        usize::from(if bits & self.mask < column.limit {
-            column.own
+        self.columns[(bits >> self.shift) as usize].choose(bits & self.mask) as usize
+    }
+
+    /// How far a draw is shifted to choose a column.
+    pub(super) fn shift(&self) -> u32 {
+        self.shift
+    }
+
+    /// All columns.
+    pub(super) fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+}
+
+impl Column {
+    /// The cell that the lower bits of a draw choose.
+    #[inline]
+    pub(super) fn choose(self, bits: u32) -> u32 {
+        u32::from(if bits < self.limit {
+            self.own
         } else {
-            column.other
+            self.other
         })
     }
 }

@@ -1,10 +1,12 @@
 //! Exact, fast draws of counts: tables made once, then a look-up per draw.
 
 mod alias;
+mod bank;
 mod poisson;
 
 pub use alias::Alias;
-pub use poisson::{Poisson, PoissonAlias, PoissonTable};
+pub use bank::PoissonBank;
+pub use poisson::{Poisson, PoissonTable};
 
 use rand::Rng;
 

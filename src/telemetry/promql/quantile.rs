@@ -39,23 +39,33 @@ pub fn histogram_quantile(q: f64, bounds: &[f64], cumulative: &mut [f64]) -> f64
     interpolate(bounds, bucket, rank - below, cumulative[bucket] - below)
 }
 
-/// The same for whole counts, each request in one bucket only.
-pub(in crate::telemetry) fn quantile_of_counts(q: f64, bounds: &[f64], counts: &[u64]) -> f64 {
-    let total: u64 = counts.iter().sum();
+/// The same for whole counts, each request in one bucket only: `count` gives each bucket's
+/// and `total` their sum.
+pub(in crate::telemetry) fn quantile_of_counts(
+    q: f64,
+    bounds: &[f64],
+    total: u64,
+    count: impl Fn(usize) -> u64,
+) -> f64 {
+    let last = bounds.len();
     if total == 0 || !(0.0..=1.0).contains(&q) {
-        let mut none = vec![0.0; counts.len()];
-        return histogram_quantile(q, bounds, &mut none);
+        return histogram_quantile(q, bounds, &mut vec![0.0; last + 1]);
     }
     let rank = q * total as f64;
-    let mut below = 0_u64;
-    for (bucket, count) in counts[..bounds.len()].iter().enumerate() {
-        let up_to = below + count;
-        if up_to as f64 >= rank {
-            return interpolate(bounds, bucket, rank - below as f64, *count as f64);
-        }
-        below = up_to;
+    // High quantiles are the usual ones, and lie nearer to the top.
+    let mut up_to = total - count(last);
+    if (up_to as f64) < rank {
+        return bounds[last - 1];
     }
-    bounds[bounds.len() - 1]
+    for bucket in (0..last).rev() {
+        let inside = count(bucket);
+        let below = up_to - inside;
+        if bucket == 0 || (below as f64) < rank {
+            return interpolate(bounds, bucket, rank - below as f64, inside as f64);
+        }
+        up_to = below;
+    }
+    bounds[0]
 }
 
 /// The value that stands `rank` requests into a bucket of `inside` requests.
@@ -130,7 +140,7 @@ mod tests {
             });
             for q in [0.0, 0.01, 0.5, 0.99, 1.0, 1.5, -1.0] {
                 let sums = histogram_quantile(q, &bounds, &mut cumulative);
-                let whole = quantile_of_counts(q, &bounds, &counts);
+                let whole = quantile_of_counts(q, &bounds, below, |bucket| counts[bucket]);
                 assert_eq!(
                     sums.to_bits(),
                     whole.to_bits(),
