@@ -171,7 +171,7 @@ pub fn write(
     sync_folder(&parent).map_err(StoreError::io("sync", &parent))
 }
 
-/// Whether [`write`] would replace `folder`, asked before the work that it is for.
+/// Whether [`write()`] would replace `folder`, asked before the work that it is for.
 ///
 /// # Errors
 ///

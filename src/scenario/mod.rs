@@ -2,7 +2,7 @@
 //!
 //! [`read`] and [`parse`] turn a TOML file into a [`Scenario`] or into everything that is wrong
 //! with it; [`Scenario::with`] applies a command line's changes; [`builtin`] lists the scenarios
-//! that the program carries with it. [`format`] describes the file.
+//! that the program carries with it. [`mod@format`] describes the file.
 
 mod builtin;
 mod canary_file;

@@ -1,0 +1,220 @@
+//! What playing requests one by one needs: a clock that brings them, and the ways in which each
+//! can end.
+
+use rand::{Rng, RngExt};
+use rand_distr::{Distribution, Exp1, StandardNormal};
+
+use crate::base::{Stream, Time};
+use crate::model::Course;
+use crate::model::service::Latency;
+use crate::model::traffic::{Arrivals, Profile};
+use crate::telemetry::{Buckets, Status, Version};
+
+use super::conditions::Condition;
+use super::play::Play;
+use super::schedule::Piece;
+
+/// The ways in which a request can end, stable's before the canary's.
+#[derive(Debug)]
+pub(super) struct Ways {
+    pub(super) ways: Vec<Way>,
+    /// Index of the canary's first way.
+    canary: usize,
+    /// Buckets of the histogram.
+    width: usize,
+    /// For each way, upper limits of its buckets on the scale of the standard normal number that
+    /// log-normal latencies come from; the last one is infinite.
+    limits: Vec<f64>,
+    /// For each way, where to begin among the limits.
+    guide: Vec<u16>,
+}
+
+#[derive(Debug)]
+pub(super) struct Way {
+    pub(super) version: Version,
+    /// Cumulative share of 2³² within its version.
+    below: u32,
+    pub(super) status: Status,
+    pub(super) touched: bool,
+    pub(super) multiply: f64,
+    pub(super) add: f64,
+}
+
+impl Ways {
+    /// Slices of the guide for each unit of the normal number, which it covers from −8 to 8.
+    const FINE: usize = 256;
+    const SLICES: usize = 16 * Ways::FINE;
+
+    pub(super) fn new(condition: &Condition, latencies: &[Latency; 2], bounds: &Buckets) -> Ways {
+        let mut all = Ways {
+            ways: Vec::new(),
+            canary: 0,
+            width: bounds.len(),
+            limits: Vec::new(),
+            guide: Vec::new(),
+        };
+        for version in Version::BOTH {
+            if version == Version::Canary {
+                all.canary = all.ways.len();
+            }
+            let mut below = 0.0;
+            for group in condition.of(version) {
+                for (_, course) in &group.courses {
+                    below += course.probability;
+                    all.ways.push(Way {
+                        version,
+                        below: (below * 2.0_f64.powi(32)).min(u32::MAX.into()) as u32,
+                        status: group.status,
+                        touched: group.touched,
+                        multiply: course.multiply,
+                        add: course.add,
+                    });
+                    all.push_limits(course, &latencies[version as usize], bounds);
+                }
+            }
+            if let Some(last) = all.ways.last_mut() {
+                last.below = u32::MAX;
+            }
+        }
+        all
+    }
+
+    fn push_limits(&mut self, course: &Course, latency: &Latency, bounds: &Buckets) {
+        let Latency::LogNormal { location, scale } = latency else {
+            return;
+        };
+        let limit = |index: usize| {
+            if index + 1 == bounds.len() {
+                return f64::INFINITY;
+            }
+            let seconds = (bounds.bound_seconds(index) - course.add) / course.multiply;
+            if seconds > 0.0 {
+                (seconds.ln() - location) / scale
+            } else {
+                f64::NEG_INFINITY
+            }
+        };
+        let limits: Vec<f64> = (0..bounds.len()).map(limit).collect();
+        let begin = |slice: usize| {
+            // The first slice also serves everything below it.
+            let z = if slice == 0 {
+                f64::NEG_INFINITY
+            } else {
+                slice as f64 / Ways::FINE as f64 - 8.0
+            };
+            limits.partition_point(|limit| *limit < z) as u16
+        };
+        self.guide.extend((0..Ways::SLICES).map(begin));
+        self.limits.extend(limits);
+    }
+
+    #[inline]
+    pub(super) fn choose(&self, canary: bool, bits: u32) -> usize {
+        let mut index = if canary { self.canary } else { 0 };
+        // The last way of each version reaches to the end.
+        while bits >= self.ways[index].below && self.ways[index].below != u32::MAX {
+            index += 1;
+        }
+        index
+    }
+
+    /// The four draws of every request in their shortest form: a log-normal latency is never
+    /// computed, because its normal number falls into the bucket by itself.
+    pub(super) fn race(
+        &self,
+        clock: &mut Clock,
+        canary: f64,
+        play: &mut Play,
+        counted: &mut [u32],
+    ) {
+        // One stream of the trial, kept where the loop can hold it, serves all four draws: every
+        // request takes the same numbers from it whichever version answers.
+        let mut stream = play.luck.arrivals.clone();
+        let threshold = (canary * 2.0_f64.powi(32)) as u64;
+        let width = self.width;
+        while clock.next_steadily(&mut stream) {
+            let bits = stream.next_u64();
+            let way = self.choose((bits & 0xffff_ffff) < threshold, (bits >> 32) as u32);
+            let z: f64 = StandardNormal.sample(&mut stream);
+            let slice = (((z + 8.0) * Ways::FINE as f64) as usize).min(Ways::SLICES - 1);
+            let limits = &self.limits[way * width..][..width];
+            let mut bucket = usize::from(self.guide[way * Ways::SLICES + slice]);
+            while limits[bucket] < z {
+                bucket += 1;
+            }
+            counted[way * width + bucket] += 1;
+        }
+        play.luck.arrivals = stream;
+    }
+}
+
+/// Produces arrivals one by one.
+pub(super) struct Clock {
+    now: f64,
+    end: f64,
+    bound: f64,
+    mean_gap: f64,
+    constant: bool,
+    /// Requests left, when they come evenly.
+    left: Option<u64>,
+}
+
+impl Clock {
+    pub(super) fn new(
+        arrivals: Arrivals,
+        profile: &Profile,
+        piece: &Piece,
+        play: &mut Play,
+    ) -> Clock {
+        let bound = profile.bound(piece.from, piece.to);
+        Clock {
+            now: piece.from.as_secs_f64(),
+            end: piece.to.as_secs_f64(),
+            bound,
+            mean_gap: bound.recip(),
+            constant: profile.is_constant(piece.from, piece.to),
+            left: (arrivals == Arrivals::Even).then(|| play.luck.even_arrivals(piece.expected)),
+        }
+    }
+
+    /// Whether arrivals are Poisson at one rate.
+    pub(super) fn is_steady(&self) -> bool {
+        self.constant && self.left.is_none() && self.bound > 0.0
+    }
+
+    /// [`Clock::next`] of a steady clock.
+    #[inline]
+    fn next_steadily(&mut self, stream: &mut Stream) -> bool {
+        let gap: f64 = Exp1.sample(stream);
+        self.now += gap * self.mean_gap;
+        self.now < self.end
+    }
+
+    /// Whether another request comes before the end. Varying rates are thinned (Lewis and Shedler
+    /// 1979).
+    #[inline]
+    pub(super) fn next(&mut self, profile: &Profile, stream: &mut Stream) -> bool {
+        if let Some(left) = &mut self.left {
+            let any = *left > 0;
+            *left -= u64::from(any);
+            return any;
+        }
+        if self.bound <= 0.0 {
+            return false;
+        }
+        loop {
+            let gap: f64 = Exp1.sample(stream);
+            self.now += gap / self.bound;
+            if self.now >= self.end {
+                return false;
+            }
+            if self.constant {
+                return true;
+            }
+            let rate = profile.rate(Time::from_nanos((self.now * 1e9) as u64));
+            if stream.random::<f64>() * self.bound < rate {
+                return true;
+            }
+        }
+    }
+}
