@@ -39,10 +39,11 @@
 //!
 //! # Randomness
 //!
-//! Every stream is xoshiro256++, keyed by (seed, replicate, purpose); see [`base::Seed`]. The plan
-//! had named a cipher for this. A trial is short and opens several streams, so what counts is that
-//! one opens in nanoseconds and that a 32-bit draw costs half of a cipher's; nothing here needs
-//! numbers that an adversary cannot predict. Equal seeds give equal results on any number of threads.
+//! Every stream is xoshiro256++, keyed by (seed, replicate, purpose); see [`base::Seed`]. Here
+//! the program differs from its plan, which named a stream cipher (ChaCha8): a trial is short and
+//! opens several streams, so what counts is that a stream opens in nanoseconds and that a 32-bit draw
+//! costs half of a cipher's. Nothing here needs numbers that an adversary cannot predict. Equal seeds
+//! give equal results on any number of threads.
 //!
 //! # Example
 //!

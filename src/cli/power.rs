@@ -34,7 +34,7 @@ pub(super) struct PowerArguments {
     /// Exactly so many trials a row, however wide the interval
     #[arg(
         long,
-        value_parser = clap::value_parser!(u32).range(1..=10_000_000),
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000),
         value_name = "NUMBER",
         help_heading = EXPERIMENT
     )]

@@ -148,6 +148,30 @@ struct Block {
     count: u32,
 }
 
+/// What is left to play of every cell, in the order in which it is started.
+fn blocks(pairs: &[Pair<'_>], samples: &[Sample], targets: &[u32]) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    for (cell, (sample, target)) in samples.iter().zip(targets).enumerate() {
+        let begin = sample.faulty.len() as u32;
+        for from in (begin..*target).step_by(BLOCK as usize) {
+            let worlds = if pairs[cell].healthy.is_some() {
+                &[true, false][..]
+            } else {
+                &[true]
+            };
+            blocks.extend(worlds.iter().map(|&faulty| Block {
+                cell,
+                faulty,
+                from,
+                count: BLOCK.min(*target - from),
+            }));
+        }
+    }
+    // Every cell's first block before any second: an interruption then leaves all cells something.
+    blocks.sort_by_key(|block| block.from - samples[block.cell].faulty.len() as u32);
+    blocks
+}
+
 /// Plays all pairs. The flag says whether everything asked for was played.
 pub(super) fn replicate(
     pairs: &[Pair<'_>],
@@ -163,24 +187,7 @@ pub(super) fn replicate(
     let mut targets = vec![until.first(); pairs.len()];
     let done = AtomicU64::new(0);
     loop {
-        let mut blocks = Vec::new();
-        for (cell, (sample, target)) in samples.iter().zip(&targets).enumerate() {
-            let mut from = sample.faulty.len() as u32;
-            while from < *target {
-                let count = BLOCK.min(target - from);
-                for faulty in [true, false] {
-                    if faulty || pairs[cell].healthy.is_some() {
-                        blocks.push(Block {
-                            cell,
-                            faulty,
-                            from,
-                            count,
-                        });
-                    }
-                }
-                from += count;
-            }
-        }
+        let blocks = blocks(pairs, &samples, &targets);
         if blocks.is_empty() {
             return Ok((samples, true));
         }
@@ -205,8 +212,14 @@ pub(super) fn replicate(
             (options.progress)(Progress { done, total });
             trials
         };
-        let played: Vec<Vec<Trial>> = pool.install(|| blocks.par_iter().map(play).collect());
-        for (block, trials) in blocks.iter().zip(played) {
+        // A bridge hands blocks out in their order, where a parallel slice begins in many places at
+        // once; they come back in the order in which they end.
+        let bridge = blocks.iter().enumerate().par_bridge();
+        let mut played: Vec<(usize, Vec<Trial>)> =
+            pool.install(|| bridge.map(|(at, block)| (at, play(block))).collect());
+        played.sort_by_key(|(at, _)| *at);
+        for (at, trials) in played {
+            let block = &blocks[at];
             let sample = &mut samples[block.cell];
             let kept = if block.faulty {
                 &mut sample.faulty
@@ -271,5 +284,38 @@ mod tests {
             let width = stats::wilson(hits as u64, 500, CONFIDENCE).half_width();
             assert!(width <= 0.01 || needed(&sample, 0.01) > 500);
         }
+    }
+
+    #[test]
+    fn every_cell_gets_its_first_block_before_any_gets_a_second() {
+        let scenario = crate::scenario::neutral().unwrap();
+        let setting = crate::experiment::setting(
+            &scenario,
+            &scenario.world,
+            &scenario.rollout,
+            None,
+            crate::engine::r#virtual::Kind::Counts,
+        );
+        let pairs = [0, 1, 2].map(|_| Pair {
+            faulty: setting.clone(),
+            healthy: Some(setting.clone()),
+        });
+        let mut samples = vec![Sample::default(); 3];
+        samples[1].faulty = trials(0, 500);
+        samples[1].healthy = trials(0, 500);
+        let blocks = blocks(&pairs, &samples, &[700, 1_000, 1_200]);
+        let order: Vec<_> = (blocks.iter().filter(|block| block.faulty))
+            .map(|block| (block.cell, block.from, block.count))
+            .collect();
+        let expected = [
+            (0, 0, 500),
+            (1, 500, 500),
+            (2, 0, 500),
+            (0, 500, 200),
+            (2, 500, 500),
+            (2, 1_000, 200),
+        ];
+        assert_eq!(order, expected);
+        assert_eq!(blocks.len(), 2 * expected.len());
     }
 }

@@ -5,8 +5,8 @@ use super::reader::{Table, Value};
 use super::{EngineChoice, Experiment};
 use crate::base::{Probability, Seed, Weight};
 
-/// The most trials that a cell may have.
-pub(super) const MOST_TRIALS: u64 = 100_000_000;
+/// The most trials that a cell may have: each is kept in memory until the run ends.
+pub(super) const MOST_TRIALS: u64 = 1_000_000;
 
 /// The experiment of a scenario that does not say.
 pub(super) fn unsaid() -> Experiment {

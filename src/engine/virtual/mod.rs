@@ -1,7 +1,7 @@
 //! Virtual time: thousands of rollouts a second.
 //!
 //! A [`Player`] plays one cell's rollouts, each under its own luck. Time is laid out beforehand
-//! (`schedule`), what each moment does to a request is worked out beforehand ([`conditions`]),
+//! (`schedule`), what each moment does to a request is worked out beforehand (`conditions`),
 //! and one of two engines fills the counters in between: `counts`, at a cost independent of the
 //! request rate, or `requests`, request by request.
 

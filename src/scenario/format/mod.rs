@@ -380,13 +380,13 @@ pub struct Experiment {
     #[schemars(extend("default" = defaults::weights_text()))]
     pub weights: Option<Vec<Weight>>,
     /// Exactly so many trials for each percentage. Left out: until precise enough.
-    #[schemars(range(min = 1, max = 100_000_000))]
+    #[schemars(range(min = 1, max = 1_000_000))]
     pub trials: Option<u32>,
     /// Half-width of the 95 % interval to reach, above 0% and at most 50%.
     #[schemars(extend("default" = defaults::precision().to_string()))]
     pub precision: Option<Share>,
     /// At most so many trials for each percentage.
-    #[schemars(range(min = 1, max = 100_000_000), extend("default" = defaults::MOST_TRIALS))]
+    #[schemars(range(min = 1, max = 1_000_000), extend("default" = defaults::MOST_TRIALS))]
     pub most_trials: Option<u32>,
     /// How trials are played.
     #[schemars(extend("default" = "auto"))]
