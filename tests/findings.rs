@@ -190,6 +190,41 @@ fn checks_before_any_traffic_are_not_called_detections() {
     let written = summary.cells.iter().find(|cell| cell.as_written).unwrap();
     assert_eq!(written.detection_seconds.never, 1.0);
     assert_silent(&text, "0 checks");
+    // No request reaches the canary that a percentage could be held for.
+    assert_says(&text, "percentages make no difference");
+    assert_silent(&text, "eld at ");
+    assert_silent(&text, "canary gets");
+    assert_silent(&text, "catches");
+}
+
+#[test]
+fn copies_of_requests_come_at_no_percentage() {
+    let mirrored = "iterations: 5\n    mirror: true";
+    let summary = canary("stepWeight: 10\n    maxWeight: 50", mirrored, "50/s");
+    let text = summary.findings.join("\n");
+    assert_says(&text, "catches all of the bad releases");
+    assert_says(&text, "percentages make no difference");
+    assert_silent(&text, "eld at ");
+    assert_silent(&text, "canary gets");
+}
+
+#[test]
+fn one_percentage_is_compared_with_no_other() {
+    let held_at = |weight: &str| {
+        let scenario = parsed(SERVICE).with(&Overrides {
+            weights: Some(vec![weight.parse().unwrap()]),
+            ..Overrides::default()
+        });
+        let summary = played(scenario.unwrap_or_else(|problems| panic!("{problems}")));
+        summary.findings.join("\n")
+    };
+    for weight in ["1%", "50%"] {
+        let text = held_at(weight);
+        assert_says(&text, "Held at ");
+        assert_silent(&text, "already");
+        assert_silent(&text, "percentage");
+        assert_silent(&text, "is the most");
+    }
 }
 
 #[test]

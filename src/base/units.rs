@@ -13,7 +13,8 @@ pub struct Rate(f64);
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Default)]
 pub struct Weight(f64);
 
-/// A probability, 0 to 1. Text form: `0.1%` or `0.001`.
+/// A probability, 0 to 1. Text form: `0.1%` or `0.001`. `1` alone is refused: half of its writers
+/// mean 1 %.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Default)]
 pub struct Probability(f64);
 
@@ -182,6 +183,13 @@ impl FromStr for Probability {
             valid: "write a percentage from 0% to 100%, like 0.1%, or a number from 0 to 1",
         };
         let trimmed = text.trim();
+        if trimmed == "1" {
+            return Err(ParseUnitError {
+                text: text.to_owned(),
+                what: "a clear share, it may mean 1% or everything",
+                valid: "write 1% or 100%",
+            });
+        }
         let value = match trimmed.strip_suffix('%') {
             Some(percent) => percent.trim().parse::<f64>().map_err(|_| refuse())? / 100.0,
             None => trimmed.parse::<f64>().map_err(|_| refuse())?,
@@ -216,6 +224,16 @@ mod tests {
         for text in ["101%", "1.5", "-0.1", "NaN"] {
             let error = text.parse::<Probability>().unwrap_err();
             assert!(error.to_string().contains("0.1%"), "{error}");
+        }
+    }
+
+    #[test]
+    fn one_alone_is_no_share_because_it_may_mean_one_percent() {
+        let error = "1".parse::<Probability>().unwrap_err().to_string();
+        assert!(error.ends_with("write 1% or 100%"), "{error}");
+        assert_eq!("1%".parse::<Probability>().unwrap().get(), 0.01);
+        for all in ["100%", "1.0"] {
+            assert_eq!(all.parse(), Ok(Probability::ONE));
         }
     }
 }

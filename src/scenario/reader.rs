@@ -116,12 +116,8 @@ impl<'r> Value<'r> {
             .ok()
     }
 
-    /// A share. `1` alone is refused: half of its writers mean 1 %.
+    /// A share.
     pub(super) fn share(&self) -> Option<Probability> {
-        if self.scalar().map(str::trim) == Some("1") {
-            self.refuse("`1` may mean 1% or everything", "write 1% or 100%");
-            return None;
-        }
         self.quantity()
     }
 

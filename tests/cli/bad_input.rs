@@ -118,6 +118,7 @@ fn impossible_values_of_an_option() {
         ("--rate 0/s", ["no", "command line"]),
         ("--errors 101%", ["`101%`", "0"]),
         ("--errors -1%", ["`-1%`", "like"]),
+        ("--canary-errors 1", ["`1`", "1% or 100%"]),
         ("--canary-errors many", ["`many`", "like"]),
         ("--latency p50=40ms", ["p50=40ms", "p99"]),
         ("--weights 140", ["`140` is not a weight", "0 to 100"]),

@@ -36,17 +36,21 @@ pub(super) fn findings(scenario: &Scenario, cells: &[Cell]) -> Vec<String> {
         }
     }
     sentences.extend(sight::sentences(scenario));
-    if reaches_users(scenario) {
+    if percentages_matter(scenario) {
         sentences.extend(traffic::sentence(scenario, cells));
         if has_fault && !scenario.analysis.is_empty() && !never_rolls_back(scenario) {
             sentences.extend(percentages(cells));
         }
     } else if !cells.is_empty() {
-        sentences.push(
-            "This strategy sends no user to the canary before promotion, so percentages make no \
+        let before = if reaches_users(scenario) {
+            "the checks are over"
+        } else {
+            "promotion"
+        };
+        sentences.push(format!(
+            "This strategy sends no user to the canary before {before}, so percentages make no \
              difference to it."
-                .to_owned(),
-        );
+        ));
     }
     sentences
 }
@@ -57,6 +61,14 @@ fn never_rolls_back(scenario: &Scenario) -> bool {
 
 fn reaches_users(scenario: &Scenario) -> bool {
     !scenario.rollout.steps().is_empty()
+}
+
+/// Whether a percentage held decides how many requests there are to judge: Blue/Green judges none
+/// or copies, and then sends everybody.
+fn percentages_matter(scenario: &Scenario) -> bool {
+    let blue_green = matches!(&scenario.rollout, Plan::Flagger(plan)
+        if plan.settings().strategy() == Strategy::BlueGreen);
+    reaches_users(scenario) && !blue_green
 }
 
 /// What becomes of releases in the rollout as it was written.
@@ -169,6 +181,11 @@ fn percentages(cells: &[Cell]) -> Option<String> {
             part(cell.false_rollback)
         )
     };
+    if let [only] = held[..] {
+        // The rollout as written is held at it too, and has had its sentence.
+        return (!only.as_written)
+            .then(|| format!("Held at {} it rolls back {}.", at(only), both(only)));
+    }
     let best = (held.iter().copied()).reduce(|best, cell| {
         if cell.power.estimate > best.power.estimate {
             cell
