@@ -166,7 +166,9 @@ fn the_program_answers_every_example_or_names_the_field() {
             }
             Outcome::Refused(said) => {
                 refused += 1;
-                let reasons: Vec<&str> = said
+                // Long titles are wrapped under their beginning.
+                let unwrapped = said.replace("\n       ", " ");
+                let reasons: Vec<&str> = unwrapped
                     .lines()
                     .filter_map(|line| line.strip_prefix("error: "))
                     .collect();
