@@ -22,10 +22,10 @@ pub(super) struct Ways {
     canary: usize,
     /// Buckets of the histogram.
     width: usize,
-    /// For each way, upper limits of its buckets on the scale of the standard normal number that
+    /// For each table, upper limits of the buckets on the scale of the standard normal number that
     /// log-normal latencies come from; the last one is infinite.
     limits: Vec<f64>,
-    /// For each way, where to begin among the limits.
+    /// For each table, where to begin among the limits.
     guide: Vec<u16>,
 }
 
@@ -38,11 +38,13 @@ pub(super) struct Way {
     pub(super) touched: bool,
     pub(super) multiply: f64,
     pub(super) add: f64,
+    /// Which of the tables of limits is its own; ways of equal latency share one, for the cache.
+    table: usize,
 }
 
 impl Ways {
     /// Slices of the guide for each unit of the normal number, which it covers from −8 to 8.
-    const FINE: usize = 256;
+    const FINE: usize = 512;
     const SLICES: usize = 16 * Ways::FINE;
 
     pub(super) fn new(condition: &Condition, latencies: &[Latency; 2], bounds: &Buckets) -> Ways {
@@ -61,6 +63,7 @@ impl Ways {
             for group in condition.of(version) {
                 for (_, course) in &group.courses {
                     below += course.probability;
+                    let table = all.table(course, &latencies[version as usize], bounds);
                     all.ways.push(Way {
                         version,
                         below: (below * 2.0_f64.powi(32)).min(u32::MAX.into()) as u32,
@@ -68,8 +71,8 @@ impl Ways {
                         touched: group.touched,
                         multiply: course.multiply,
                         add: course.add,
+                        table,
                     });
-                    all.push_limits(course, &latencies[version as usize], bounds);
                 }
             }
             if let Some(last) = all.ways.last_mut() {
@@ -79,9 +82,10 @@ impl Ways {
         all
     }
 
-    fn push_limits(&mut self, course: &Course, latency: &Latency, bounds: &Buckets) {
+    /// The table of limits for this latency, made where there is none yet.
+    fn table(&mut self, course: &Course, latency: &Latency, bounds: &Buckets) -> usize {
         let Latency::LogNormal { location, scale } = latency else {
-            return;
+            return 0;
         };
         let limit = |index: usize| {
             if index + 1 == bounds.len() {
@@ -104,8 +108,12 @@ impl Ways {
             };
             limits.partition_point(|limit| *limit < z) as u16
         };
+        if let Some(known) = (self.limits.chunks(self.width)).position(|known| known == limits) {
+            return known;
+        }
         self.guide.extend((0..Ways::SLICES).map(begin));
         self.limits.extend(limits);
+        self.limits.len() / self.width - 1
     }
 
     #[inline]
@@ -136,9 +144,11 @@ impl Ways {
             let bits = stream.next_u64();
             let way = self.choose((bits & 0xffff_ffff) < threshold, (bits >> 32) as u32);
             let z: f64 = StandardNormal.sample(&mut stream);
-            let slice = (((z + 8.0) * Ways::FINE as f64) as usize).min(Ways::SLICES - 1);
-            let limits = &self.limits[way * width..][..width];
-            let mut bucket = usize::from(self.guide[way * Ways::SLICES + slice]);
+            let table = self.ways[way].table;
+            let slice = ((z + 8.0) * Ways::FINE as f64) as i32;
+            let slice = slice.clamp(0, Ways::SLICES as i32 - 1) as usize;
+            let limits = &self.limits[table * width..][..width];
+            let mut bucket = usize::from(self.guide[table * Ways::SLICES + slice]);
             while limits[bucket] < z {
                 bucket += 1;
             }
