@@ -40,35 +40,24 @@ struct Case {
 /// Flagger at 10 % steps and a 99 % success limit, on a canary that fails 2 % of 10 requests a
 /// second, scraped every 5 s.
 fn plain() -> Case {
-    let stable = Service {
-        latency: Latency::log_normal(Span::from_millis(40), share(0.99), Span::from_millis(250))
-            .unwrap(),
-        errors: share(0.002),
-    };
+    let latency =
+        Latency::log_normal(Span::from_millis(40), share(0.99), Span::from_millis(250)).unwrap();
+    let profile = Profile::Constant(rate(10.0));
+    let mut world = World::plain(
+        Traffic::plain(profile, Population::zipf(300, 1.0)),
+        Service::plain(latency, share(0.002)),
+    );
+    world.canary.errors = share(0.02);
     Case {
-        world: World {
-            traffic: Traffic {
-                arrivals: Arrivals::Poisson,
-                profile: Profile::Constant(rate(10.0)),
-                users: Population::zipf(300, 1.0),
-            },
-            canary: Service {
-                errors: share(0.02),
-                ..stable.clone()
-            },
-            stable,
-            faults: Vec::new(),
-            split: Split::Random,
-            matched: Probability::ZERO,
-        },
-        metrics: telemetry::Plan {
-            sampling: Sampling::Scraped {
+        world,
+        metrics: telemetry::Plan::plain(
+            Sampling::Scraped {
                 interval: Span::from_secs(5),
                 phase: Phase::Fixed(Span::from_secs(2)),
             },
-            birth: Birth::FirstRequest,
-            buckets: Buckets::istio(),
-        },
+            Birth::FirstRequest,
+            Buckets::istio(),
+        ),
         rollout: Plan::Flagger(FlaggerPlan::new(FlaggerSettings {
             threshold: 3,
             step_weight: 10,
@@ -241,9 +230,11 @@ fn faults_that_begin_grow_and_end() {
             onset: Time::from_secs(95),
             ramp: Span::from_secs(150),
             duration: Some(Span::from_secs(400)),
+            every: None,
         },
         ..fault(FaultKind::Errors {
             probability: share(0.03),
+            latency: None,
         })
     }];
     agree("leak", &case);
@@ -255,15 +246,23 @@ fn faults_of_some_users() {
     case.world.canary = case.world.stable.clone();
     case.world.faults = vec![
         Fault {
-            scope: Scope { users: share(0.2) },
+            scope: Scope {
+                users: share(0.2),
+                ..Scope::EVERYONE
+            },
             ..fault(FaultKind::Errors {
                 probability: share(0.12),
+                latency: None,
             })
         },
         Fault {
-            scope: Scope { users: share(0.5) },
+            scope: Scope {
+                users: share(0.5),
+                ..Scope::EVERYONE
+            },
             ..fault(FaultKind::Errors {
                 probability: share(0.01),
+                latency: None,
             })
         },
     ];

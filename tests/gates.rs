@@ -344,11 +344,7 @@ fn repaired_fault(window: Span) -> (Vec<f64>, Phase, u32) {
         window,
     };
     let mut telemetry = Telemetry::new(
-        &telemetry::Plan {
-            sampling: Sampling::Exact,
-            birth: Birth::Zero,
-            buckets: Buckets::istio(),
-        },
+        &telemetry::Plan::plain(Sampling::Exact, Birth::Zero, Buckets::istio()),
         Span::ZERO,
     );
     let mut controller = Flagger::new(&plan);

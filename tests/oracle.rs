@@ -32,27 +32,16 @@ const TABLE: [(u32, f64, [f64; 3]); 6] = [
 
 fn world(requests: u32, errors: f64) -> World {
     let share = |p| Probability::new(p).unwrap();
-    let stable = Service {
-        latency: Latency::log_normal(Span::from_millis(40), share(0.99), Span::from_millis(250))
-            .unwrap(),
-        errors: share(0.0),
-    };
-    World {
-        traffic: Traffic {
-            arrivals: Arrivals::Even,
-            // Half of the requests go to the canary: twice as many have to come.
-            profile: Profile::Constant(Rate::per_second(f64::from(2 * requests) / 60.0).unwrap()),
-            users: Population::zipf(1_000, 1.0),
-        },
-        canary: Service {
-            errors: share(errors),
-            ..stable.clone()
-        },
-        stable,
-        faults: Vec::new(),
-        split: Split::Even,
-        matched: Probability::ZERO,
-    }
+    let latency =
+        Latency::log_normal(Span::from_millis(40), share(0.99), Span::from_millis(250)).unwrap();
+    // Half of the requests go to the canary: twice as many have to come.
+    let profile = Profile::Constant(Rate::per_second(f64::from(2 * requests) / 60.0).unwrap());
+    let traffic = Traffic::plain(profile, Population::zipf(1_000, 1.0));
+    let mut world = World::plain(traffic, Service::plain(latency, share(0.0)));
+    world.traffic.arrivals = Arrivals::Even;
+    world.split = Split::Even;
+    world.canary.errors = share(errors);
+    world
 }
 
 fn rollbacks(world: &World, threshold: i64, engine: Kind) -> u64 {
@@ -63,11 +52,7 @@ fn rollbacks(world: &World, threshold: i64, engine: Kind) -> u64 {
         max_weight: CHECKS,
         ..FlaggerSettings::default()
     }));
-    let metrics = telemetry::Plan {
-        sampling: Sampling::Exact,
-        birth: Birth::Zero,
-        buckets: Buckets::istio(),
-    };
+    let metrics = telemetry::Plan::plain(Sampling::Exact, Birth::Zero, Buckets::istio());
     let analysis = [Gate::FlaggerCheck(FlaggerCheck {
         metric: Metric::SuccessRate,
         provider: Provider::Istio,

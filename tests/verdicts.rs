@@ -66,11 +66,7 @@ fn check_case(gate: &Gate, line: &str, place: &str) {
     let [stable, canary, outcome, rule, value, threshold, samples] = columns[..] else {
         panic!("{place}: seven columns, not {}", columns.len());
     };
-    let plan = Plan {
-        sampling: Sampling::Exact,
-        birth: Birth::FirstRequest,
-        buckets: Buckets::istio(),
-    };
+    let plan = Plan::plain(Sampling::Exact, Birth::FirstRequest, Buckets::istio());
     let mut telemetry = Telemetry::new(&plan, Span::ZERO);
     let now = Time::START + gate.window();
     for (version, arm) in Version::BOTH.into_iter().zip([stable, canary]) {

@@ -69,14 +69,14 @@ pub fn counts_of_a_mesh(rate: f64) -> Box<dyn FnMut(u64)> {
         split: Split::Random,
         rate,
         ladder: &[1.0, 5.0, 10.0, 25.0, 50.0, 75.0],
-        metrics: telemetry::Plan {
-            sampling: Sampling::Scraped {
+        metrics: telemetry::Plan::plain(
+            Sampling::Scraped {
                 interval: Span::from_secs(15),
                 phase: Phase::Fixed(Span::from_secs(7)),
             },
-            birth: Birth::FirstRequest,
-            buckets: Buckets::istio(),
-        },
+            Birth::FirstRequest,
+            Buckets::istio(),
+        ),
     })
 }
 
@@ -122,25 +122,14 @@ fn share(p: f64) -> Probability {
 fn world(rate: f64, split: Split) -> World {
     let p99 = Span::from_millis(250);
     let latency = Latency::log_normal(Span::from_millis(40), share(0.99), p99).expect("in order");
-    let stable = Service {
-        latency,
-        errors: share(0.001),
-    };
-    World {
-        traffic: Traffic {
-            arrivals: Arrivals::Poisson,
-            profile: Profile::Constant(Rate::per_second(rate).expect("a rate")),
-            users: Population::zipf(100_000, 1.0),
-        },
-        canary: Service {
-            errors: share(0.01),
-            ..stable.clone()
-        },
-        stable,
-        faults: Vec::new(),
-        split,
-        matched: Probability::ZERO,
-    }
+    let profile = Profile::Constant(Rate::per_second(rate).expect("a rate"));
+    let mut world = World::plain(
+        Traffic::plain(profile, Population::zipf(100_000, 1.0)),
+        Service::plain(latency, share(0.001)),
+    );
+    world.canary.errors = share(0.01);
+    world.split = split;
+    world
 }
 
 fn plan(ladder: &[f64]) -> Plan {
@@ -185,11 +174,7 @@ fn gates() -> [Gate; 3] {
 }
 
 fn exact(buckets: Buckets) -> telemetry::Plan {
-    telemetry::Plan {
-        sampling: Sampling::Exact,
-        birth: Birth::Zero,
-        buckets,
-    }
+    telemetry::Plan::plain(Sampling::Exact, Birth::Zero, buckets)
 }
 
 /// 200 buckets, equally wide in the logarithm from 1 ms to 10 s.

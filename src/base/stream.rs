@@ -30,6 +30,18 @@ pub enum Purpose {
     Users = 5,
     /// When the metrics are scraped.
     Scrape = 6,
+    /// How the rate swings.
+    Swing = 7,
+    /// How a user's requests follow one another.
+    Sessions = 8,
+    /// What befalls instances.
+    Fleet = 9,
+    /// What users do after an answer.
+    Goals = 10,
+    /// How the baseline answers.
+    Baseline = 11,
+    /// When faults with a will of their own come and go.
+    Faults = 12,
 }
 
 /// A stream of random numbers. Equal keys give equal streams, on every machine.

@@ -113,6 +113,7 @@ impl Comparison {
             canary: true,
             latency: matches!(self.metric, Metric::LatencyQuantile(_)),
             sums: self.metric == Metric::LatencyMean,
+            ..Demand::default()
         }
     }
 }

@@ -89,11 +89,7 @@ mod tests {
             interval: Span::from_secs(15),
             phase: Phase::Fixed(Span::ZERO),
         };
-        let plan = Plan {
-            sampling,
-            birth: Birth::FirstRequest,
-            buckets: Buckets::istio(),
-        };
+        let plan = Plan::plain(sampling, Birth::FirstRequest, Buckets::istio());
         let mut telemetry = Telemetry::new(&plan, Span::ZERO);
         for scrape in 0..=4 {
             for (version, arm) in Version::BOTH.into_iter().zip([stable, canary]) {

@@ -213,6 +213,7 @@ impl FlaggerCheck {
             canary: self.version == Version::Canary,
             latency: duration && !mean,
             sums: duration && mean,
+            ..Demand::default()
         }
     }
 }
@@ -347,14 +348,14 @@ mod tests {
     /// Two minutes of canary scrapes of which the last shows traffic: `good` and `bad` requests, all
     /// taking `seconds`.
     fn minute(buckets: Buckets, good: u64, bad: u64, seconds: f64) -> Telemetry {
-        let plan = Plan {
-            sampling: Sampling::Scraped {
+        let plan = Plan::plain(
+            Sampling::Scraped {
                 interval: Span::from_secs(30),
                 phase: Phase::Fixed(Span::ZERO),
             },
-            birth: Birth::Zero,
+            Birth::Zero,
             buckets,
-        };
+        );
         let mut telemetry = Telemetry::new(&plan, Span::ZERO);
         let slot = plan.buckets.index(seconds);
         let width = plan.buckets.len();
@@ -400,14 +401,14 @@ mod tests {
         let silent = judged(&check, &minute(Buckets::istio(), 0, 0, 0.02));
         assert_eq!((silent.outcome, silent.rule), (Outcome::Fail, Rule::NoData));
 
-        let plan = Plan {
-            sampling: Sampling::Scraped {
+        let plan = Plan::plain(
+            Sampling::Scraped {
                 interval: Span::from_secs(30),
                 phase: Phase::Fixed(Span::ZERO),
             },
-            birth: Birth::FirstRequest,
-            buckets: Buckets::istio(),
-        };
+            Birth::FirstRequest,
+            Buckets::istio(),
+        );
         let mut telemetry = Telemetry::new(&plan, Span::ZERO);
         for tick in 0..=4 {
             telemetry.counters_mut(Version::Canary).requests[Status::Failure as usize] += 50;

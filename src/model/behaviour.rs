@@ -65,7 +65,10 @@ impl World {
     /// When the canary is first worse than stable: at once when it simply is another service,
     /// otherwise at the first onset; `None` when it is as good.
     pub fn first_fault(&self) -> Option<Time> {
-        if self.canary != self.stable {
+        let (stable, canary) = (&self.stable, &self.canary);
+        if (&canary.latency, canary.errors, &canary.routes)
+            != (&stable.latency, stable.errors, &stable.routes)
+        {
             return Some(Time::START);
         }
         self.faults.iter().map(|fault| fault.schedule.onset).min()
@@ -86,7 +89,7 @@ impl World {
                 continue;
             }
             match fault.kind {
-                FaultKind::Errors { probability } => {
+                FaultKind::Errors { probability, .. } => {
                     fork(&mut courses, probability.get() * severity, |course| {
                         course.failed = true;
                         course.touched = true;
@@ -106,6 +109,8 @@ impl World {
                         course.touched = true;
                     });
                 }
+                // These need their own engine.
+                _ => {}
             }
         }
         courses.retain(|course| course.probability > 0.0);
@@ -159,41 +164,31 @@ fn fork(courses: &mut Vec<Course>, share: f64, change: impl Fn(&mut Course)) {
 mod tests {
     use super::*;
     use crate::base::{Probability, Rate, Span};
-    use crate::model::fault::{Fault, Schedule, Scope};
-    use crate::model::split::Split;
-    use crate::model::traffic::{Arrivals, Population, Profile, Traffic};
+    use crate::model::fault::{Fault, Schedule, Scope, Target};
+    use crate::model::traffic::{Population, Profile, Traffic};
 
     fn world(faults: Vec<Fault>) -> World {
         let share = |p| Probability::new(p).unwrap();
-        let service = Service {
-            latency: Latency::log_normal(
-                Span::from_millis(40),
-                share(0.99),
-                Span::from_millis(250),
-            )
-            .unwrap(),
-            errors: share(0.001),
-        };
+        let latency =
+            Latency::log_normal(Span::from_millis(40), share(0.99), Span::from_millis(250));
+        let profile = Profile::Constant(Rate::per_second(20.0).unwrap());
         World {
-            traffic: Traffic {
-                arrivals: Arrivals::Poisson,
-                profile: Profile::Constant(Rate::per_second(20.0).unwrap()),
-                users: Population::zipf(100, 1.0),
-            },
-            stable: service.clone(),
-            canary: service,
             faults,
-            split: Split::Random,
-            matched: Probability::ZERO,
+            ..World::plain(
+                Traffic::plain(profile, Population::zipf(100, 1.0)),
+                Service::plain(latency.unwrap(), share(0.001)),
+            )
         }
     }
 
     fn fault(kind: FaultKind, users: f64) -> Fault {
         Fault {
             kind,
+            target: Target::Canary,
             schedule: Schedule::ALWAYS,
             scope: Scope {
                 users: Probability::new(users).unwrap(),
+                ..Scope::EVERYONE
             },
         }
     }
@@ -201,7 +196,13 @@ mod tests {
     #[test]
     fn an_error_fault_adds_to_the_errors_that_are_there_anyway() {
         let probability = Probability::new(0.05).unwrap();
-        let world = world(vec![fault(FaultKind::Errors { probability }, 1.0)]);
+        let world = world(vec![fault(
+            FaultKind::Errors {
+                probability,
+                latency: None,
+            },
+            1.0,
+        )]);
         let failed: f64 = world
             .canary_courses(1.0, &[1.0])
             .iter()
@@ -216,7 +217,13 @@ mod tests {
         let probability = Probability::new(0.03).unwrap();
         let add = Span::from_millis(700);
         let world = world(vec![
-            fault(FaultKind::Errors { probability }, 0.4),
+            fault(
+                FaultKind::Errors {
+                    probability,
+                    latency: None,
+                },
+                0.4,
+            ),
             fault(FaultKind::Tail { probability, add }, 1.0),
             fault(FaultKind::Latency { multiply: 1.5, add }, 0.2),
         ]);

@@ -2,6 +2,7 @@
 //! canary, and which version a request goes to. It knows the truth; gates never see it.
 
 mod behaviour;
+mod coupling;
 pub mod fault;
 pub mod service;
 pub mod split;
@@ -10,9 +11,9 @@ pub mod traffic;
 pub use behaviour::Course;
 
 use crate::base::Probability;
-use fault::Fault;
-use service::Service;
-use split::Split;
+use fault::{Fault, Target};
+use service::{Goal, Service};
+use split::{Affinity, Ejection, Retries, Rules, Split};
 use traffic::Traffic;
 
 /// Everything that happens whether or not somebody watches.
@@ -26,26 +27,60 @@ pub struct World {
     pub stable: Service,
     /// How the canary answers before any fault is added; equal to `stable` in the healthy world.
     pub canary: Service,
-    /// What is wrong with the canary, in the order in which it applies.
+    /// What is wrong, in the order in which it applies.
     pub faults: Vec<Fault>,
+    /// What the business counts.
+    pub goals: Vec<Goal>,
     /// Which version a request goes to.
     pub split: Split,
+    /// Who else has a say in that.
+    pub rules: Rules,
+    /// Sessions that stay with a version.
+    pub affinity: Option<Affinity>,
+    /// Retries by the caller's proxy.
+    pub retries: Option<Retries>,
+    /// Outlier detection.
+    pub ejection: Option<Ejection>,
     /// Share of requests that an A/B match condition selects.
     pub matched: Probability,
 }
 
 impl World {
+    /// A world in which every request stands alone and the canary is as good as stable; change its
+    /// fields for anything else.
+    pub fn plain(traffic: Traffic, service: Service) -> World {
+        World {
+            traffic,
+            canary: service.clone(),
+            stable: service,
+            faults: Vec::new(),
+            goals: Vec::new(),
+            split: Split::Random,
+            rules: Rules::default(),
+            affinity: None,
+            retries: None,
+            ejection: None,
+            matched: Probability::ZERO,
+        }
+    }
+
     /// The same world with a canary as good as stable.
     pub fn healthy(&self) -> World {
         World {
-            canary: self.stable.clone(),
-            faults: Vec::new(),
+            canary: Service {
+                fleet: self.canary.fleet.clone(),
+                ..self.stable.clone()
+            },
+            faults: (self.faults.iter())
+                .filter(|fault| fault.target == Target::Both)
+                .cloned()
+                .collect(),
             ..self.clone()
         }
     }
 
     /// Whether the canary differs from stable at all.
     pub fn has_fault(&self) -> bool {
-        self.canary != self.stable || !self.faults.is_empty()
+        *self != self.healthy()
     }
 }

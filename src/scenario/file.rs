@@ -10,7 +10,7 @@ use super::reader::Table;
 use super::report::Report;
 use super::service::{self, Canary};
 use super::traffic::positive_span;
-use super::{Scenario, experiment, rollout, telemetry, traffic};
+use super::{Scenario, experiment, rollout, split, telemetry, traffic};
 use crate::base::{Probability, Problem, Problems, Severity};
 use crate::model::World;
 use crate::model::split::Split;
@@ -118,11 +118,11 @@ pub(super) fn read_root(
         story: story?,
         source: text.to_owned(),
         world: world?,
-        telemetry: Plan {
-            sampling: measured.sampling,
-            birth: measured.birth,
-            buckets: buckets.unwrap_or_else(Buckets::istio),
-        },
+        telemetry: Plan::plain(
+            measured.sampling,
+            measured.birth,
+            buckets.unwrap_or_else(Buckets::istio),
+        ),
         horizon: horizon?.unwrap_or_else(|| rollout.plan.longest()),
         rollout: rollout.plan,
         analysis: rollout.analysis,
@@ -180,17 +180,16 @@ fn read_world(table: &mut Table<'_>, files: Files<'_>) -> Option<World> {
     };
     let split = match table.get("split") {
         None => Some(Split::Random),
-        Some(value) => value.table().and_then(service::read_split),
+        Some(value) => value.table().and_then(split::read),
     };
     let ((traffic, matched), stable): ((_, Probability), _) = (traffic?, stable?);
     let (canary, faults) = canary?.beside(&stable);
     Some(World {
-        traffic,
-        stable,
         canary,
         faults,
         split: split?,
         matched,
+        ..World::plain(traffic, stable)
     })
 }
 

@@ -35,10 +35,10 @@ pub(super) fn read(mut table: Table<'_>, files: Files<'_>) -> Option<(Traffic, P
         Some(value) => value.share(),
     };
     table.finish();
+    let users = Population::zipf(u32::try_from(users?).ok()?, zipf?);
     let traffic = Traffic {
-        profile: profile?,
         arrivals: arrivals?,
-        users: Population::zipf(u32::try_from(users?).ok()?, zipf?),
+        ..Traffic::plain(profile?, users)
     };
     Some((traffic, matched?))
 }

@@ -7,7 +7,7 @@ pub mod promql;
 mod store;
 
 pub use buckets::{Buckets, BucketsError, Unit};
-pub use plan::{Birth, Phase, Plan, Sampling};
+pub use plan::{Birth, Phase, Plan, Reporter, Sampling};
 pub use store::{Counters, Telemetry, Window};
 
 use crate::base::Time;
@@ -19,11 +19,15 @@ pub enum Version {
     Stable = 0,
     /// The new release.
     Canary = 1,
+    /// A fresh instance of stable, as large as the canary.
+    Baseline = 2,
 }
 
 impl Version {
     /// Both, stable first.
     pub const BOTH: [Version; 2] = [Version::Stable, Version::Canary];
+    /// All, in the order of their numbers.
+    pub const ALL: [Version; 3] = [Version::Stable, Version::Canary, Version::Baseline];
 }
 
 /// How a request ended, as far as counters tell.
@@ -51,6 +55,14 @@ pub struct Demand {
     pub latency: bool,
     /// Sums of latencies of the versions read (for means).
     pub sums: bool,
+    /// The baseline's counters.
+    pub baseline: bool,
+    /// Routes whose own series are read, as a set of bits.
+    pub routes: u32,
+    /// Sums of what the business counts.
+    pub goals: bool,
+    /// These sums by user, for standard errors that know of users.
+    pub by_user: bool,
 }
 
 impl Demand {
@@ -61,6 +73,10 @@ impl Demand {
             canary: self.canary || other.canary,
             latency: self.latency || other.latency,
             sums: self.sums || other.sums,
+            baseline: self.baseline || other.baseline,
+            routes: self.routes | other.routes,
+            goals: self.goals || other.goals,
+            by_user: self.by_user || other.by_user,
         }
     }
 
@@ -69,12 +85,13 @@ impl Demand {
         match version {
             Version::Stable => self.stable,
             Version::Canary => self.canary,
+            Version::Baseline => self.baseline,
         }
     }
 
     /// Scrapes every version that is read.
     pub fn scrape(self, telemetry: &mut Telemetry, now: Time) {
-        for version in Version::BOTH {
+        for version in Version::ALL {
             if self.reads(version) {
                 telemetry.scrape(version, now);
             }

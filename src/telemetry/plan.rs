@@ -1,6 +1,6 @@
 //! How metrics are collected: what the gate's figures go through before it reads them.
 
-use crate::base::{Span, Time};
+use crate::base::{Probability, Rate, Span, Time};
 
 use super::Buckets;
 
@@ -13,6 +13,41 @@ pub struct Plan {
     pub birth: Birth,
     /// Bounds of the latency histogram.
     pub buckets: Buckets,
+    /// Who counts.
+    pub reporter: Reporter,
+    /// Chance that a scrape of a version fails and leaves no sample.
+    pub missed: Probability,
+    /// How long a scraped sample takes to be visible to queries.
+    pub delay: Span,
+    /// Health checks and the like that each version answers with success, counted as requests.
+    pub probes: Rate,
+}
+
+/// Who counts requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Reporter {
+    /// The server: every attempt that reaches it and that it answers (Istio's
+    /// `reporter="destination"`).
+    #[default]
+    Server,
+    /// The caller's side: every request once, with the outcome after retries, refused connections
+    /// and timeouts included (Istio's `reporter="source"`).
+    Client,
+}
+
+impl Plan {
+    /// Series from the server's side, every scrape successful and at once visible, no probes.
+    pub fn plain(sampling: Sampling, birth: Birth, buckets: Buckets) -> Plan {
+        Plan {
+            sampling,
+            birth,
+            buckets,
+            reporter: Reporter::Server,
+            missed: Probability::ZERO,
+            delay: Span::ZERO,
+            probes: Rate::ZERO,
+        }
+    }
 }
 
 /// When counters are read.

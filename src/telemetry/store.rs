@@ -36,7 +36,7 @@ pub struct Telemetry {
     /// How far back windows look; older rows are forgotten.
     memory: Option<Span>,
     buckets: Buckets,
-    tracks: [Track; 2],
+    tracks: [Track; 3],
 }
 
 #[derive(Debug, Clone)]
@@ -131,7 +131,7 @@ impl Telemetry {
             phase,
             memory: None,
             buckets: plan.buckets.clone(),
-            tracks: [track.clone(), track],
+            tracks: [track.clone(), track.clone(), track],
         }
     }
 

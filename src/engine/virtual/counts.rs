@@ -139,14 +139,12 @@ impl Counts {
             let piece = &scene.schedule.pieces[index];
             let requests = match self.arrivals {
                 Arrivals::Even => play.luck.even_arrivals(piece.expected),
-                Arrivals::Poisson => Poisson::new(piece.expected).sample(&mut play.luck.arrivals),
+                _ => Poisson::new(piece.expected).sample(&mut play.luck.arrivals),
             };
             let shares = play.luck.shares(Version::Canary, flow.canary);
             let canary = match self.split {
                 Split::Even => self.in_turn(requests, flow.canary),
-                Split::Random | Split::UserHash => {
-                    binomial(requests, shares.iter().sum(), &mut play.luck.split)
-                }
+                _ => binomial(requests, shares.iter().sum(), &mut play.luck.split),
             };
             let mirrored = binomial(requests - canary, flow.mirror, &mut play.luck.split);
             let everyone = play.luck.everyone();

@@ -93,6 +93,7 @@ impl Luck {
             shares[0] = match version {
                 Version::Stable => 1.0 - canary,
                 Version::Canary => canary,
+                Version::Baseline => 0.0,
             };
             return shares;
         }
@@ -102,6 +103,7 @@ impl Luck {
         };
         match version {
             Version::Canary => of_canary,
+            Version::Baseline => shares,
             Version::Stable => {
                 shares[0] = 1.0 - of_canary.iter().sum::<f64>();
                 shares

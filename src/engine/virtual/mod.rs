@@ -307,35 +307,19 @@ pub(crate) mod tests {
     use crate::base::{Probability, Rate, Span};
     use crate::model::World;
     use crate::model::service::{Latency, Service};
-    use crate::model::split::Split;
-    use crate::model::traffic::{Arrivals, Population, Profile, Traffic};
+    use crate::model::traffic::{Population, Profile, Traffic};
 
     /// A plain service at so many requests a second, with a canary that fails 1 % of them.
     pub(crate) fn world_at(rate: f64) -> World {
         let share = |p| Probability::new(p).unwrap();
-        let stable = Service {
-            latency: Latency::log_normal(
-                Span::from_millis(40),
-                share(0.99),
-                Span::from_millis(250),
-            )
-            .unwrap(),
-            errors: share(0.001),
-        };
-        World {
-            traffic: Traffic {
-                arrivals: Arrivals::Poisson,
-                profile: Profile::Constant(Rate::per_second(rate).unwrap()),
-                users: Population::zipf(1_000, 1.0),
-            },
-            canary: Service {
-                errors: share(0.01),
-                ..stable.clone()
-            },
-            stable,
-            faults: Vec::new(),
-            split: Split::Random,
-            matched: Probability::ZERO,
-        }
+        let latency =
+            Latency::log_normal(Span::from_millis(40), share(0.99), Span::from_millis(250));
+        let profile = Profile::Constant(Rate::per_second(rate).unwrap());
+        let mut world = World::plain(
+            Traffic::plain(profile, Population::zipf(1_000, 1.0)),
+            Service::plain(latency.unwrap(), share(0.001)),
+        );
+        world.canary.errors = share(0.01);
+        world
     }
 }

@@ -68,13 +68,14 @@ impl Flow {
         match version {
             Version::Stable => 1.0 - self.canary,
             Version::Canary => self.canary,
+            Version::Baseline => 0.0,
         }
     }
 
     /// Share of all requests copied to a version.
     pub fn mirrored(self, version: Version) -> f64 {
         match version {
-            Version::Stable => 0.0,
+            Version::Stable | Version::Baseline => 0.0,
             Version::Canary => self.mirror * (1.0 - self.canary),
         }
     }

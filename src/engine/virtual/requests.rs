@@ -234,7 +234,7 @@ impl Requests {
             let bits = play.luck.split.next_u64();
             let canary = match self.split {
                 Split::Even => self.next_in_turn(flow.canary),
-                Split::Random | Split::UserHash => share_of(bits as u32) < flow.canary,
+                _ => share_of(bits as u32) < flow.canary,
             };
             let version = Version::BOTH[usize::from(canary)];
             let ways = &self.ways[ways].1;
@@ -325,8 +325,8 @@ impl Requests {
             return;
         }
         let copies = match self.arrivals {
-            Arrivals::Poisson => Poisson::new(piece.expected * share).sample(&mut play.luck.split),
             Arrivals::Even => binomial(piece.expected.round() as u64, share, &mut play.luck.split),
+            _ => Poisson::new(piece.expected * share).sample(&mut play.luck.split),
         };
         for _ in 0..copies {
             let stream = play.luck.of(Version::Canary);
@@ -345,8 +345,8 @@ impl Requests {
 
     fn arrivals_in(&self, piece: &Piece, play: &mut Play) -> u64 {
         match self.arrivals {
-            Arrivals::Poisson => Poisson::new(piece.expected).sample(&mut play.luck.arrivals),
             Arrivals::Even => play.luck.even_arrivals(piece.expected),
+            _ => Poisson::new(piece.expected).sample(&mut play.luck.arrivals),
         }
     }
 
@@ -381,6 +381,7 @@ impl Joint {
             let share = match version {
                 Version::Stable => 1.0 - canary,
                 Version::Canary => canary,
+                Version::Baseline => 0.0,
             };
             for group in condition.of(version) {
                 for (bucket, probability) in group.buckets.iter().enumerate() {

@@ -54,11 +54,14 @@ fn traffic(scenario: &Scenario) -> String {
     let arrivals = match traffic.arrivals {
         Arrivals::Poisson => "",
         Arrivals::Even => ", evenly spaced",
+        Arrivals::Gamma { .. } | Arrivals::Weibull { .. } => ", bursty",
     };
     let split = match scenario.world.split {
         Split::Random => "",
         Split::Even => ", split in turn",
-        Split::UserHash => ", split by user",
+        Split::UserHash | Split::SplitClients | Split::RingHash => ", split by user",
+        Split::Connection => ", split by connection",
+        Split::RoundRobin => ", split in turn by whole percents",
     };
     format!("{mean}{shape}{arrivals}{split}")
 }
@@ -93,7 +96,7 @@ fn difference(world: &World) -> String {
 fn fault(fault: &Fault) -> String {
     let slower = |add: crate::base::Span| words::latency(add.as_secs_f64());
     let kind = match fault.kind {
-        FaultKind::Errors { probability } => {
+        FaultKind::Errors { probability, .. } => {
             format!("{} more errors", exact_share(probability.get()))
         }
         FaultKind::Latency { multiply, add } => match (multiply, add.is_zero()) {
@@ -108,11 +111,13 @@ fn fault(fault: &Fault) -> String {
                 slower(add)
             )
         }
+        _ => "with a fault".to_owned(),
     };
     let Schedule {
         onset,
         ramp,
         duration,
+        ..
     } = fault.schedule;
     let mut text = kind;
     if onset.as_nanos() > 0 {

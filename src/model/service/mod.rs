@@ -1,7 +1,13 @@
-//! How a version answers a request: how long it takes and whether it fails.
+//! How a version answers a request: how long it takes, whether it fails, and how much it can take.
 
+mod capacity;
+mod fleet;
+mod goal;
 mod latency;
 
+pub use capacity::{Capacity, Discipline};
+pub use fleet::{CacheWarmUp, Fleet, Pauses, Placement, WarmUp};
+pub use goal::{Goal, GoalValue};
 pub use latency::{Latency, LatencyError};
 
 use crate::base::Probability;
@@ -9,8 +15,45 @@ use crate::base::Probability;
 /// A version's behaviour when nothing is wrong.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Service {
-    /// How long an answer takes.
+    /// How long an answer takes, on routes that do not say.
     pub latency: Latency,
-    /// Share of requests answered with a server error (5xx).
+    /// Share of requests answered with a server error (5xx), on routes that do not say.
     pub errors: Probability,
+    /// What single routes do differently; as long as the list of routes, or empty.
+    pub routes: Vec<RouteService>,
+    /// The processes that answer.
+    pub fleet: Fleet,
+}
+
+/// How one route is answered.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RouteService {
+    /// Instead of the service's.
+    pub latency: Option<Latency>,
+    /// Instead of the service's.
+    pub errors: Option<Probability>,
+}
+
+impl Service {
+    /// A service whose requests are all alike and which nothing holds up.
+    pub fn plain(latency: Latency, errors: Probability) -> Service {
+        Service {
+            latency,
+            errors,
+            routes: Vec::new(),
+            fleet: Fleet::default(),
+        }
+    }
+
+    /// How long an answer takes on a route.
+    pub fn latency_of(&self, route: usize) -> &Latency {
+        let own = self.routes.get(route).and_then(|own| own.latency.as_ref());
+        own.unwrap_or(&self.latency)
+    }
+
+    /// Share of a route's requests answered with a server error.
+    pub fn errors_of(&self, route: usize) -> Probability {
+        let own = self.routes.get(route).and_then(|own| own.errors);
+        own.unwrap_or(self.errors)
+    }
 }

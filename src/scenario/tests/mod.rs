@@ -159,7 +159,8 @@ fn every_fault_is_read() {
     assert_eq!(
         faults[0].kind,
         FaultKind::Errors {
-            probability: share(0.02)
+            probability: share(0.02),
+            latency: None,
         }
     );
     assert_eq!(
@@ -168,6 +169,7 @@ fn every_fault_is_read() {
             onset: Time::from_secs(60),
             ramp: Span::from_secs(120),
             duration: Some(Span::from_secs(180)),
+            every: None,
         }
     );
     assert_eq!(faults[0].scope.users, share(0.1));

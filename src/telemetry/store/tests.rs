@@ -22,11 +22,11 @@ struct Recorded {
 
 impl Recorded {
     fn new(sampling: Sampling, birth: Birth, phase: Span) -> Recorded {
-        let plan = Plan {
+        let plan = Plan::plain(
             sampling,
             birth,
-            buckets: Buckets::new(vec![0.1, 0.5, 2.0], Unit::Seconds).unwrap(),
-        };
+            Buckets::new(vec![0.1, 0.5, 2.0], Unit::Seconds).unwrap(),
+        );
         Recorded {
             telemetry: Telemetry::new(&plan, phase),
             birth,
