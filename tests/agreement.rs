@@ -7,7 +7,7 @@ use coalmine::engine::{Ending, Trial};
 use coalmine::gate::flagger::{FlaggerCheck, Limits, Metric, Provider};
 use coalmine::gate::{Comparison, ComparisonLimit, Gate, LatencyQuantile, SuccessRatio};
 use coalmine::model::World;
-use coalmine::model::fault::{Fault, FaultKind, Schedule, Scope};
+use coalmine::model::fault::{Fault, FaultKind, Schedule, Scope, Target};
 use coalmine::model::service::{Latency, Service};
 use coalmine::model::split::Split;
 use coalmine::model::traffic::{Arrivals, Population, Profile, Trace, Traffic};
@@ -85,6 +85,7 @@ fn check(metric: Metric, provider: Provider, min: Option<f64>, max: Option<f64>)
 fn fault(kind: FaultKind) -> Fault {
     Fault {
         kind,
+        target: Target::Canary,
         schedule: Schedule::ALWAYS,
         scope: Scope::EVERYONE,
     }

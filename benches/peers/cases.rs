@@ -7,7 +7,7 @@ use coalmine::gate::{Comparison, ComparisonLimit, Gate, LatencyQuantile, Metric,
 use coalmine::model::World;
 use coalmine::model::service::{Latency, Service};
 use coalmine::model::split::Split;
-use coalmine::model::traffic::{Arrivals, Population, Profile, Traffic};
+use coalmine::model::traffic::{Population, Profile, Traffic};
 use coalmine::rollout::{Counting, Plan, Rollback, StagedPlan, Step, WhenInconclusive};
 use coalmine::telemetry::{self, Birth, Buckets, Phase, Sampling, Unit};
 
