@@ -4,11 +4,13 @@ mod capacity;
 mod fleet;
 mod goal;
 mod latency;
+mod queue;
 
 pub use capacity::{Capacity, Discipline};
 pub use fleet::{CacheWarmUp, Fleet, Pauses, Placement, WarmUp};
 pub use goal::{Goal, GoalValue};
 pub use latency::{Latency, LatencyError};
+pub use queue::{Admission, Queue, workers_left};
 
 use crate::base::Probability;
 
