@@ -39,7 +39,11 @@ pub enum Admission {
 /// When each worker has done all that it was given.
 #[derive(Debug, Clone)]
 enum Workers {
-    Few { free: [f64; FEW], count: usize },
+    /// In order; infinite after the last.
+    Few {
+        free: [f64; FEW + 1],
+        count: usize,
+    },
     Many(BinaryHeap<Reverse<Moment>>),
 }
 
@@ -118,7 +122,7 @@ impl Queue {
     pub fn reset(&mut self) {
         self.starts.clear();
         match &mut self.workers {
-            Workers::Few { free, .. } => free.fill(f64::NEG_INFINITY),
+            Workers::Few { free, count } => free[..*count].fill(f64::NEG_INFINITY),
             Workers::Many(heap) => {
                 let count = heap.len();
                 heap.clear();
@@ -131,10 +135,9 @@ impl Queue {
 impl Workers {
     fn idle(count: usize) -> Workers {
         if count <= FEW {
-            Workers::Few {
-                free: [f64::NEG_INFINITY; FEW],
-                count,
-            }
+            let mut free = [f64::INFINITY; FEW + 1];
+            free[..count].fill(f64::NEG_INFINITY);
+            Workers::Few { free, count }
         } else {
             let idle = Reverse(Moment(f64::NEG_INFINITY));
             Workers::Many([idle].repeat(count).into())
@@ -144,9 +147,7 @@ impl Workers {
     /// When the first of them is free.
     fn earliest(&self) -> f64 {
         match self {
-            Workers::Few { free, count } => {
-                free[..*count].iter().copied().fold(f64::INFINITY, f64::min)
-            }
+            Workers::Few { free, .. } => free[0],
             Workers::Many(heap) => heap.peek().map_or(f64::INFINITY, |end| end.0.0),
         }
     }
@@ -156,15 +157,15 @@ impl Workers {
     fn take(&mut self, at: f64, work: f64) -> (f64, f64) {
         match self {
             Workers::Few { free, count } => {
-                let mut first = 0;
-                for worker in 1..*count {
-                    if free[worker] < free[first] {
-                        first = worker;
-                    }
+                let start = free[0].max(at);
+                let end = start + work;
+                match *count {
+                    1 => free[0] = end,
+                    2..=4 => replace_first::<4>(free, end),
+                    5..=8 => replace_first::<8>(free, end),
+                    _ => replace_first::<FEW>(free, end),
                 }
-                let start = free[first].max(at);
-                free[first] = start + work;
-                (start, start + work)
+                (start, end)
             }
             Workers::Many(heap) => {
                 let Some(mut first) = heap.peek_mut() else {
@@ -175,6 +176,19 @@ impl Workers {
                 (start, start + work)
             }
         }
+    }
+}
+
+/// Takes the first of the instants out and puts `end`, which is not before it, where it belongs
+/// among the first `N`. Every place is the middle one of its own, the next and the new, so nothing
+/// depends on a comparison that the processor would have to guess.
+#[inline]
+fn replace_first<const N: usize>(free: &mut [f64; FEW + 1], end: f64) {
+    let mut next = [0.0; N];
+    next.copy_from_slice(&free[1..=N]);
+    for (place, next) in free.iter_mut().zip(next) {
+        let next = if next < end { next } else { end };
+        *place = if *place > next { *place } else { next };
     }
 }
 
