@@ -4,11 +4,15 @@ mod capacity;
 mod fleet;
 mod goal;
 mod latency;
+mod queue;
+mod sharing;
 
 pub use capacity::{Capacity, Discipline};
 pub use fleet::{CacheWarmUp, Fleet, Pauses, Placement, WarmUp};
 pub use goal::{Goal, GoalValue};
 pub use latency::{Latency, LatencyError};
+pub use queue::{Admission, Queue, workers_left};
+pub use sharing::Sharing;
 
 use crate::base::Probability;
 
