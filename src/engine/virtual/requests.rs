@@ -11,7 +11,7 @@ use rand::{Rng, RngExt};
 use crate::base::Stream;
 use crate::model::World;
 use crate::model::service::Latency;
-use crate::model::split::Split;
+use crate::model::split::{InTurn, Split};
 use crate::model::traffic::{Arrivals, Population, Profile};
 use crate::stats::draw::{Alias, Halves, Poisson};
 use crate::telemetry::{Buckets, Counters, Demand, Plan, Status, Version};
@@ -42,8 +42,7 @@ pub struct Requests {
     /// Users who met the fault in this trial, a bit each.
     met: Vec<u64>,
     met_users: u64,
-    /// Share of a request that the even split owes the canary.
-    credit: f64,
+    in_turn: InTurn,
 }
 
 /// One look-up chooses version, group and bucket.
@@ -81,7 +80,7 @@ impl Requests {
             counted: Vec::new(),
             met: vec![0; users.div_ceil(64)],
             met_users: 0,
-            credit: 0.0,
+            in_turn: InTurn::default(),
         }
     }
 
@@ -89,7 +88,7 @@ impl Requests {
     pub fn reset(&mut self) {
         self.met.fill(0);
         self.met_users = 0;
-        self.credit = 0.0;
+        self.in_turn.reset();
     }
 
     /// Distinct users who met the fault, when users are followed.
@@ -132,7 +131,7 @@ impl Requests {
             let user = self.population.sample(&mut play.luck.users);
             let canary = match (self.split, play.luck.version_salt) {
                 (Split::UserHash, Some(salt)) => Population::place(user, salt) < flow.canary,
-                (Split::Even, _) => self.next_in_turn(flow.canary),
+                (Split::Even, _) => self.in_turn.next(flow.canary),
                 _ => play.luck.split.random::<f64>() < flow.canary,
             };
             let (version, stratum) = if canary {
@@ -233,7 +232,7 @@ impl Requests {
         while clock.next(&self.profile, &mut play.luck.arrivals) {
             let bits = play.luck.split.next_u64();
             let canary = match self.split {
-                Split::Even => self.next_in_turn(flow.canary),
+                Split::Even => self.in_turn.next(flow.canary),
                 _ => share_of(bits as u32) < flow.canary,
             };
             let version = Version::BOTH[usize::from(canary)];
@@ -264,7 +263,7 @@ impl Requests {
         let (canary, share) = match self.split {
             Split::Even => {
                 let canary = (0..requests)
-                    .filter(|_| self.next_in_turn(flow.canary))
+                    .filter(|_| self.in_turn.next(flow.canary))
                     .count() as u64;
                 (Some(canary), 1.0)
             }
@@ -348,14 +347,6 @@ impl Requests {
             Arrivals::Even => play.luck.even_arrivals(piece.expected),
             _ => Poisson::new(piece.expected).sample(&mut play.luck.arrivals),
         }
-    }
-
-    /// Whether smooth round robin sends the next request to the canary.
-    fn next_in_turn(&mut self, canary: f64) -> bool {
-        self.credit += canary;
-        let turn = self.credit >= 1.0 - 1e-9;
-        self.credit -= f64::from(u8::from(turn));
-        turn
     }
 }
 
