@@ -19,6 +19,9 @@ pub struct Fleet {
     pub cache: Option<CacheWarmUp>,
     /// How instances differ by where they run.
     pub placement: Option<Placement>,
+    /// Whether there are as many instances as the version's share of stable's, at least one, and not
+    /// a number of its own.
+    pub scaled: bool,
     /// Whether the instances have long been running when the rollout begins.
     pub warm: bool,
 }
@@ -32,6 +35,7 @@ impl Default for Fleet {
             warm_up: None,
             cache: None,
             placement: None,
+            scaled: false,
             warm: true,
         }
     }

@@ -78,7 +78,7 @@ pub(super) struct Effect {
 }
 
 impl Effect {
-    const NONE: Effect = Effect {
+    pub(super) const NONE: Effect = Effect {
         failed: false,
         failed_after: None,
         wrong: false,
@@ -99,6 +99,15 @@ pub(super) fn is_in(target: Target, version: Version) -> bool {
         Target::Both => true,
         Target::Canary => version == Version::Canary,
         Target::Stable => version != Version::Canary,
+    }
+}
+
+/// Whether a fault can make a request of a version fail or take longer.
+pub(super) fn hurts(fault: &Fault, version: Version) -> bool {
+    match fault.kind {
+        FaultKind::Bounce { .. } | FaultKind::Poison { .. } | FaultKind::SharedLoad { .. } => true,
+        FaultKind::Business { .. } => false,
+        _ => is_in(fault.target, version),
     }
 }
 

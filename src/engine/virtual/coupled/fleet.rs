@@ -4,7 +4,9 @@ use rand::RngExt;
 use rand_distr::{Distribution, Exp1};
 
 use crate::base::Stream;
-use crate::model::service::{Admission, Discipline, Fleet, Leak, PauseClock, Queue, Sharing};
+use crate::model::service::{
+    Admission, Capacity, Discipline, Fleet, Leak, PauseClock, Queue, Sharing, workers_left,
+};
 
 /// The instances of one version.
 #[derive(Debug)]
@@ -19,6 +21,9 @@ pub(super) struct Instances {
 #[derive(Debug)]
 pub(super) struct Instance {
     pub(super) line: Line,
+    capacity: Option<Capacity>,
+    /// Factor on the number of workers.
+    workers: f64,
     /// Requests answered in this life.
     answered: f64,
     /// Factor on its latency that stays.
@@ -50,13 +55,64 @@ pub(super) enum Line {
     Sharing(Sharing),
 }
 
-/// What keeps instances from working.
-#[derive(Debug, Clone, Copy, PartialEq)]
+impl Line {
+    fn new(capacity: Option<Capacity>, workers: f64) -> Line {
+        match capacity {
+            None => Line::None,
+            Some(capacity) => match capacity.discipline {
+                Discipline::Fifo => Line::Queue(Queue::new(&capacity, workers)),
+                Discipline::Sharing => Line::Sharing(Sharing::new(workers_left(&capacity, workers))),
+            },
+        }
+    }
+}
+
+/// What befalls the instances of a version at present.
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Ordeal {
-    /// Mean seconds from start to crash.
-    pub(super) crash: Option<f64>,
-    /// Memory lost, and seconds of a restart.
-    pub(super) leak: Option<(Leak, f64)>,
+    /// Mean seconds from start to crash, and the number of the fault.
+    pub(super) crash: Option<(f64, usize)>,
+    /// Chance not to be ready at the start, and for how many seconds.
+    pub(super) late: Option<(f64, f64)>,
+    /// Memory lost, seconds of a restart, and the number of the fault.
+    pub(super) leak: Option<(Leak, f64, usize)>,
+    /// Factor on the number of workers.
+    pub(super) workers: f64,
+    /// Faults that only a share of instances has.
+    pub(super) some: Vec<(usize, f64)>,
+}
+
+impl Ordeal {
+    pub(super) const NONE: Ordeal = Ordeal {
+        crash: None,
+        late: None,
+        leak: None,
+        workers: 1.0,
+        some: Vec::new(),
+    };
+
+    /// Whether a fault is one of some instances only.
+    pub(super) fn is_of_some(&self, fault: usize) -> bool {
+        self.some.iter().any(|(index, _)| *index == fault)
+    }
+
+    /// What it does to an instance when it, or the instance, begins.
+    pub(super) fn begin(&self, instance: &mut Instance, now: f64, stream: &mut Stream) {
+        let has = |fault: usize, bits: u64| !self.is_of_some(fault) || bits & (1 << fault) != 0;
+        match self.crash {
+            Some((mean, fault)) if has(fault, instance.faulty) => instance.doom(now, mean, stream),
+            _ => instance.crash_at = f64::INFINITY,
+        }
+        if let Some((probability, delay)) = self.late
+            && stream.random::<f64>() < probability
+        {
+            instance.ready_at = now + delay;
+        }
+        if instance.workers != self.workers {
+            instance.workers = self.workers;
+            instance.line = Line::new(instance.capacity, self.workers);
+        }
+    }
 }
 
 /// Seconds of the first, and the longest, pause before a crashed instance starts again.
@@ -82,15 +138,10 @@ impl Instances {
     pub(super) fn grow(&mut self, count: usize, now: f64, stream: &mut Stream) {
         while self.all.len() < count {
             let fleet = &self.fleet;
-            let line = match fleet.capacity {
-                None => Line::None,
-                Some(capacity) => match capacity.discipline {
-                    Discipline::Fifo => Line::Queue(Queue::new(&capacity, 1.0)),
-                    Discipline::Sharing => Line::Sharing(Sharing::new(capacity.workers)),
-                },
-            };
             self.all.push(Instance {
-                line,
+                line: Line::new(fleet.capacity, 1.0),
+                capacity: fleet.capacity,
+                workers: 1.0,
                 answered: if fleet.warm { f64::INFINITY } else { 0.0 },
                 placement: fleet.placement.map_or(1.0, |p| p.draw(stream)),
                 pauses: (fleet.pauses.as_ref())
@@ -106,9 +157,17 @@ impl Instances {
         }
     }
 
-    /// How instances were ordered.
-    pub(super) fn fleet(&self) -> &Fleet {
-        &self.fleet
+    /// Whether requests share the workers of an instance.
+    #[inline]
+    pub(super) fn is_sharing(&self) -> bool {
+        (self.fleet.capacity).is_some_and(|capacity| capacity.discipline == Discipline::Sharing)
+    }
+
+    /// How long one request's `work` takes at an instance, before any waiting, in seconds; it counts
+    /// as answered.
+    #[inline]
+    pub(super) fn work(&mut self, index: usize, work: f64, stream: &mut Stream) -> f64 {
+        self.all[index].work(&self.fleet, work, stream)
     }
 
     /// The next instance in turn among the first `count` for which `open` holds.
@@ -145,22 +204,12 @@ impl Instance {
         now >= self.down_until
     }
 
-    /// It will not be ready before `at`.
-    pub(super) fn delay(&mut self, at: f64) {
-        self.ready_at = self.ready_at.max(at);
-    }
-
     /// Its first crash, when it has not been set.
-    pub(super) fn doom(&mut self, now: f64, mean: f64, stream: &mut Stream) {
+    fn doom(&mut self, now: f64, mean: f64, stream: &mut Stream) {
         if self.crash_at == f64::INFINITY {
             let life: f64 = Exp1.sample(stream);
             self.crash_at = now + mean * life;
         }
-    }
-
-    /// It is well from now on.
-    pub(super) fn heal(&mut self) {
-        self.crash_at = f64::INFINITY;
     }
 
     /// Crashes that are due at `now` happen; whether one did.
@@ -195,7 +244,7 @@ impl Instance {
     #[inline]
     pub(super) fn leak(&mut self, leak: &Leak, restart: f64, now: f64) -> bool {
         self.lost += leak.per_request;
-        let full = leak.is_full(self.lost);
+        let full = leak.live + self.lost >= leak.heap;
         if full {
             self.restart(now, restart);
         }
@@ -205,13 +254,11 @@ impl Instance {
     /// How many times longer work takes with the memory lost so far.
     #[inline]
     pub(super) fn burden(&self, leak: &Leak) -> f64 {
-        leak.slowdown(self.lost)
+        leak.wear(leak.live + self.lost)
     }
 
-    /// How long one request's `work` takes here and now, before any waiting, in seconds; it counts
-    /// as answered.
     #[inline]
-    pub(super) fn work(&mut self, fleet: &Fleet, work: f64, stream: &mut Stream) -> f64 {
+    fn work(&mut self, fleet: &Fleet, work: f64, stream: &mut Stream) -> f64 {
         let mut work = work * self.placement;
         if self.answered < f64::INFINITY {
             if let Some(warm_up) = &fleet.warm_up {
