@@ -110,19 +110,24 @@ pub(super) fn read_root(
     table.hint("faults", "faults are the canary's: write [[canary.faults]]");
     table.hint("gates", "gates are the rollout's: write [[rollout.gates]]");
     table.finish();
-    let (name, measured, rollout) = (name?, measured?, rollout?);
+    let (name, world, measured, rollout) = (name?, world?, measured?, rollout?);
     let buckets = measured.buckets.or(rollout.buckets);
+    let plan = Plan {
+        routes: world.traffic.routes.len(),
+        goals: world.goals.len(),
+        ..Plan::plain(
+            measured.sampling,
+            measured.birth,
+            buckets.unwrap_or_else(Buckets::istio),
+        )
+    };
     let scenario = Scenario {
         title: title?.unwrap_or_else(|| name.clone()),
         name,
         story: story?,
         source: text.to_owned(),
-        world: world?,
-        telemetry: Plan::plain(
-            measured.sampling,
-            measured.birth,
-            buckets.unwrap_or_else(Buckets::istio),
-        ),
+        world,
+        telemetry: plan,
         horizon: horizon?.unwrap_or_else(|| rollout.plan.longest()),
         rollout: rollout.plan,
         analysis: rollout.analysis,

@@ -17,7 +17,7 @@ mod schedule;
 
 pub use luck::MOST_STRATA;
 
-use crate::base::{Seed, Span, Time, Weight};
+use crate::base::{Purpose, Seed, Span, Time, Weight};
 use crate::gate::{self, Gate, Verdict};
 use crate::model::World;
 use crate::rollout::{self, Action, Need, Routing, State, Surroundings};
@@ -125,6 +125,7 @@ impl<'a> Player<'a> {
         };
         let mut telemetry = Telemetry::new(plan, Span::ZERO);
         telemetry.remember(windows.last().copied().unwrap_or(Span::ZERO));
+        telemetry.follow(demand.routes);
         Player {
             demand,
             windows,
@@ -247,7 +248,8 @@ impl<'a> Player<'a> {
         let setting = &self.setting;
         let phase = Luck::phase(seed, replicate, setting.telemetry.sampling);
         self.play.luck.deal(seed, replicate);
-        self.play.telemetry.reset(phase);
+        let salt = seed.salt(replicate, Purpose::Scrape);
+        self.play.telemetry.begin(phase, salt);
         self.play.tally.clear();
         match &mut self.engine {
             Engine::Counts(counts) => counts.reset(),
@@ -260,7 +262,7 @@ impl<'a> Player<'a> {
             setting.world,
             setting.rollout.cadence(),
             &self.windows,
-            setting.telemetry.sampling,
+            setting.telemetry,
             phase,
             setting.horizon,
         );

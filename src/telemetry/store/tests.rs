@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::telemetry::promql::{increase, rate};
+use crate::telemetry::promql::{histogram_quantile, increase, rate};
 use crate::telemetry::{Phase, Unit};
 
 const V: Version = Version::Canary;
