@@ -266,8 +266,7 @@ impl<'a> Player<'a> {
             phase,
             setting.horizon,
         );
-        let buckets = &setting.telemetry.buckets;
-        let conditions = Condition::all(setting.world, &schedule, buckets, self.demand.sums);
+        let conditions = Condition::all(setting.world, &schedule, setting.telemetry, self.demand);
         self.scenes.push((
             phase,
             Scene {
