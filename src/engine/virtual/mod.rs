@@ -17,7 +17,7 @@ mod schedule;
 
 pub use luck::MOST_STRATA;
 
-use crate::base::{Seed, Span, Time, Weight};
+use crate::base::{Purpose, Seed, Span, Time, Weight};
 use crate::gate::{self, Gate, Verdict};
 use crate::model::World;
 use crate::rollout::{self, Action, Need, Routing, State, Surroundings};
@@ -169,6 +169,7 @@ impl<'a> Player<'a> {
         let matched = setting.world.matched.get();
         let held = setting.held.map(Weight::share);
         let mut controller = setting.rollout.start();
+        let patience = seed.salt(replicate, Purpose::Judgement);
         let mut routing = Routing::STABLE;
         let mut first_traffic = None;
         let mut trial = None;
@@ -185,6 +186,8 @@ impl<'a> Player<'a> {
             }
             let surroundings = Surroundings {
                 new_revision: index == 0,
+                canary_requests: self.play.tally.canary,
+                patience,
                 ..Surroundings::default()
             };
             let mut verdict = None;
