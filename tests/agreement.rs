@@ -12,9 +12,7 @@ use coalmine::model::service::{Latency, Service};
 use coalmine::model::split::Split;
 use coalmine::model::traffic::{Arrivals, Population, Profile, Trace, Traffic};
 use coalmine::rollout::flagger::FlaggerSettings;
-use coalmine::rollout::{
-    Counting, FlaggerPlan, Plan, Rollback, StagedPlan, Step, WhenInconclusive,
-};
+use coalmine::rollout::{FlaggerPlan, Plan, StagedPlan, Step};
 use coalmine::stats;
 use coalmine::telemetry::{self, Birth, Buckets, Phase, Sampling, Version};
 
@@ -335,15 +333,12 @@ fn staged_rollouts_that_compare_versions() {
     let step = |percent, minutes| Step {
         weight: Weight::percent(percent).unwrap(),
         hold: Span::from_secs(60) * minutes,
+        pause: false,
     };
     case.rollout = Plan::Staged(StagedPlan {
-        steps: vec![step(5.0, 5), step(25.0, 3)].into(),
-        interval: Span::from_secs(60),
         warmup: Span::from_secs(60),
         failures: 2,
-        counting: Counting::Consecutive,
-        inconclusive: WhenInconclusive::Ignore,
-        rollback: Rollback::Automatic,
+        ..StagedPlan::new([step(5.0, 5), step(25.0, 3)], Span::from_secs(60))
     });
     case.analysis = vec![
         Gate::Comparison(Comparison {

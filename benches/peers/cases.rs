@@ -8,7 +8,7 @@ use coalmine::model::World;
 use coalmine::model::service::{Latency, Service};
 use coalmine::model::split::Split;
 use coalmine::model::traffic::{Population, Profile, Traffic};
-use coalmine::rollout::{Counting, Plan, Rollback, StagedPlan, Step, WhenInconclusive};
+use coalmine::rollout::{Counting, Plan, StagedPlan, Step};
 use coalmine::telemetry::{self, Birth, Buckets, Phase, Sampling, Unit};
 
 use rand::Rng;
@@ -137,15 +137,11 @@ fn plan(ladder: &[f64]) -> Plan {
     let step = |percent: &f64| Step {
         weight: Weight::clamped(*percent),
         hold,
+        pause: false,
     };
     Plan::Staged(StagedPlan {
-        steps: ladder.iter().map(step).collect(),
-        interval: INTERVAL,
-        warmup: Span::ZERO,
-        failures: 1,
         counting: Counting::Cumulative,
-        inconclusive: WhenInconclusive::Ignore,
-        rollback: Rollback::Automatic,
+        ..StagedPlan::new(ladder.iter().map(step), INTERVAL)
     })
 }
 

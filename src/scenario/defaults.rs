@@ -3,6 +3,7 @@
 
 use crate::base::{Probability, Span, Weight};
 
+pub(super) const SUBJECT: &str = "Your own";
 pub(super) const LATENCY: &str = "p50=40ms,p99=250ms";
 pub(super) const USERS: u32 = 10_000;
 pub(super) const ZIPF: f64 = 1.0;
@@ -14,6 +15,13 @@ pub(super) const FAILURES: u32 = 1;
 pub(super) const WINDOW: Span = Span::from_secs(60);
 pub(super) const Z_TEST_REQUESTS: u32 = 100;
 pub(super) const MOST_TRIALS: u32 = 10_000;
+
+/// Half of the people on call have acted within 20 minutes, nine in ten within an hour.
+pub(super) const JUDGEMENT: &str = "p50=20m,p90=60m";
+pub(super) const OFFICE_FROM: &str = "09:00";
+pub(super) const OFFICE_TO: &str = "17:00";
+pub(super) const OFFICE_DAYS: &str = "Mon-Fri";
+pub(super) const OFFICE_START: &str = "Mon 09:00";
 
 pub(super) fn errors() -> Probability {
     share(0.001)

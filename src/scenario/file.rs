@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::check::{self, Subject};
+use super::defaults;
 use super::files::Files;
 use super::reader::Table;
 use super::report::Report;
@@ -83,6 +84,10 @@ pub(super) fn read_root(
         None => Some(None),
         Some(value) => value.words().map(|title| Some(title.trim().to_owned())),
     };
+    let subject = match table.get("subject") {
+        None => Some(defaults::SUBJECT.to_owned()),
+        Some(value) => value.words().map(|subject| subject.trim().to_owned()),
+    };
     let story = match table.get("story") {
         None => Some(String::new()),
         Some(value) => value.words().map(|story| story.trim().to_owned()),
@@ -124,6 +129,7 @@ pub(super) fn read_root(
     let scenario = Scenario {
         title: title?.unwrap_or_else(|| name.clone()),
         name,
+        subject: subject?,
         story: story?,
         source: text.to_owned(),
         world,

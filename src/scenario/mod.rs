@@ -25,8 +25,9 @@ mod split;
 mod telemetry;
 pub mod trace;
 mod traffic;
+mod week;
 
-pub use builtin::{Builtin, UnknownScenario, builtin, find, neutral};
+pub use builtin::{Builtin, SUBJECTS, UnknownScenario, builtin, find, neutral};
 pub use latency::{LatencyTextError, latency};
 pub use overrides::Overrides;
 pub use schema::schema;
@@ -46,6 +47,8 @@ pub struct Scenario {
     pub name: String,
     /// One line for lists and headings.
     pub title: String,
+    /// The heading under which it is listed.
+    pub subject: String,
     /// What the scenario teaches, in Markdown paragraphs.
     pub story: String,
     /// The text it came from, stored with the results.

@@ -121,6 +121,15 @@ impl<'r> Value<'r> {
         self.quantity()
     }
 
+    /// `true` or `false`.
+    pub(super) fn truth(&self) -> Option<bool> {
+        if let DeValue::Boolean(truth) = self.node.get_ref() {
+            return Some(*truth);
+        }
+        self.wrong_type("true or false, without quotes");
+        None
+    }
+
     /// A whole number within limits.
     pub(super) fn whole(&self, limits: RangeInclusive<u64>) -> Option<u64> {
         let DeValue::Integer(number) = self.node.get_ref() else {

@@ -170,6 +170,7 @@ impl<'a> Player<'a> {
         let matched = setting.world.matched.get();
         let held = setting.held.map(Weight::share);
         let mut controller = setting.rollout.start();
+        let patience = seed.salt(replicate, Purpose::Judgement);
         let mut routing = Routing::STABLE;
         let mut first_traffic = None;
         let mut trial = None;
@@ -186,6 +187,8 @@ impl<'a> Player<'a> {
             }
             let surroundings = Surroundings {
                 new_revision: index == 0,
+                canary_requests: self.play.tally.canary,
+                patience,
                 ..Surroundings::default()
             };
             let mut verdict = None;

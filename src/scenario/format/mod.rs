@@ -10,7 +10,7 @@ mod telemetry;
 mod traffic;
 
 pub use fault::Fault;
-pub use rollout::{Controller, Counting, Gate, Inconclusive, Rollback, Rollout, Step};
+pub use rollout::{Controller, Counting, Gate, Inconclusive, OfficeHours, Rollback, Rollout, Step};
 pub use service::{Canary, Latency, Service};
 pub use split::{Policy, Split};
 pub use telemetry::{Buckets, Series, Telemetry, Vendor};
@@ -60,6 +60,9 @@ pub struct Scenario {
     pub name: Option<String>,
     /// One line for lists and headings. Left out: the name.
     pub title: Option<String>,
+    /// The heading under which `coalmine scenarios` lists it.
+    #[schemars(extend("default" = defaults::SUBJECT))]
+    pub subject: Option<String>,
     /// What the scenario teaches: the mechanism, what to watch, what to do in production. Markdown
     /// paragraphs.
     pub story: Option<String>,

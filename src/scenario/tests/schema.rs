@@ -19,6 +19,7 @@ fn every_table() -> Vec<String> {
             "[stable]\nlatency = { quantiles = [] }\n[canary]",
         ),
         with("canary", "latency = { quantiles = [] }"),
+        with("rollout", "office_hours = {}"),
     ];
     for rate in ["ramp = {}", "diurnal = {}", "trace = \"\", columns = {}"] {
         texts.push(LEAST.replacen("\"20/s\"", &format!("{{ {rate} }}"), 1));
