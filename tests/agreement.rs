@@ -96,6 +96,7 @@ fn play(case: &Case, engine: Kind, seed: Seed) -> Vec<Trial> {
         rollout: &case.rollout,
         analysis: &case.analysis,
         horizon: case.rollout.longest(),
+        aftermath: Span::ZERO,
         held: None,
         engine,
         observe: false,

@@ -101,6 +101,7 @@ fn rollouts(canary: Canary) -> Box<dyn FnMut(u64)> {
         rollout,
         analysis,
         horizon: rollout.longest(),
+        aftermath: Span::ZERO,
         held: None,
         engine: canary.engine,
         observe: false,

@@ -143,6 +143,12 @@ fn typical(scenario: &Scenario, cells: &[Cell], engine: Kind) -> Vec<TimelineRow
 
 /// The engine that a scenario is played with, and why.
 pub fn engine(scenario: &Scenario) -> (Kind, String) {
+    if let Some(reason) = scenario.world.coupling() {
+        return (
+            Kind::Coupled,
+            format!("requests depend on one another: {reason}"),
+        );
+    }
     let sums = scenario.analysis.iter().any(|gate| gate.demand().sums);
     match scenario.experiment.engine {
         EngineChoice::Requests => (Kind::Requests, "asked for".to_owned()),
@@ -166,7 +172,7 @@ pub fn engine(scenario: &Scenario) -> (Kind, String) {
 pub fn engine_name(engine: Kind) -> &'static str {
     match engine {
         Kind::Counts => "counts",
-        Kind::Requests | Kind::OneByOne => "requests",
+        Kind::Requests | Kind::OneByOne | Kind::Coupled => "requests",
     }
 }
 
@@ -183,6 +189,7 @@ fn setting<'a>(
         rollout: plan,
         analysis: &scenario.analysis,
         horizon: scenario.horizon,
+        aftermath: scenario.experiment.aftermath,
         held,
         engine,
         observe: false,

@@ -80,6 +80,8 @@ pub struct Experiment {
     pub precision: f64,
     /// At most so many trials per cell.
     pub most_trials: u32,
+    /// How long to look on after promotion or rollback.
+    pub aftermath: Span,
     /// Which engine to use.
     pub engine: EngineChoice,
     /// Root of all randomness.

@@ -1,5 +1,6 @@
 //! What an engine needs to play a stretch: the scene, which stays, and the play, which moves.
 
+use crate::model::World;
 use crate::rollout::{Reach, Routing};
 use crate::telemetry::{Telemetry, Version};
 
@@ -30,6 +31,8 @@ pub struct Play {
 /// Where requests go, as shares of all of them.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Flow {
+    /// Share meant for the canary, before rules and replicas.
+    pub weight: f64,
     /// Share answered by the canary.
     pub canary: f64,
     /// Share of stable's requests copied to the canary.
@@ -48,9 +51,9 @@ pub struct Tally {
 }
 
 impl Flow {
-    /// The flow of a routing, in a world where a share `matched` of requests matches the A/B
-    /// condition; `held` replaces the canary's share while it has any.
-    pub fn new(routing: Routing, matched: f64, held: Option<f64>) -> Flow {
+    /// The flow of a routing in `world`; `held` replaces the canary's weight while it has any.
+    pub fn new(routing: Routing, world: &World, held: Option<f64>) -> Flow {
+        let matched = world.matched.get();
         let canary = match (routing.canary.is_zero(), held, routing.reach) {
             (true, _, _) => 0.0,
             (false, Some(held), _) => held,
@@ -58,6 +61,7 @@ impl Flow {
             (false, None, Reach::Matched) => routing.canary.share() * matched,
         };
         Flow {
+            weight: canary,
             canary,
             mirror: routing.mirror.share(),
         }

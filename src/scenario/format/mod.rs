@@ -100,6 +100,9 @@ pub struct Experiment {
     /// At most so many trials for each percentage.
     #[schemars(range(min = 1, max = 1_000_000), extend("default" = defaults::MOST_TRIALS))]
     pub most_trials: Option<u32>,
+    /// How long to look on after promotion or rollback, counting who is hurt then.
+    #[schemars(extend("default" = "0s"))]
+    pub aftermath: Option<Span>,
     /// How trials are played.
     #[schemars(extend("default" = "auto"))]
     pub engine: Option<Engine>,
