@@ -3,7 +3,7 @@
 use super::defaults;
 use super::reader::{Table, Value};
 use super::{EngineChoice, Experiment};
-use crate::base::{Probability, Seed, Weight};
+use crate::base::{Probability, Seed, Span, Weight};
 
 /// The most trials that a cell may have: each is kept in memory until the run ends.
 pub(super) const MOST_TRIALS: u64 = 1_000_000;

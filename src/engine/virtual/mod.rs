@@ -238,7 +238,12 @@ impl<'a> Player<'a> {
         let mut end: Option<End> = None;
         for (index, &now) in scene.schedule.ticks.iter().enumerate() {
             if end.is_none() && now > cut {
-                end = Some(End::new(Ending::Horizon, cut, &self.play.tally, &self.engine));
+                end = Some(End::new(
+                    Ending::Horizon,
+                    cut,
+                    &self.play.tally,
+                    &self.engine,
+                ));
             }
             if (end.as_ref()).is_some_and(|end| !to_the_end && now > end.at + setting.aftermath) {
                 break;
@@ -300,8 +305,8 @@ impl<'a> Player<'a> {
                 break;
             }
         }
-        let end = end
-            .unwrap_or_else(|| End::new(Ending::Horizon, cut, &self.play.tally, &self.engine));
+        let end =
+            end.unwrap_or_else(|| End::new(Ending::Horizon, cut, &self.play.tally, &self.engine));
         self.sum_up(end, first_traffic)
     }
 

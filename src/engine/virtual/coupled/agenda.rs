@@ -231,7 +231,10 @@ mod tests {
                     agenda.push(now + ahead, entered);
                     entered += 1;
                 } else if let Some((at, event)) = agenda.pop() {
-                    assert!(at > last.0 || (at == last.0 && event > last.1), "{at} {event}");
+                    assert!(
+                        at > last.0 || (at == last.0 && event > last.1),
+                        "{at} {event}"
+                    );
                     last = (at, event);
                     now = at;
                     left += 1;

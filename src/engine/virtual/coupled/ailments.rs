@@ -231,8 +231,9 @@ impl Ailment {
     #[inline]
     fn strike(&mut self, attempt: &Attempt, effect: &mut Effect, stream: &mut Stream) {
         let severity = self.severity;
-        let happens =
-            |p: f64, stream: &mut Stream| p * severity >= 1.0 || stream.random::<f64>() < p * severity;
+        let happens = |p: f64, stream: &mut Stream| {
+            p * severity >= 1.0 || stream.random::<f64>() < p * severity
+        };
         match self.fault.kind {
             FaultKind::Errors {
                 probability,
@@ -287,7 +288,11 @@ impl Ailment {
                 }
                 effect.failed |= spell.bad && happens(probability.get(), stream);
             }
-            FaultKind::Metrics { hidden, count, unit } => {
+            FaultKind::Metrics {
+                hidden,
+                count,
+                unit,
+            } => {
                 effect.counted = count;
                 effect.unit *= unit;
                 effect.hidden |= happens(hidden.get(), stream);

@@ -71,7 +71,9 @@ impl Crowd {
                 first,
                 population: population.clone(),
                 cookies: group.is_none_or(|group| group.cookies),
-                returning: group.map_or(traffic.returning, |group| group.returning).get(),
+                returning: group
+                    .map_or(traffic.returning, |group| group.returning)
+                    .get(),
                 matched: group.map(|group| group.matched),
                 mix: routes(if mix.is_empty() { &shares } else { mix }),
             };
@@ -118,11 +120,6 @@ impl Crowd {
     pub(super) fn reset(&mut self) {
         self.epoch += 1;
         self.met = 0;
-    }
-
-    /// Whether anything about single users matters.
-    pub(super) fn is_plain(&self) -> bool {
-        self.groups.len() == 1
     }
 
     /// Who sends the next request, or begins the next session.

@@ -109,8 +109,12 @@ impl Coupled {
             Version::Stable | Version::Baseline => &self.world.stable.fleet,
         };
         let whole = fleet.capacity.and_then(|capacity| capacity.timeout);
-        let each = self.world.retries.and_then(|retries| retries.per_try_timeout);
-        let seconds = |span: Option<crate::base::Span>| span.map_or(f64::INFINITY, |s| s.as_secs_f64());
+        let each = self
+            .world
+            .retries
+            .and_then(|retries| retries.per_try_timeout);
+        let seconds =
+            |span: Option<crate::base::Span>| span.map_or(f64::INFINITY, |s| s.as_secs_f64());
         seconds(whole).min(seconds(each))
     }
 

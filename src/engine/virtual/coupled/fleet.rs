@@ -61,7 +61,9 @@ impl Line {
             None => Line::None,
             Some(capacity) => match capacity.discipline {
                 Discipline::Fifo => Line::Queue(Queue::new(&capacity, workers)),
-                Discipline::Sharing => Line::Sharing(Sharing::new(workers_left(&capacity, workers))),
+                Discipline::Sharing => {
+                    Line::Sharing(Sharing::new(workers_left(&capacity, workers)))
+                }
             },
         }
     }
@@ -144,8 +146,7 @@ impl Instances {
                 workers: 1.0,
                 answered: if fleet.warm { f64::INFINITY } else { 0.0 },
                 placement: fleet.placement.map_or(1.0, |p| p.draw(stream)),
-                pauses: (fleet.pauses.as_ref())
-                    .map(|pauses| PauseClock::new(pauses, now, stream)),
+                pauses: (fleet.pauses.as_ref()).map(|pauses| PauseClock::new(pauses, now, stream)),
                 faulty: 0,
                 down_until: f64::NEG_INFINITY,
                 ready_at: f64::NEG_INFINITY,

@@ -70,12 +70,6 @@ impl Ledger {
         }
     }
 
-    /// Whether anybody reads a version's counters.
-    #[inline]
-    pub(super) fn reads(&self, version: Version) -> bool {
-        self.demand.reads(version)
-    }
-
     /// Takes an answer that is complete at `at`.
     #[inline]
     pub(super) fn take(&mut self, at: f64, answer: Answer, telemetry: &mut Telemetry) {

@@ -13,13 +13,15 @@ mod fleet;
 mod ledger;
 mod pool;
 
+use std::sync::Arc;
+
 use rand::{Rng, RngExt};
 
 use crate::base::{Purpose, Seed, Span, Stream, Time};
 use crate::model::World;
 use crate::model::fault::FaultKind;
 use crate::model::split::{Budget, Memory, Request, Side, Splitter, Weights};
-use crate::model::traffic::{Path, Population};
+use crate::model::traffic::{Clock, Gaps, Path, Population};
 use crate::telemetry::{Demand, Plan, Reporter, UserSums, Version};
 
 use super::play::{Flow, Play, Scene};
@@ -33,7 +35,7 @@ use pool::{Place, Pool};
 /// The engine of one cell for coupled requests.
 #[derive(Debug)]
 pub struct Coupled {
-    world: World,
+    world: Arc<World>,
     demand: Demand,
     reporter: Reporter,
     crowd: Crowd,
@@ -52,8 +54,9 @@ pub struct Coupled {
     free_parked: Vec<u32>,
     budget: Budget,
     streams: Streams,
-    path: Option<Path>,
+    path: Option<Arc<Path>>,
     horizon: Span,
+    gaps: Gaps,
     /// Expected requests (or sessions) until the next one comes.
     owed: f64,
     /// Mean requests of a session.
@@ -158,6 +161,7 @@ impl Coupled {
             streams: Streams::new(seed, 0),
             path: None,
             horizon,
+            gaps: world.traffic.arrivals.gaps(),
             owed: 0.0,
             per_arrival: sessions.map_or(1.0, |sessions| sessions.mean_requests()),
             weights: Weights::default(),
@@ -171,7 +175,7 @@ impl Coupled {
             }),
             reporter: plan.reporter,
             demand,
-            world: world.clone(),
+            world: Arc::new(world.clone()),
         }
     }
 
@@ -215,8 +219,9 @@ impl Coupled {
         self.parked.clear();
         self.free_parked.clear();
         self.weights = Weights::default();
-        self.path = Path::draw(&self.world.traffic, self.horizon, &mut self.streams.swing);
-        self.owed = self.world.traffic.arrivals.gap(&mut play.luck.arrivals);
+        let path = Path::draw(&self.world.traffic, self.horizon, &mut self.streams.swing);
+        self.path = path.map(Arc::new);
+        self.owed = self.gaps.first(&mut play.luck.arrivals);
         self.pool.reset(&mut self.streams.fleet);
         self.agenda.reset(0.0);
         self.run_up(play);
@@ -229,7 +234,8 @@ impl Coupled {
 
     /// The canary is everywhere now: its fleet is as large as stable's was.
     pub fn promote(&mut self, now: Time) {
-        self.pool.promote(now.as_secs_f64(), &mut self.streams.fleet);
+        self.pool
+            .promote(now.as_secs_f64(), &mut self.streams.fleet);
     }
 
     /// Sessions under way at the start: their pages are followed from some time before, and nothing
@@ -247,7 +253,7 @@ impl Coupled {
         let mut now = -before;
         loop {
             now += self.owed / rate;
-            self.owed = self.world.traffic.arrivals.gap(&mut play.luck.arrivals);
+            self.owed = self.gaps.draw(&mut play.luck.arrivals);
             if now >= 0.0 {
                 break;
             }
@@ -315,55 +321,33 @@ impl Coupled {
     }
 
     fn play_piece(&mut self, piece: &Piece, flow: Flow, play: &mut Play) {
-        let mut from = piece.from;
-        while from < piece.to {
-            let next = match &self.path {
-                None => Time::NEVER,
-                Some(path) => path.next_change(from),
-            };
-            let to = next.min(piece.to);
-            self.play_part(from, to, flow, play);
-            from = to;
-        }
-    }
-
-    /// A part of a piece in which the factor on the rate stays.
-    fn play_part(&mut self, from: Time, to: Time, flow: Flow, play: &mut Play) {
-        let profile = &self.world.traffic.profile;
-        let requests = match &self.path {
-            None => profile.expected(from, to),
-            Some(path) => path.expected(profile, from, to),
-        };
-        let expected = requests / self.per_arrival;
-        let (start, end) = (from.as_secs_f64(), to.as_secs_f64());
+        let (start, end) = (piece.from.as_secs_f64(), piece.to.as_secs_f64());
         self.ledger.enter(end, &mut play.telemetry);
         if self.ailments.enter(start) {
-            self.pool
-                .afflict(&self.ailments, start, &mut self.streams.fleet);
+            (self.pool).afflict(&self.ailments, start, &mut self.streams.fleet);
         }
-        self.pool
-            .adjust(self.weights.canary, start, &mut self.streams.fleet);
-        let pace = (end - start) / expected;
-        let mut passed = 0.0;
+        (self.pool).adjust(self.weights.canary, start, &mut self.streams.fleet);
+        let (world, path) = (Arc::clone(&self.world), self.path.clone());
+        let mut clock = Clock::new(&world.traffic.profile, path.as_deref());
+        let mut last = start;
+        let mut arrival = clock.advance(last, self.owed * self.per_arrival, end);
         loop {
-            let arrival = if self.owed <= expected - passed {
-                start + (passed + self.owed) * pace
-            } else {
-                f64::INFINITY
-            };
             let event = self.agenda.next();
-            if event.min(arrival) >= end && arrival == f64::INFINITY {
+            let next = arrival.unwrap_or(f64::INFINITY);
+            if event.min(next) >= end {
                 break;
             }
-            if arrival <= event {
-                passed += self.owed;
-                self.owed = self.world.traffic.arrivals.gap(&mut play.luck.arrivals);
-                self.arrive(arrival.min(end), flow, play);
+            if next <= event {
+                last = next;
+                self.arrive(next, flow, play);
+                self.owed = self.gaps.draw(&mut play.luck.arrivals);
+                arrival = clock.advance(last, self.owed * self.per_arrival, end);
             } else if let Some((at, event)) = self.agenda.pop() {
                 self.handle(at.max(start), event, flow, play);
             }
         }
-        self.owed -= expected - passed;
+        let passed = clock.expected(last, end) / self.per_arrival;
+        self.owed = (self.owed - passed).max(0.0);
         self.finish_shared(end, play);
         self.live(end, play);
     }
@@ -414,14 +398,7 @@ impl Coupled {
     }
 
     /// A user asks for something.
-    fn ask(
-        &mut self,
-        at: f64,
-        caller: Caller,
-        session: Option<u32>,
-        flow: Flow,
-        play: &mut Play,
-    ) {
+    fn ask(&mut self, at: f64, caller: Caller, session: Option<u32>, flow: Flow, play: &mut Play) {
         let route = self.crowd.route(caller, &mut self.streams.sessions);
         let matched = match (self.world.rules.matched, self.crowd.matches(caller)) {
             (None, None) => false,

@@ -46,7 +46,9 @@ impl Pool {
         let stable = world.stable.fleet.instances.max(1) as usize;
         let canary = world.canary.fleet.instances.max(1) as usize;
         let rules = world.rules;
-        let stable = rules.replicas.map_or(stable, |replicas| replicas.max(1) as usize);
+        let stable = rules
+            .replicas
+            .map_or(stable, |replicas| replicas.max(1) as usize);
         let mixed = rules.replicas.is_some() || rules.least_request;
         let scaled = (world.canary.fleet.scaled || rules.replicas.is_some()).then_some(stable);
         let at_rest = [stable, canary, canary];
@@ -114,7 +116,8 @@ impl Pool {
             return;
         }
         // A canary that has had instances keeps one, so that held sessions find it.
-        let wanted = ((weight * stable as f64 - 1e-9).ceil() as usize).max(usize::from(weight > 0.0));
+        let wanted =
+            ((weight * stable as f64 - 1e-9).ceil() as usize).max(usize::from(weight > 0.0));
         let wanted = wanted.max(usize::from(self.counts[1] > 0));
         let baseline = if self.rules.baseline { wanted } else { 0 };
         if self.counts[1..] != [wanted, baseline] {
