@@ -123,6 +123,8 @@ fn agree(name: &str, case: &Case) {
     let counts = play(case, Kind::Counts, Seed(1));
     let requests = play(case, Kind::Requests, Seed(2));
     compare(name, &counts, &requests);
+    let coupled = play(case, Kind::Coupled, Seed(5));
+    compare(&format!("{name}, followed"), &counts, &coupled);
 }
 
 fn compare(name: &str, counts: &[Trial], requests: &[Trial]) {

@@ -220,7 +220,8 @@ impl Coupled {
             };
             self.ledger.take(outcome.at, answer, &mut play.telemetry);
         }
-        let hurt = outcome.failed || outcome.wrong || ask.slowed;
+        let slowed = ask.slowed || (self.slower && version == Version::Canary);
+        let hurt = outcome.failed || outcome.wrong || slowed;
         // What the canary did to users strikes them on stable too.
         let by_canary = version == Version::Canary || (self.harms_stable && ask.written);
         if version == Version::Canary {

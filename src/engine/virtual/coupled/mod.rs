@@ -69,6 +69,8 @@ pub struct Coupled {
     idle: [bool; 3],
     /// Whether users whom the canary has answered are hurt on stable.
     harms_stable: bool,
+    /// Whether the canary is slower by itself.
+    slower: bool,
 }
 
 /// Where a trial's randomness comes from, beside the streams of its luck.
@@ -167,6 +169,7 @@ impl Coupled {
             weights: Weights::default(),
             salts: Salts::default(),
             idle: Coupled::idle(world, demand),
+            slower: world.canary.latency.mean() > world.stable.latency.mean(),
             harms_stable: world.faults.iter().any(|fault| {
                 matches!(
                     fault.kind,
