@@ -7,6 +7,8 @@ mod instance;
 mod latency;
 mod queue;
 mod sharing;
+#[cfg(test)]
+mod tests;
 
 pub use capacity::{Capacity, Discipline};
 pub use fleet::{CacheWarmUp, Fleet, Pauses, Placement, WarmUp};
