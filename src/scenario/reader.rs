@@ -121,6 +121,15 @@ impl<'r> Value<'r> {
         self.quantity()
     }
 
+    /// Yes or no.
+    pub(super) fn boolean(&self) -> Option<bool> {
+        let answer = self.node.get_ref().as_bool();
+        if answer.is_none() {
+            self.wrong_type("true or false without quotes");
+        }
+        answer
+    }
+
     /// A whole number within limits.
     pub(super) fn whole(&self, limits: RangeInclusive<u64>) -> Option<u64> {
         let DeValue::Integer(number) = self.node.get_ref() else {

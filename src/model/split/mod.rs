@@ -79,3 +79,6 @@ impl Rules {
         canary / (canary + stable)
     }
 }
+
+#[cfg(test)]
+mod tests;

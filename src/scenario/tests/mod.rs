@@ -1,6 +1,7 @@
 //! Reading scenarios: every field, every default, every warning.
 
 mod schema;
+mod split;
 
 use super::*;
 use crate::base::{Probability, Rate, Time};
