@@ -144,6 +144,28 @@ fn a_growing_weight_only_adds_users() {
 }
 
 #[test]
+fn a_ramp_with_new_salts_shows_the_canary_to_more_users() {
+    const USERS: u32 = 20_000;
+    for (salted_anew, exposed) in [(false, 75.0), (true, 91.1)] {
+        let mut met = vec![false; USERS as usize];
+        let mut splitter = plain(Split::SplitClients, 0);
+        for (step, percent) in [5.0, 25.0, 50.0, 75.0].into_iter().enumerate() {
+            if salted_anew {
+                splitter.reset(step as u64);
+            }
+            let sides = sides(&mut splitter, USERS, only_canary(percent / 100.0));
+            for (met, side) in met.iter_mut().zip(sides) {
+                *met |= side == Side::Canary;
+            }
+        }
+        // The widest step, or 1 - 0.95 * 0.75 * 0.5 * 0.25; a standard deviation of 0.3 points at
+        // most, and a level of 1e-4.
+        let found = met.iter().filter(|met| **met).count() as f64 * 100.0 / f64::from(USERS);
+        assert!((found - exposed).abs() < 1.25, "{found} {exposed}");
+    }
+}
+
+#[test]
 fn a_ring_moves_few_users_and_some_of_them_back() {
     const USERS: u32 = 20_000;
     let mut back = 0;
