@@ -14,6 +14,14 @@ pub(super) const INTERVAL: Span = Span::from_secs(60);
 pub(super) const FAILURES: u32 = 1;
 pub(super) const WINDOW: Span = Span::from_secs(60);
 pub(super) const Z_TEST_REQUESTS: u32 = 100;
+/// Flagger's `sessionAffinity.maxAge`.
+pub(super) const COOKIE: Span = Span::from_secs(86_400);
+/// Istio's retries and outlier detection, where they are not said.
+pub(super) const RETRIES: u32 = 2;
+pub(super) const BACKOFF: Span = Span::from_millis(25);
+pub(super) const CONSECUTIVE: u32 = 5;
+pub(super) const EJECTION: Span = Span::from_secs(30);
+pub(super) const SWEEP: Span = Span::from_secs(10);
 pub(super) const MOST_TRIALS: u32 = 10_000;
 
 /// Half of the people on call have acted within 20 minutes, nine in ten within an hour.
@@ -33,6 +41,10 @@ pub(super) fn matched() -> Probability {
 
 pub(super) fn alpha() -> Probability {
     share(0.05)
+}
+
+pub(super) fn most_ejected() -> Probability {
+    share(0.1)
 }
 
 pub(super) fn precision() -> Probability {

@@ -14,7 +14,6 @@ use super::traffic::positive_span;
 use super::{Scenario, experiment, rollout, split, telemetry, traffic};
 use crate::base::{Probability, Problem, Problems, Severity};
 use crate::model::World;
-use crate::model::split::Split;
 use crate::telemetry::{Buckets, Plan};
 
 /// Reads a scenario's text. Problems carry `file` as their place.
@@ -190,18 +189,17 @@ fn read_world(table: &mut Table<'_>, files: Files<'_>) -> Option<World> {
         Some(value) => value.table().and_then(service::read_canary),
     };
     let split = match table.get("split") {
-        None => Some(Split::Random),
+        None => Some(split::Routing::PLAIN),
         Some(value) => value.table().and_then(split::read),
     };
     let ((traffic, matched), stable): ((_, Probability), _) = (traffic?, stable?);
     let (canary, faults) = canary?.beside(&stable);
-    Some(World {
+    Some(split?.put_into(World {
         canary,
         faults,
-        split: split?,
         matched,
         ..World::plain(traffic, stable)
-    })
+    }))
 }
 
 /// Where the fields stand that remarks about the whole are about.

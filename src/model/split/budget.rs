@@ -43,3 +43,30 @@ impl Budget {
         self.retries = 0;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retries_stay_below_their_share_of_requests() {
+        let mut budget = Budget::new(Probability::new(0.2));
+        let mut retries = 0_u32;
+        for request in 1..=100_u32 {
+            budget.request();
+            // Every request wants two more attempts.
+            for _ in 0..2 {
+                retries += u32::from(budget.try_retry());
+            }
+            assert_eq!(retries, request / 5);
+        }
+        budget.reset();
+        assert!(!budget.try_retry());
+    }
+
+    #[test]
+    fn without_a_share_there_is_no_end() {
+        let mut budget = Budget::new(None);
+        assert!((0..1_000).all(|_| budget.try_retry()));
+    }
+}

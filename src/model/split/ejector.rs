@@ -100,3 +100,98 @@ impl Ejector {
         ((share + 1e-9) as usize).max(1)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rand::{RngExt, SeedableRng};
+
+    use super::super::expected_requests_to_eject;
+    use super::*;
+    use crate::base::{Probability, Span, Stream};
+
+    fn ejection(most: f64) -> Ejection {
+        Ejection {
+            consecutive: 5,
+            base: Span::from_secs(30),
+            interval: Span::from_secs(10),
+            most: Probability::new(most).unwrap(),
+        }
+    }
+
+    fn fail(ejector: &mut Ejector, instance: usize, times: u32, now: f64) -> bool {
+        (0..times).fold(false, |_, _| ejector.record(instance, true, now))
+    }
+
+    #[test]
+    fn five_failures_in_a_row_leave_an_instance_out() {
+        let mut ejector = Ejector::new(ejection(0.1), 3);
+        assert!(!fail(&mut ejector, 1, 4, 1.0));
+        assert!(!ejector.record(1, false, 1.0), "a success starts anew");
+        assert!(!fail(&mut ejector, 1, 4, 1.0));
+        assert!(fail(&mut ejector, 1, 1, 1.0));
+        assert!(ejector.is_out(1, 1.0) && !ejector.is_out(0, 1.0));
+    }
+
+    #[test]
+    fn it_lasts_longer_each_time_and_ends_when_instances_are_looked_at() {
+        let mut ejector = Ejector::new(ejection(0.1), 1);
+        // 30 s and then 60 s, up to the next full ten seconds.
+        assert!(fail(&mut ejector, 0, 5, 4.0));
+        assert!(ejector.is_out(0, 39.9) && !ejector.is_out(0, 40.0));
+        assert!(fail(&mut ejector, 0, 5, 40.0));
+        assert!(ejector.is_out(0, 99.9) && !ejector.is_out(0, 100.0));
+        ejector.replace(0);
+        assert!(fail(&mut ejector, 0, 5, 100.0));
+        assert!(
+            !ejector.is_out(0, 130.0),
+            "another process starts with the base"
+        );
+        ejector.reset(2);
+        assert!(!ejector.is_out(0, 100.0) && !ejector.is_out(1, 100.0));
+    }
+
+    #[test]
+    fn only_a_share_is_left_out_but_always_one() {
+        for (instances, most, left_out) in [(1, 0.0, 1), (10, 0.1, 1), (20, 0.1, 2), (10, 0.3, 3)] {
+            let mut ejector = Ejector::new(ejection(most), instances);
+            for instance in 0..instances {
+                fail(&mut ejector, instance, 5, 0.0);
+            }
+            assert_eq!(ejector.left_out(0.0), left_out, "{instances} {most}");
+            assert_eq!(ejector.most(), left_out);
+        }
+        // The next failure tries again when there is room.
+        let mut ejector = Ejector::new(ejection(0.1), 2);
+        assert!(fail(&mut ejector, 0, 5, 0.0));
+        assert!(!fail(&mut ejector, 1, 5, 0.0));
+        assert!(fail(&mut ejector, 1, 1, 30.0));
+    }
+
+    #[test]
+    fn low_error_rates_hardly_ever_lead_to_it() {
+        for (p, expected) in [(0.5, 62.0), (0.3, 587.0), (0.1, 111_110.0)] {
+            let p = Probability::new(p).unwrap();
+            let found = expected_requests_to_eject(p, 5);
+            assert!((found - expected).abs() < 0.6, "{p}: {found}");
+        }
+        assert_eq!(expected_requests_to_eject(Probability::ONE, 5), 5.0);
+        assert_eq!(
+            expected_requests_to_eject(Probability::ZERO, 5),
+            f64::INFINITY
+        );
+        let mut stream = Stream::seed_from_u64(8);
+        const ROUNDS: u32 = 2_000;
+        let mut ejector = Ejector::new(ejection(1.0), 1);
+        let mut requests = 0;
+        for _ in 0..ROUNDS {
+            ejector.reset(1);
+            while !ejector.is_out(0, 0.0) {
+                requests += 1;
+                ejector.record(0, stream.random::<f64>() < 0.5, 0.0);
+            }
+        }
+        // Standard deviation of one round about 58: of the mean 1.3.
+        let mean = f64::from(requests) / f64::from(ROUNDS);
+        assert!((mean - 62.0).abs() < 5.2, "{mean}");
+    }
+}

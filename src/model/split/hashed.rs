@@ -105,3 +105,62 @@ impl Ring {
         point.map_or(Side::Stable, |(_, side)| *side)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn murmur_hashes_are_those_of_the_published_algorithm() {
+        for (key, hash) in [
+            ("", 0),
+            ("a", 0x9268_5f5e),
+            ("ab", 0x1aa1_4063),
+            ("abc", 0x1357_7c9b),
+            ("abcd", 0x2687_3021),
+            ("hello", 0xe561_29cb),
+            ("the quick brown fox", 0xb352_8f7c),
+        ] {
+            assert_eq!(murmur2(key.as_bytes()), hash, "{key}");
+        }
+    }
+
+    #[test]
+    fn parts_end_at_hundredths_of_a_percent() {
+        assert_eq!(threshold(0), 0);
+        assert_eq!(threshold(1), 429_496);
+        assert_eq!(threshold(500), 214_748_364);
+        assert_eq!(threshold(10_000), u64::from(u32::MAX));
+        // A thousandth of a percent is no part at all.
+        for user in 0..10_000 {
+            assert_eq!(split_clients(Some(user), 1, 0.000_01, 0.0), Side::Stable);
+        }
+    }
+
+    #[test]
+    fn users_without_a_cookie_are_all_in_the_first_part() {
+        assert_eq!(split_clients(None, 1, 0.000_1, 0.0), Side::Canary);
+        assert_eq!(split_clients(None, 1, 0.0, 0.5), Side::Stable);
+        assert_eq!(split_clients(None, 1, 0.0, 1.0), Side::Baseline);
+    }
+
+    #[test]
+    fn a_ring_has_points_as_weights_say() {
+        let mut ring = Ring::default();
+        for (shares, counts) in [
+            ([0.95, 0.05, 0.0], [988, 52, 0]),
+            ([0.96, 0.04, 0.0], [984, 41, 0]),
+            ([0.75, 0.25, 0.0], [768, 256, 0]),
+            ([0.8, 0.1, 0.1], [824, 103, 103]),
+            ([0.0, 1.0, 0.0], [0, 1_024, 0]),
+        ] {
+            ring.place_points(shares, 3);
+            let count = |side| ring.points.iter().filter(|(_, of)| *of == side).count();
+            assert_eq!(Side::ALL.map(count), counts);
+        }
+        ring.place_points([0.0, 0.0, 0.0], 3);
+        assert_eq!(ring.side(1, 3), Side::Stable);
+        ring.place_points([1.0 - 1e-9, 1e-9, 0.0], 3);
+        assert!(ring.points.len() <= Ring::MOST as usize);
+    }
+}

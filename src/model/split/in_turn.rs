@@ -34,3 +34,32 @@ impl InTurn {
         self.credit = 0.0;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_at_a_time_and_many_at_once_agree() {
+        for share in [0.0, 0.01, 0.05, 0.1, 1.0 / 3.0, 0.7, 1.0] {
+            let (mut single, mut many) = (InTurn::default(), InTurn::default());
+            let (mut singles, mut taken) = (0, 0);
+            for stretch in [1, 2, 7, 40, 1_000, 3, 3] {
+                singles += (0..stretch).filter(|_| single.next(share)).count() as u64;
+                taken += many.take(stretch, share);
+                assert_eq!(singles, taken, "{share}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_tenth_is_every_tenth() {
+        let mut turn = InTurn::default();
+        for number in 1..=1_000 {
+            assert_eq!(turn.next(0.1), number % 10 == 0, "{number}");
+        }
+        turn.next(0.5);
+        turn.reset();
+        assert_eq!(turn, InTurn::default());
+    }
+}

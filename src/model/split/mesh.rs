@@ -65,3 +65,25 @@ pub fn expected_requests_to_eject(p: Probability, consecutive: u32) -> f64 {
     let run = p.get().powf(f64::from(consecutive));
     (1.0 - run) / (run * p.complement())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn independent_retries_hide_failures_and_add_load() {
+        let retries = Retries {
+            attempts: 2,
+            on_errors: true,
+            on_resets: true,
+            per_try_timeout: None,
+            backoff: Span::ZERO,
+            budget: None,
+        };
+        for (p, visible, attempts) in [(0.2, 0.008, 1.24), (0.3, 0.027, 1.39), (1.0, 1.0, 3.0)] {
+            let p = Probability::new(p).unwrap();
+            assert!((retries.visible(p) - visible).abs() < 1e-12);
+            assert!((retries.mean_attempts(p) - attempts).abs() < 1e-12);
+        }
+    }
+}

@@ -10,6 +10,7 @@ mod memory;
 mod mesh;
 mod round_robin;
 mod splitter;
+mod weighted;
 
 pub use affinity::{Affinity, Precedence, ratchet, settled};
 pub use budget::Budget;
@@ -20,6 +21,7 @@ pub use memory::Memory;
 pub use mesh::{Ejection, Retries, expected_requests_to_eject};
 pub use round_robin::{EarliestDeadline, RoundRobin};
 pub use splitter::{Request, Side, Splitter, Weights};
+pub use weighted::WeightedClusters;
 
 use crate::base::Probability;
 
@@ -79,3 +81,6 @@ impl Rules {
         canary / (canary + stable)
     }
 }
+
+#[cfg(test)]
+mod tests;

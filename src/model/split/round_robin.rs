@@ -86,3 +86,45 @@ impl<const N: usize> EarliestDeadline<N> {
         next
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_order_of_weights_5_1_1_is_the_published_one() {
+        let mut turns = RoundRobin::new([5, 1, 1]);
+        let picks: Vec<usize> = (0..14).map(|_| turns.pick()).collect();
+        assert_eq!(picks, [0, 0, 1, 0, 2, 0, 0, 0, 0, 1, 0, 2, 0, 0]);
+    }
+
+    #[test]
+    fn an_entry_that_failed_comes_back_step_by_step() {
+        let mut turns = RoundRobin::new([10, 10]);
+        turns.fail(1, 1);
+        let picks: Vec<usize> = (0..40).map(|_| turns.pick()).collect();
+        let of_ten = |ten: usize| picks[10 * ten..][..10].iter().sum::<usize>();
+        // Half of its share while it recovers, which takes ten picks; then the whole.
+        assert!(of_ten(0) < 5, "{picks:?}");
+        assert_eq!(of_ten(2) + of_ten(3), 10, "{picks:?}");
+        let mut unmoved = RoundRobin::new([10, 10]);
+        unmoved.fail(1, 10);
+        assert_eq!(unmoved.effective, [10, 9]);
+    }
+
+    #[test]
+    fn nobody_with_a_weight_is_the_first() {
+        assert_eq!(RoundRobin::new([0, -3]).pick(), 0);
+        assert_eq!(EarliestDeadline::new([0.0, -1.0]).pick(), 0);
+        assert_eq!(RoundRobin::new([0, 1]).pick(), 1);
+        assert_eq!(EarliestDeadline::new([0.0, 1.0]).pick(), 1);
+    }
+
+    #[test]
+    fn deadlines_fall_as_inverse_weights() {
+        // Deadlines at 1/3, 2/3, 1 ... and at 1, 2 ...; the first of equals is the first entry.
+        let mut turns = EarliestDeadline::new([3.0, 1.0]);
+        let picks: Vec<usize> = (0..4).map(|_| turns.pick()).collect();
+        assert_eq!(picks, [0, 0, 0, 1]);
+    }
+}

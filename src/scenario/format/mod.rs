@@ -12,7 +12,7 @@ mod traffic;
 pub use fault::Fault;
 pub use rollout::{Controller, Counting, Gate, Inconclusive, OfficeHours, Rollback, Rollout, Step};
 pub use service::{Canary, Latency, Service};
-pub use split::{Policy, Split};
+pub use split::{Affinity, Ejection, Policy, Precedence, Retried, Retries, Split};
 pub use telemetry::{Buckets, Series, Telemetry, Vendor};
 pub use traffic::{Arrivals, Columns, Diurnal, Ramp, Traffic, TrafficRate};
 

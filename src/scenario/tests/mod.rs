@@ -2,6 +2,7 @@
 
 mod people;
 mod schema;
+mod split;
 
 use super::*;
 use crate::base::{Probability, Rate, Time};

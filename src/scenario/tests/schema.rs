@@ -13,7 +13,8 @@ use crate::scenario::*;
 fn every_table() -> Vec<String> {
     let mut texts = vec![
         with("rollout", "flagger = \"plain-flagger.yaml\""),
-        LEAST.to_owned() + "[split]\n[telemetry]\nbuckets = { ms = [5] }\n[experiment]\n",
+        LEAST.to_owned()
+            + "[split]\naffinity = {}\nretries = {}\nejection = {}\n[telemetry]\nbuckets = { ms = [5] }\n[experiment]\n",
         LEAST.replace(
             "[canary]",
             "[stable]\nlatency = { quantiles = [] }\n[canary]",
@@ -213,6 +214,26 @@ fn writing_a_default_out_changes_nothing() {
         }
     }
     assert!(tried >= 20, "{tried} defaults found");
+}
+
+#[test]
+fn writing_a_default_of_what_the_mesh_does_out_changes_nothing() {
+    let schema = schema();
+    let mut tried = 0;
+    for (definition, field) in [
+        ("Affinity", "affinity"),
+        ("Retries", "retries"),
+        ("Ejection", "ejection"),
+    ] {
+        let read =
+            |inside: &str| scenario(&with("split", &format!("{field} = {{{inside}}}"))).world;
+        for (name, value) in defaults_of(&schema, definition) {
+            let written = read(&format!("{name} = {value}"));
+            assert_eq!(written, read(""), "{field}.{name} = {value}");
+            tried += 1;
+        }
+    }
+    assert!(tried >= 10, "{tried} defaults found");
 }
 
 #[test]
