@@ -9,10 +9,12 @@ mod arms;
 mod conditions;
 mod counts;
 mod fill;
+mod goals;
 mod luck;
 mod one_by_one;
 mod play;
 mod requests;
+mod route_series;
 mod schedule;
 
 pub use luck::MOST_STRATA;
@@ -132,7 +134,7 @@ impl<'a> Player<'a> {
             scenes: Vec::new(),
             engine,
             play: Play {
-                luck: Luck::new(world, Seed::DEFAULT),
+                luck: Luck::new(world, setting.horizon, Seed::DEFAULT),
                 telemetry,
                 tally: Tally::default(),
             },
@@ -167,14 +169,13 @@ impl<'a> Player<'a> {
         let scene = self.prepare(seed, replicate);
         let scene = &self.scenes[scene].1;
         let setting = &self.setting;
-        let matched = setting.world.matched.get();
         let held = setting.held.map(Weight::share);
         let mut controller = setting.rollout.start();
         let mut routing = Routing::STABLE;
         let mut first_traffic = None;
         let mut trial = None;
         for (index, &now) in scene.schedule.ticks.iter().enumerate() {
-            let flow = Flow::new(routing, matched, held);
+            let flow = Flow::new(routing, setting.world, held);
             self.play.tally.enter(flow.canary);
             for stretch in scene.schedule.until_tick[index].clone() {
                 match &mut self.engine {
