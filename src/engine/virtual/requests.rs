@@ -11,7 +11,7 @@ use rand::{Rng, RngExt};
 use crate::base::Stream;
 use crate::model::World;
 use crate::model::service::{Latency, Service};
-use crate::model::split::Split;
+use crate::model::split::{InTurn, Split};
 use crate::model::traffic::{Arrivals, Population, Profile};
 use crate::stats::draw::{Alias, Halves, Poisson};
 use crate::telemetry::{Buckets, Counters, Demand, Plan, Telemetry, Version};
@@ -49,8 +49,7 @@ pub struct Requests {
     /// Users who met the fault in this trial, a bit each.
     met: Vec<u64>,
     met_users: u64,
-    /// Share of a request that the even split owes the canary.
-    credit: f64,
+    in_turn: InTurn,
 }
 
 /// One look-up chooses version, group and bucket.
@@ -100,7 +99,7 @@ impl Requests {
             counted: Vec::new(),
             met: vec![0; users.div_ceil(64)],
             met_users: 0,
-            credit: 0.0,
+            in_turn: InTurn::default(),
         }
     }
 
@@ -108,7 +107,7 @@ impl Requests {
     pub fn reset(&mut self) {
         self.met.fill(0);
         self.met_users = 0;
-        self.credit = 0.0;
+        self.in_turn.reset();
     }
 
     /// Distinct users who met the fault, when users are followed.
@@ -153,7 +152,7 @@ impl Requests {
                 (Split::UserHash, Some(salt)) => {
                     Version::BOTH[usize::from(Population::place(user, salt) < flow.canary)]
                 }
-                (Split::Even, _) => Version::BOTH[usize::from(self.next_in_turn(flow.canary))],
+                (Split::Even, _) => Version::BOTH[usize::from(self.in_turn.next(flow.canary))],
                 _ => flow.choose(play.luck.split.random::<f64>()),
             };
             if version != Version::Canary && !self.demand.reads(version) {
@@ -273,7 +272,7 @@ impl Requests {
         while clock.next(&self.profile, &mut play.luck.arrivals) {
             let bits = play.luck.split.next_u64();
             let version = match self.split {
-                Split::Even => Version::BOTH[usize::from(self.next_in_turn(flow.canary))],
+                Split::Even => Version::BOTH[usize::from(self.in_turn.next(flow.canary))],
                 _ => flow.choose(share_of(bits as u32)),
             };
             let ways = &self.ways[ways].1;
@@ -305,7 +304,7 @@ impl Requests {
         match self.split {
             Split::Even => {
                 let canary = (0..requests)
-                    .filter(|_| self.next_in_turn(flow.canary))
+                    .filter(|_| self.in_turn.next(flow.canary))
                     .count() as u64;
                 let only = |canary| Flow {
                     canary,
@@ -411,14 +410,6 @@ impl Requests {
             Arrivals::Even => play.luck.even_arrivals(expected),
             _ => Poisson::new(expected).sample(&mut play.luck.arrivals),
         }
-    }
-
-    /// Whether smooth round robin sends the next request to the canary.
-    fn next_in_turn(&mut self, canary: f64) -> bool {
-        self.credit += canary;
-        let turn = self.credit >= 1.0 - 1e-9;
-        self.credit -= f64::from(u8::from(turn));
-        turn
     }
 }
 
