@@ -6,14 +6,18 @@ use std::path::Path;
 
 use super::check::{self, Subject};
 use super::defaults;
+use super::fault::{self, Known};
 use super::files::Files;
+use super::names::Names;
 use super::reader::Table;
 use super::report::Report;
 use super::service::{self, Canary};
 use super::traffic::positive_span;
-use super::{Scenario, experiment, rollout, split, telemetry, traffic};
+use super::{Scenario, experiment, goals, rollout, split, telemetry, traffic};
 use crate::base::{Probability, Problem, Problems, Severity};
 use crate::model::World;
+use crate::model::fault::Target;
+use crate::model::service::Goal;
 use crate::telemetry::{Buckets, Plan};
 
 /// Reads a scenario's text. Problems carry `file` as their place.
@@ -111,7 +115,6 @@ pub(super) fn read_root(
         None => Some(experiment::unsaid()),
         Some(value) => value.table().and_then(experiment::read),
     };
-    table.hint("faults", "faults are the canary's: write [[canary.faults]]");
     table.hint("gates", "gates are the rollout's: write [[rollout.gates]]");
     table.finish();
     let (name, world, measured, rollout) = (name?, world?, measured?, rollout?);
@@ -178,25 +181,41 @@ fn read_world(table: &mut Table<'_>, files: Files<'_>) -> Option<World> {
         .require("traffic", "add [traffic] with rate = \"20/s\"")
         .and_then(|value| value.table())
         .and_then(|table| traffic::read(table, files));
+    let routes = Names::of_routes(traffic.as_ref().map(|(traffic, _)| traffic));
+    let goals = match table.get("goals") {
+        None => Some(Vec::new()),
+        Some(value) => goals::read(&value, &routes),
+    };
+    let named = (goals.as_ref())
+        .map(|goals: &Vec<Goal>| goals.iter().map(|goal| goal.name.clone()).collect());
+    let known = Known::new(traffic.as_ref().map(|(traffic, _)| traffic), named);
     let stable = match table.get("stable") {
-        None => service::read_stable(None),
+        None => service::read_stable(None, &known),
         Some(value) => value
             .table()
-            .and_then(|table| service::read_stable(Some(table))),
+            .and_then(|table| service::read_stable(Some(table), &known)),
     };
     let canary = match table.get("canary") {
         None => Some(Canary::AS_STABLE),
-        Some(value) => value.table().and_then(service::read_canary),
+        Some(value) => value
+            .table()
+            .and_then(|table| service::read_canary(table, &known)),
+    };
+    let shared = match table.get("faults") {
+        None => Some(Vec::new()),
+        Some(value) => fault::read(&value, Target::Both, &known),
     };
     let split = match table.get("split") {
         None => Some(split::Routing::PLAIN),
         Some(value) => value.table().and_then(split::read),
     };
-    let ((traffic, matched), stable): ((_, Probability), _) = (traffic?, stable?);
-    let (canary, faults) = canary?.beside(&stable);
+    let ((traffic, matched), (stable, of_stable)): ((_, Probability), _) = (traffic?, stable?);
+    let (canary, of_canary) = canary?.beside(&stable);
     Some(split?.put_into(World {
         canary,
-        faults,
+        // In the order in which [`find_places`] looks for them.
+        faults: [shared?, of_stable, of_canary].concat(),
+        goals: goals?,
         matched,
         ..World::plain(traffic, stable)
     }))
@@ -220,11 +239,9 @@ fn find_places(table: &mut Table<'_>) -> Places {
     put(Subject::Rollout, &["rollout", "flagger"]);
     put(Subject::Steps, &["rollout", "steps"]);
     put(Subject::Horizon, &["horizon"]);
-    for (index, place) in table
-        .places_in(&["canary", "faults"])
-        .into_iter()
-        .enumerate()
-    {
+    let faults: [&[&str]; 3] = [&["faults"], &["stable", "faults"], &["canary", "faults"]];
+    let faults = faults.map(|path| table.places_in(path)).concat();
+    for (index, place) in faults.into_iter().enumerate() {
         places.insert(Subject::Fault(index), place);
     }
     for (index, place) in table

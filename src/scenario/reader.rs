@@ -269,6 +269,15 @@ impl<'r> Table<'r> {
         self.span.clone()
     }
 
+    /// Notes that the table as a whole is wrong: `message` goes after its path.
+    pub(super) fn refuse(&self, message: impl Display, help: impl Display) {
+        self.report.error(
+            self.span(),
+            format!("{}: {message}", self.path),
+            help.to_string(),
+        );
+    }
+
     /// Says that the fields asked for from now on are those of one of several kinds of table.
     pub(super) fn is_of_kind(&mut self, kind: &str) {
         self.variant = format!(":{kind}");

@@ -10,10 +10,12 @@ mod conditions;
 mod counts;
 mod coupled;
 mod fill;
+mod goals;
 mod luck;
 mod one_by_one;
 mod play;
 mod requests;
+mod route_series;
 mod schedule;
 
 pub use luck::MOST_STRATA;
@@ -194,7 +196,7 @@ impl<'a> Player<'a> {
             scenes: Vec::new(),
             engine,
             play: Play {
-                luck: Luck::new(world, Seed::DEFAULT),
+                luck: Luck::new(world, setting.horizon, Seed::DEFAULT),
                 telemetry,
                 tally: Tally::default(),
             },

@@ -67,12 +67,14 @@ impl Weights {
 
     /// Stable's share.
     pub fn stable(&self) -> f64 {
-        1.0 - self.canary - self.baseline
+        let rest = 1.0 - self.canary - self.baseline;
+        // Float dust must not keep stable alive.
+        if rest < 1e-9 { 0.0 } else { rest }
     }
 
     /// Shares by number of the side.
     fn shares(&self) -> [f64; 3] {
-        [self.stable().max(0.0), self.canary, self.baseline]
+        [self.stable(), self.canary, self.baseline]
     }
 }
 

@@ -3,13 +3,15 @@
 //! these fields.
 
 mod fault;
+mod goal;
 mod rollout;
 mod service;
 mod split;
 mod telemetry;
 mod traffic;
 
-pub use fault::Fault;
+pub use fault::{Fault, Reach};
+pub use goal::{Goal, GoalValue};
 pub use rollout::{Controller, Counting, Gate, Inconclusive, OfficeHours, Rollback, Rollout, Step};
 pub use service::{Canary, Latency, Service};
 pub use split::{Affinity, Ejection, Policy, Precedence, Retried, Retries, Split};
@@ -39,6 +41,11 @@ pub enum Share {
     /// `0.001`.
     Number(f64),
 }
+
+/// An amount of memory: a number and a unit.
+#[derive(Debug, JsonSchema)]
+#[schemars(extend("examples" = ["2KiB", "512MiB", "1.5GiB", "100B"]))]
+pub struct Bytes(pub String);
 
 /// The canary's share of the traffic in percent, 0 to 100; the sign may be left out.
 #[derive(Debug, JsonSchema)]
@@ -74,6 +81,10 @@ pub struct Scenario {
     pub stable: Option<Service>,
     /// How the new release answers: stable, with these differences and faults.
     pub canary: Option<Canary>,
+    /// What is wrong with both versions: with what they share. It is there with a good canary too.
+    pub faults: Option<Vec<Fault>>,
+    /// What the business counts.
+    pub goals: Option<Vec<Goal>>,
     /// Which version a request goes to.
     pub split: Option<Split>,
     /// How the gate's figures are collected.

@@ -15,6 +15,8 @@ pub struct Service {
     /// Share of requests answered with a server error.
     #[schemars(extend("default" = defaults::errors().to_string()))]
     pub errors: Option<Share>,
+    /// What is wrong with it, in the order in which it applies.
+    pub faults: Option<Vec<Fault>>,
 }
 
 /// A latency distribution. `"p50=40ms,p99=250ms"` is log-normal with these two quantiles; with three

@@ -25,12 +25,13 @@ fn every_table() -> Vec<String> {
     for rate in ["ramp = {}", "diurnal = {}", "trace = \"\", columns = {}"] {
         texts.push(LEAST.replacen("\"20/s\"", &format!("{{ {rate} }}"), 1));
     }
-    for kind in ["errors", "latency", "tail", "leak"] {
-        texts.push(with(
-            "canary",
-            &format!("faults = [{{ kind = \"{kind}\" }}]"),
-        ));
+    for (kind, _) in crate::scenario::fault_kind::KINDS {
+        let fault = format!("faults = [{{ kind = \"{kind}\" }}]");
+        texts.push(with("canary", &fault));
+        texts.push(with("stable", &fault));
+        texts.push(format!("{fault}\n{LEAST}"));
     }
+    texts.push(format!("goals = [{{ value = {{}} }}]\n{LEAST}"));
     for kind in [
         "success-ratio",
         "latency-quantile",
@@ -243,6 +244,12 @@ fn writing_a_default_of_a_gate_or_a_fault_out_changes_nothing() {
         "latency" => "add = \"1s\"",
         "tail" => "probability = \"1%\", add = \"1s\"",
         "leak" => "add = \"1s\", ramp = \"5m\"",
+        "memory-leak" | "crash-loop" | "failed-start" => "onset = \"0s\"",
+        "reset" | "corrupt" | "hang" | "bursts" | "bounce" | "poison" => "probability = \"1%\"",
+        "capacity" => "work = 2",
+        "business" => "multiply = 0.9",
+        "metrics" => "hidden = \"30%\"",
+        "shared-load" => "factor = 2",
         "success-ratio" => "min = \"99%\"",
         "latency-quantile" => "max = \"1s\"",
         "ratio" => "max = 2",
@@ -259,7 +266,9 @@ fn writing_a_default_of_a_gate_or_a_fault_out_changes_nothing() {
                 let fields = format!("kind = \"{kind}\", {}{more}", required(kind));
                 let (section, field) = list.split_once('.').unwrap();
                 let line = format!("[{section}]\n{field} = [{{ {fields} }}]\n");
-                let scenario = scenario(&least.replacen(&format!("[{section}]\n"), &line, 1));
+                let goal = "goals = [{ name = \"conversion\", probability = \"3%\" }]\n";
+                let text = least.replacen(&format!("[{section}]\n"), &line, 1);
+                let scenario = scenario(&format!("{goal}{text}"));
                 (scenario.world.faults, scenario.analysis)
             };
             for (name, property) in variant["properties"].as_object().unwrap() {
