@@ -42,6 +42,11 @@ impl Names {
         }
     }
 
+    /// How many there are, if that is known.
+    pub(super) fn count(&self) -> Option<usize> {
+        self.names.as_ref().map(Vec::len)
+    }
+
     /// Whether it is known that there are none.
     pub(super) fn are_none(&self) -> bool {
         self.names.as_ref().is_some_and(Vec::is_empty)

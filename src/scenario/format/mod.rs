@@ -13,7 +13,10 @@ mod traffic;
 pub use fault::{Fault, Reach};
 pub use goal::{Goal, GoalValue};
 pub use rollout::{Controller, Counting, Gate, Inconclusive, OfficeHours, Rollback, Rollout, Step};
-pub use service::{Canary, Latency, Service};
+pub use service::{
+    CacheWarmUp, Canary, Discipline, Latency, Pauses, Placement, RouteService, Service, Shaped,
+    Tail, WarmUp,
+};
 pub use split::{Affinity, Ejection, Policy, Precedence, Retried, Retries, Split};
 pub use telemetry::{Buckets, Series, Telemetry, Vendor};
 pub use traffic::{Arrivals, Columns, Diurnal, Ramp, Traffic, TrafficRate};

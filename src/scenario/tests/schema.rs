@@ -9,19 +9,35 @@ use crate::scenario::reader::Table;
 use crate::scenario::report::Report;
 use crate::scenario::*;
 
+/// Latencies that between them read every table of a latency.
+const LATENCIES: [&str; 4] = [
+    "{ quantiles = [] }",
+    "{ gamma = {} }",
+    "{ weibull = {} }",
+    "{ body = \"\", tail = {} }",
+];
+
 /// Scenarios that between them read every table of every kind.
 fn every_table() -> Vec<String> {
     let mut texts = vec![
         with("rollout", "flagger = \"plain-flagger.yaml\""),
         LEAST.to_owned()
             + "[split]\naffinity = {}\nretries = {}\nejection = {}\n[telemetry]\nbuckets = { ms = [5] }\n[experiment]\n",
-        LEAST.replace(
-            "[canary]",
-            "[stable]\nlatency = { quantiles = [] }\n[canary]",
-        ),
-        with("canary", "latency = { quantiles = [] }"),
         with("rollout", "office_hours = {}"),
     ];
+    for latency in LATENCIES {
+        for heading in ["stable", "canary"] {
+            texts.push(with(heading, &format!("latency = {latency}")));
+            texts.push(with(
+                heading,
+                &format!("routes = [{{ latency = {latency} }}]"),
+            ));
+            let fleet = format!(
+                "pauses = {{ length = {latency} }}\nwarm_up = {{}}\ncache = {{}}\nplacement = {{}}"
+            );
+            texts.push(with(heading, &fleet));
+        }
+    }
     for rate in ["ramp = {}", "diurnal = {}", "trace = \"\", columns = {}"] {
         texts.push(LEAST.replacen("\"20/s\"", &format!("{{ {rate} }}"), 1));
     }
