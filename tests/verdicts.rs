@@ -127,18 +127,23 @@ fn read_gate(text: &str) -> Gate {
     let min_requests = field("min_requests").map_or(0, read);
     let gate = match kind {
         "success-ratio" => Gate::SuccessRatio(SuccessRatio {
+            route: None,
             window,
             min: read(field("min").expect("min")),
             max: field("max").map(read),
             min_requests,
         }),
         "latency-quantile" => Gate::LatencyQuantile(LatencyQuantile {
+            route: None,
             window,
             quantile: read(field("quantile").expect("quantile")),
             max: read(field("max").expect("max")),
             min_requests,
         }),
         "comparison" => Gate::Comparison(Comparison {
+            route: None,
+            against: Version::Stable,
+            strata: 0,
             window,
             metric: match field("metric").expect("metric") {
                 "errors" => Metric::ErrorRatio,
@@ -152,6 +157,8 @@ fn read_gate(text: &str) -> Gate {
             min_requests,
         }),
         "two-proportion-z" => Gate::TwoProportionZ(TwoProportionZ {
+            route: None,
+            against: Version::Stable,
             window,
             alpha: read(field("alpha").expect("alpha")),
             min_requests,

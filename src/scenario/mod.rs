@@ -15,6 +15,7 @@ mod files;
 pub mod format;
 mod gates;
 mod latency;
+mod names;
 mod overrides;
 mod reader;
 mod report;

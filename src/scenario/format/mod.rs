@@ -10,10 +10,12 @@ mod telemetry;
 mod traffic;
 
 pub use fault::Fault;
-pub use rollout::{Controller, Counting, Gate, Inconclusive, Rollback, Rollout, Step};
+pub use rollout::{
+    Against, Controller, Counting, Gate, Inconclusive, Rollback, Rollout, SampledBy, Step, Stratify,
+};
 pub use service::{Canary, Latency, Service};
 pub use split::{Policy, Split};
-pub use telemetry::{Buckets, Series, Telemetry, Vendor};
+pub use telemetry::{Buckets, Reporter, Series, Telemetry, Vendor};
 pub use traffic::{Arrivals, Columns, Diurnal, Ramp, Traffic, TrafficRate};
 
 use schemars::JsonSchema;
