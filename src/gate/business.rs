@@ -159,3 +159,6 @@ impl fmt::Display for Business {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
