@@ -22,6 +22,10 @@ pub(super) const BACKOFF: Span = Span::from_millis(25);
 pub(super) const CONSECUTIVE: u32 = 5;
 pub(super) const EJECTION: Span = Span::from_secs(30);
 pub(super) const SWEEP: Span = Span::from_secs(10);
+/// Enough for a normal approximation at a few percent.
+pub(super) const BUSINESS_REQUESTS: u32 = 1_000;
+/// A loss of 3 % of what the business counts.
+pub(super) const BUSINESS_RATIO: f64 = 0.97;
 pub(super) const MOST_TRIALS: u32 = 10_000;
 
 /// Half of the people on call have acted within 20 minutes, nine in ten within an hour.

@@ -1,8 +1,9 @@
 //! The sections stable and canary.
 
 use super::defaults;
-use super::fault::{self, Known};
+use super::fault;
 use super::latency;
+use super::names::Known;
 use super::reader::Table;
 use crate::base::Probability;
 use crate::model::fault::{Fault, Target};

@@ -12,10 +12,13 @@ mod traffic;
 
 pub use fault::{Fault, Reach};
 pub use goal::{Goal, GoalValue};
-pub use rollout::{Controller, Counting, Gate, Inconclusive, OfficeHours, Rollback, Rollout, Step};
+pub use rollout::{
+    Against, Controller, Counting, Gate, Inconclusive, OfficeHours, Rollback, Rollout, SampledBy,
+    Step, Stratify,
+};
 pub use service::{Canary, Latency, Service};
 pub use split::{Affinity, Ejection, Policy, Precedence, Retried, Retries, Split};
-pub use telemetry::{Buckets, Series, Telemetry, Vendor};
+pub use telemetry::{Buckets, Reporter, Series, Telemetry, Vendor};
 pub use traffic::{Arrivals, Columns, Diurnal, Ramp, Traffic, TrafficRate};
 
 use schemars::JsonSchema;

@@ -25,7 +25,7 @@ fn every_table() -> Vec<String> {
     for rate in ["ramp = {}", "diurnal = {}", "trace = \"\", columns = {}"] {
         texts.push(LEAST.replacen("\"20/s\"", &format!("{{ {rate} }}"), 1));
     }
-    for (kind, _) in crate::scenario::fault_kind::KINDS {
+    for (kind, _) in fault_kind::KINDS {
         let fault = format!("faults = [{{ kind = \"{kind}\" }}]");
         texts.push(with("canary", &fault));
         texts.push(with("stable", &fault));
@@ -38,6 +38,7 @@ fn every_table() -> Vec<String> {
         "ratio",
         "difference",
         "z-test",
+        "business",
     ] {
         texts.push(LEAST.replace("success-ratio", kind));
     }
@@ -261,6 +262,10 @@ fn writing_a_default_of_a_gate_or_a_fault_out_changes_nothing() {
     for (definition, list) in [("Fault", "canary.faults"), ("Gate", "rollout.gates")] {
         for variant in schema["$defs"][definition]["oneOf"].as_array().unwrap() {
             let kind = variant["properties"]["kind"]["const"].as_str().unwrap();
+            if kind == "business" {
+                // Needs a goal to speak of: `gates` tries its defaults.
+                continue;
+            }
             let read = |more: &str| {
                 let least = LEAST.split("[[").next().unwrap();
                 let fields = format!("kind = \"{kind}\", {}{more}", required(kind));
