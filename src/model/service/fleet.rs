@@ -47,7 +47,8 @@ impl Fleet {
         self.capacity.is_some()
             || self.pauses.is_some()
             || self.placement.is_some()
-            || (!self.warm && (self.warm_up.is_some() || self.cache.is_some()))
+            || self.cache.is_some()
+            || (!self.warm && self.warm_up.is_some())
     }
 }
 
@@ -69,7 +70,15 @@ pub struct WarmUp {
     pub requests: f64,
 }
 
-/// A share of requests misses the cache and takes longer:
+impl WarmUp {
+    /// In the middle of what is told of runtimes that compile as they go.
+    pub const USUAL: WarmUp = WarmUp {
+        factor: 5.0,
+        requests: 2000.0,
+    };
+}
+
+/// A share of requests misses the cache and takes longer than the latency, which is that of hits:
 /// `warm + (cold - warm) · (1 + answered / requests)^-decay`, with `answered` counted by instance.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CacheWarmUp {
