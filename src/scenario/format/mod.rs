@@ -16,10 +16,14 @@ pub use rollout::{
     Against, Controller, Counting, Gate, Inconclusive, OfficeHours, Rollback, Rollout, SampledBy,
     Step, Stratify,
 };
-pub use service::{Canary, Latency, Service};
+pub use service::{Canary, Latency, RecordedUnit, Service};
 pub use split::{Affinity, Ejection, Policy, Precedence, Retried, Retries, Split};
 pub use telemetry::{Buckets, Reporter, Series, Telemetry, Vendor};
-pub use traffic::{Arrivals, Columns, Diurnal, Ramp, Traffic, TrafficRate};
+pub use traffic::{
+    Arrivals, Columns, Diurnal, EvenOrPoisson, Flash, GammaGaps, Group, LogNormalSwing, Memory,
+    Mmpp, OnOff, Preset, Ramp, Recording, Route, SessionKind, Sessions, Swing, Traffic,
+    TrafficRate, Week, WeibullGaps,
+};
 
 use schemars::JsonSchema;
 

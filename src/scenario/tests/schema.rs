@@ -22,8 +22,29 @@ fn every_table() -> Vec<String> {
         with("canary", "latency = { quantiles = [] }"),
         with("rollout", "office_hours = {}"),
     ];
-    for rate in ["ramp = {}", "diurnal = {}", "trace = \"\", columns = {}"] {
+    for rate in [
+        "ramp = {}",
+        "diurnal = {}",
+        "week = {}",
+        "flash = {}",
+        "trace = \"\", columns = {}",
+    ] {
         texts.push(LEAST.replacen("\"20/s\"", &format!("{{ {rate} }}"), 1));
+    }
+    for more in [
+        "arrivals = { gamma = {} }",
+        "arrivals = { weibull = {} }",
+        "swing = { log_normal = {} }",
+        "swing = { mmpp = {} }",
+        "swing = { on_off = {} }",
+        "sessions = { think = { quantiles = [] } }",
+        "sessions = { think = { hdr = \"\" } }",
+        "routes = [{}]\ngroups = [{}]",
+    ] {
+        texts.push(with("traffic", more));
+    }
+    for heading in ["stable", "canary"] {
+        texts.push(with(heading, "latency = { hdr = \"\" }"));
     }
     for (kind, _) in fault_kind::KINDS {
         let fault = format!("faults = [{{ kind = \"{kind}\" }}]");
