@@ -110,6 +110,7 @@ mod tests {
             canary_requests: 10,
             exposed_requests: 4,
             exposed_users: 2.5,
+            exposed_after: 0,
         }
     }
 

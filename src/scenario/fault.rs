@@ -1,31 +1,11 @@
 //! Faults, wherever a scenario lists them: when they are there, and whom they reach.
 
 use super::fault_kind::{self, Kind};
-use super::names::Names;
+use super::names::Known;
 use super::reader::{Table, Value};
 use super::traffic::positive_span;
 use crate::base::{Probability, Span, Time};
 use crate::model::fault::{Fault, Schedule, Scope, Target};
-use crate::model::traffic::Traffic;
-
-/// What faults may name.
-#[derive(Debug)]
-pub(super) struct Known {
-    pub(super) routes: Names,
-    pub(super) groups: Names,
-    pub(super) goals: Names,
-}
-
-impl Known {
-    /// What a scenario's traffic and goals are called, as far as they could be read.
-    pub(super) fn new(traffic: Option<&Traffic>, goals: Option<Vec<String>>) -> Known {
-        Known {
-            routes: Names::of_routes(traffic),
-            groups: Names::of_groups(traffic),
-            goals: Names::of_goals(goals),
-        }
-    }
-}
 
 /// The faults of a list, in the order in which they apply.
 pub(super) fn read(list: &Value<'_>, target: Target, known: &Known) -> Option<Vec<Fault>> {

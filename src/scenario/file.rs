@@ -6,9 +6,9 @@ use std::path::Path;
 
 use super::check::{self, Subject};
 use super::defaults;
-use super::fault::{self, Known};
+use super::fault;
 use super::files::Files;
-use super::names::Names;
+use super::names::{Known, Names};
 use super::reader::Table;
 use super::report::Report;
 use super::service::{self, Canary};
@@ -18,11 +18,11 @@ use crate::base::{Probability, Problem, Problems, Severity};
 use crate::model::World;
 use crate::model::fault::Target;
 use crate::model::service::Goal;
-use crate::telemetry::{Buckets, Plan};
 
 /// Reads a scenario's text. Problems carry `file` as their place.
 pub(super) fn read(text: &str, file: &Path, files: Files<'_>) -> Result<Scenario, Problems> {
-    let (report, root) = Report::parse(text);
+    let (mut report, root) = Report::parse(text);
+    report.files = files;
     let mut foreign = None;
     let draft = read_root(Table::root(&report, &root), text, file, files, &mut foreign);
     if let Some((scenario, places)) = &draft
@@ -99,7 +99,8 @@ pub(super) fn read_root(
         None => Some(None),
         Some(value) => positive_span(&value).map(Some),
     };
-    let world = read_world(&mut table, files);
+    let world = read_world(&mut table);
+    let names = Known::of(world.as_ref());
     let measured = match table.get("telemetry") {
         None => Some(telemetry::unsaid()),
         Some(value) => value.table().and_then(telemetry::read),
@@ -110,7 +111,7 @@ pub(super) fn read_root(
             "add [rollout] with flagger = \"canary.yaml\", or with steps",
         )
         .and_then(|value| value.table())
-        .and_then(|table| rollout::read(table, files, foreign));
+        .and_then(|table| rollout::read(table, files, foreign, &names));
     let experiment = match table.get("experiment") {
         None => Some(experiment::unsaid()),
         Some(value) => value.table().and_then(experiment::read),
@@ -118,16 +119,7 @@ pub(super) fn read_root(
     table.hint("gates", "gates are the rollout's: write [[rollout.gates]]");
     table.finish();
     let (name, world, measured, rollout) = (name?, world?, measured?, rollout?);
-    let buckets = measured.buckets.or(rollout.buckets);
-    let plan = Plan {
-        routes: world.traffic.routes.len(),
-        goals: world.goals.len(),
-        ..Plan::plain(
-            measured.sampling,
-            measured.birth,
-            buckets.unwrap_or_else(Buckets::istio),
-        )
-    };
+    let plan = measured.plan(rollout.buckets, &world);
     let scenario = Scenario {
         title: title?.unwrap_or_else(|| name.clone()),
         name,
@@ -176,11 +168,11 @@ pub(super) fn name_of(file: &Path) -> String {
     }
 }
 
-fn read_world(table: &mut Table<'_>, files: Files<'_>) -> Option<World> {
+fn read_world(table: &mut Table<'_>) -> Option<World> {
     let traffic = table
         .require("traffic", "add [traffic] with rate = \"20/s\"")
         .and_then(|value| value.table())
-        .and_then(|table| traffic::read(table, files));
+        .and_then(traffic::read);
     let routes = Names::of_routes(traffic.as_ref().map(|(traffic, _)| traffic));
     let goals = match table.get("goals") {
         None => Some(Vec::new()),

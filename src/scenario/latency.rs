@@ -2,10 +2,14 @@
 //! family by its name.
 
 use super::defaults;
+use super::interval_log;
 use super::reader::{Table, Value};
 use super::shape;
 use crate::base::{ParseSpanError, Probability, Span};
 use crate::model::service::{Latency, LatencyError};
+
+/// The most MiB of a log of latencies that are read.
+const MOST_LOG_MIB: u64 = 64;
 
 /// Why a text is not a latency distribution.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -90,6 +94,14 @@ pub(super) fn read(value: &Value<'_>) -> Option<Latency> {
         table.finish();
         return latency;
     }
+    if let Some(log) = table.get("hdr") {
+        let unit = match table.get("unit") {
+            None => Some(1e-9),
+            Some(value) => value.choice(&[("ns", 1e-9), ("us", 1e-6), ("ms", 1e-3)]),
+        };
+        table.finish();
+        return read_log(&log, unit?);
+    }
     let list = table.require(
         "quantiles",
         "write [[\"50%\", \"20ms\"], [\"90%\", \"80ms\"]]",
@@ -116,6 +128,19 @@ pub(super) fn read_text(value: &Value<'_>) -> Option<Latency> {
             let error = error.to_string();
             let (message, help) = error.split_once(": ").unwrap_or((&error, ""));
             value.refuse(message, help);
+        })
+        .ok()
+}
+
+/// The latencies of an interval log of HdrHistogram, all intervals together.
+fn read_log(file: &Value<'_>, unit: f64) -> Option<Latency> {
+    let (bytes, shown) = file.file(MOST_LOG_MIB, "an interval log of HdrHistogram")?;
+    interval_log::latency(&bytes, unit)
+        .map_err(|errors| {
+            for error in errors {
+                let shown = shown.display();
+                file.refuse(format_args!("{shown} {error}"), error.help());
+            }
         })
         .ok()
 }

@@ -2,7 +2,44 @@
 
 use super::reader::Value;
 use super::report::nearest;
+use crate::model::World;
 use crate::model::traffic::Traffic;
+
+/// What other sections may name.
+#[derive(Debug, Clone)]
+pub(super) struct Known {
+    pub(super) routes: Names,
+    pub(super) groups: Names,
+    pub(super) goals: Names,
+}
+
+impl Known {
+    /// What a scenario's traffic and goals are called, as far as they could be read.
+    pub(super) fn new(traffic: Option<&Traffic>, goals: Option<Vec<String>>) -> Known {
+        Known {
+            routes: Names::of_routes(traffic),
+            groups: Names::of_groups(traffic),
+            goals: Names::of_goals(goals),
+        }
+    }
+
+    /// The names of a world, when it could be read.
+    pub(super) fn of(world: Option<&World>) -> Known {
+        let goals = world.map(|world| world.goals.iter().map(|goal| goal.name.clone()).collect());
+        Known::new(world.map(|world| &world.traffic), goals)
+    }
+}
+
+#[cfg(test)]
+impl Known {
+    /// Routes and goals of these names.
+    pub(super) fn named(routes: &[&str], goals: &[&str]) -> Known {
+        let list = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+        let mut known = Known::new(None, Some(list(goals)));
+        known.routes.names = Some(list(routes));
+        known
+    }
+}
 
 /// The names of one kind of thing.
 #[derive(Debug, Clone)]
@@ -45,6 +82,18 @@ impl Names {
     /// How many there are, if that is known.
     pub(super) fn count(&self) -> Option<usize> {
         self.names.as_ref().map(Vec::len)
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.names.as_ref().map_or(0, Vec::len)
+    }
+
+    /// Which of them a value names, and the name.
+    pub(super) fn find_named(&self, value: &Value<'_>) -> Option<(usize, String)> {
+        let index = self.find(value)?;
+        let name = self.names.as_ref()?.get(index)?;
+        Some((index, name.clone()))
     }
 
     /// Whether it is known that there are none.

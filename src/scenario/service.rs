@@ -1,10 +1,10 @@
 //! The sections stable and canary.
 
 use super::defaults;
-use super::fault::{self, Known};
+use super::fault;
 use super::fleet::{self, Whose};
 use super::latency;
-use super::names::Names;
+use super::names::{Known, Names};
 use super::reader::{Table, Value};
 use crate::base::Probability;
 use crate::model::fault::{Fault, Target};

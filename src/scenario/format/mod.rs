@@ -12,14 +12,21 @@ mod traffic;
 
 pub use fault::{Fault, Reach};
 pub use goal::{Goal, GoalValue};
-pub use rollout::{Controller, Counting, Gate, Inconclusive, OfficeHours, Rollback, Rollout, Step};
+pub use rollout::{
+    Against, Controller, Counting, Gate, Inconclusive, OfficeHours, Rollback, Rollout, SampledBy,
+    Step, Stratify,
+};
 pub use service::{
-    CacheWarmUp, Canary, Discipline, Latency, Pauses, Placement, RouteService, Service, Shaped,
-    Tail, WarmUp,
+    CacheWarmUp, Canary, Discipline, Instances, Latency, Pauses, Placement, RecordedUnit,
+    RouteService, Scaled, Service, Shaped, Tail, WarmUp,
 };
 pub use split::{Affinity, Ejection, Policy, Precedence, Retried, Retries, Split};
-pub use telemetry::{Buckets, Series, Telemetry, Vendor};
-pub use traffic::{Arrivals, Columns, Diurnal, Ramp, Traffic, TrafficRate};
+pub use telemetry::{Buckets, Reporter, Series, Telemetry, Vendor};
+pub use traffic::{
+    Arrivals, Columns, Diurnal, EvenOrPoisson, Flash, GammaGaps, Group, LogNormalSwing, Memory,
+    Mmpp, OnOff, Preset, Ramp, Recording, Route, SessionKind, Sessions, Swing, Traffic,
+    TrafficRate, Week, WeibullGaps,
+};
 
 use schemars::JsonSchema;
 

@@ -93,6 +93,15 @@ pub enum Latency {
         /// `[["95%", "p50=4ms,p99=10ms"], ["5%", "p50=60ms,p99=240ms"]]`.
         mixture: Vec<(Share, String)>,
     },
+    /// What somebody recorded.
+    Recorded {
+        /// An interval log of HdrHistogram (`.hlog`, plain or gzip), relative to the scenario: its
+        /// latencies, all intervals together.
+        hdr: String,
+        /// What a recorded 1 stands for.
+        #[schemars(extend("default" = "ns"))]
+        unit: Option<RecordedUnit>,
+    },
 }
 
 /// A mean and a shape.
@@ -211,6 +220,18 @@ pub struct Placement {
     pub second_mode: Option<f64>,
     /// Share of unlucky instances.
     pub unlucky: Option<Share>,
+}
+
+/// Unit of the figures in a log.
+#[derive(Debug, JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+pub enum RecordedUnit {
+    /// Nanoseconds.
+    Ns,
+    /// Microseconds.
+    Us,
+    /// Milliseconds.
+    Ms,
 }
 
 /// How the canary differs from stable.
