@@ -121,13 +121,13 @@ impl<'r> Value<'r> {
         self.quantity()
     }
 
-    /// `true` or `false`.
-    pub(super) fn truth(&self) -> Option<bool> {
-        if let DeValue::Boolean(truth) = self.node.get_ref() {
-            return Some(*truth);
+    /// Yes or no.
+    pub(super) fn boolean(&self) -> Option<bool> {
+        let answer = self.node.get_ref().as_bool();
+        if answer.is_none() {
+            self.wrong_type("true or false without quotes");
         }
-        self.wrong_type("true or false, without quotes");
-        None
+        answer
     }
 
     /// A whole number within limits.
