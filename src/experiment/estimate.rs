@@ -47,6 +47,7 @@ pub(super) fn exposure(trials: &[Trial]) -> Exposure {
     Exposure {
         requests: requests as f64 / n,
         users: users / n,
+        after: None,
     }
 }
 
