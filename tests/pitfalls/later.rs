@@ -32,7 +32,7 @@ fn a_leak_is_promoted_and_hurts_an_hour_later() {
     // 10, 50 and 100 % of 40 a second for ten minutes lose 75 MiB of the 332 that are free; the
     // rest lasts for 55 minutes after the promotion. Then a restart refuses 40 a second for 30 s.
     let used = 40.0 * 600.0 * (0.1 + 0.5 + 1.0) * 2.0 / 1_024.0;
-    let left = (332.0 - used) * 1_024.0 / (2.0 * 40.0) / 60.0;
+    let left: f64 = (332.0 - used) * 1_024.0 / (2.0 * 40.0) / 60.0;
     assert!((left - 55.0).abs() < 1.0, "{left}");
     let after = harmed_after(cell);
     assert!(after > 1_000.0, "{after}");
