@@ -154,14 +154,9 @@ impl StagedPlan {
         if !consecutive {
             end = self.next_open(end + self.interval * spared);
         }
-        let holds = self
-            .steps
-            .iter()
-            .map(|step| self.interval * self.ticks(step))
-            .fold(Span::ZERO, |sum, hold| sum + hold);
         let mut longest = end.since(Time::START);
         if unbounded {
-            longest = longest.max(holds * 4);
+            longest = longest.max(self.undisturbed() * 4);
         }
         if self.rollback == Rollback::Manual {
             let alert = Time::START + longest;
@@ -170,6 +165,15 @@ impl StagedPlan {
         }
         // What happens, happens at ticks.
         self.interval * longest.as_nanos().div_ceil(self.interval.as_nanos().max(1))
+    }
+
+    /// How long all holds take together when no check fails and nobody has to be waited for.
+    pub fn undisturbed(&self) -> Span {
+        let holds = self
+            .steps
+            .iter()
+            .map(|step| self.interval * self.ticks(step));
+        holds.fold(Span::ZERO, |sum, hold| sum + hold)
     }
 
     /// The first instant from `now` on at which the weight may grow.

@@ -40,7 +40,7 @@ pub(super) fn read(table: &mut Table<'_>, whose: Whose, base: Option<&Fleet>) ->
     let placement = read_or(table, "placement", inherited.placement, read_placement);
     let warm = match table.get("warm") {
         None => Some(inherited.warm),
-        Some(value) => value.truth(),
+        Some(value) => value.boolean(),
     };
     let (instances, scaled) = instances?;
     Some(Fleet {

@@ -141,13 +141,13 @@ impl<'r> Value<'r> {
         self.quantity()
     }
 
-    /// `true` or `false`.
-    pub(super) fn truth(&self) -> Option<bool> {
-        if let DeValue::Boolean(truth) = self.node.get_ref() {
-            return Some(*truth);
+    /// Yes or no.
+    pub(super) fn boolean(&self) -> Option<bool> {
+        let answer = self.node.get_ref().as_bool();
+        if answer.is_none() {
+            self.wrong_type("true or false without quotes");
         }
-        self.wrong_type("true or false, without quotes");
-        None
+        answer
     }
 
     /// A whole number within limits.
@@ -194,15 +194,6 @@ impl<'r> Value<'r> {
                 None
             }
         }
-    }
-
-    /// True or false.
-    pub(super) fn yes_or_no(&self) -> Option<bool> {
-        let value = self.node.get_ref().as_bool();
-        if value.is_none() {
-            self.wrong_type("true or false without quotes");
-        }
-        value
     }
 
     /// One of several names.

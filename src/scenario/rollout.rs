@@ -348,7 +348,7 @@ fn read_step(mut table: Table<'_>, interval: Option<Span>, warmup: Option<Span>)
         });
     let pause = match table.get("pause") {
         None => Some(false),
-        Some(value) => value.truth(),
+        Some(value) => value.boolean(),
     };
     table.finish();
     Some(Step {

@@ -116,8 +116,8 @@ impl Said<'_> {
         let replicas = or(&self.replicas, None, |value| {
             value.whole(1..=10_000).map(|pods| Some(pods as u32))
         });
-        let least_request = or(&self.least_request, false, Value::truth);
-        let baseline = or(&self.baseline, false, Value::truth);
+        let least_request = or(&self.least_request, false, Value::boolean);
+        let baseline = or(&self.baseline, false, Value::boolean);
         Some(Rules {
             matched: matched?,
             replicas: replicas?,
@@ -190,7 +190,7 @@ fn read_affinity(mut table: Table<'_>) -> Option<Affinity> {
         ])
     });
     let lifetime = or(&table.get("lifetime"), defaults::COOKIE, positive_span);
-    let outlives_rollback = or(&table.get("outlives_rollback"), false, Value::truth);
+    let outlives_rollback = or(&table.get("outlives_rollback"), false, Value::boolean);
     table.finish();
     Some(Affinity {
         precedence: precedence?,

@@ -240,7 +240,7 @@ fn read_group(
     let choices = [(true, "cookies"), (false, "matched")];
     let [cookies, matched] = choices.map(|(otherwise, key)| match table.get(key) {
         None => Some(otherwise),
-        Some(value) => value.yes_or_no(),
+        Some(value) => value.boolean(),
     });
     let returning = share_or(&mut table, "returning", returning);
     let mix = match table.get("mix") {

@@ -298,6 +298,10 @@ impl Filler {
         let (mut mean, mut variance) = (0.0, 0.0);
         let row = counters.row_mut(group.status);
         for ((now, before), (first, second)) in row.iter().zip(&self.before).zip(&group.moments) {
+            // The moments of a bucket that is practically never reached may be infinite.
+            if now == before {
+                continue;
+            }
             let placed = (now - before) as f64;
             mean += placed * first;
             variance += placed * second;
