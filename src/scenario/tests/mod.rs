@@ -1,6 +1,7 @@
 //! Reading scenarios: every field, every default, every warning.
 
 mod schema;
+mod traffic;
 
 use super::*;
 use crate::base::{Probability, Rate, Time};
