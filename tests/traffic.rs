@@ -91,6 +91,13 @@ fn compare(counts: &[f64], bin: usize, bounds: (f64, f64)) {
             "{index}: {expected} {count}"
         );
     }
+    // At another scale within Poisson error: five standard deviations.
+    let scaled = generated(&profile.scaled(0.3), None, counts.len(), bin as f64, 77);
+    let (drawn, wanted) = (scaled.iter().sum::<f64>(), 0.3 * counts.iter().sum::<f64>());
+    assert!(
+        (drawn - wanted).abs() < 5.0 * wanted.sqrt(),
+        "{drawn} {wanted}"
+    );
     let recorded = by_minute(counts, bin);
     let (dispersion, memory) = dispersion_and_memory(&recorded);
     let (mut sum, mut correlation, mut total) = (0.0, 0.0, 0.0);
