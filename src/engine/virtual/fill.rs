@@ -226,6 +226,10 @@ impl Filler {
         let (mut mean, mut variance) = (0.0, 0.0);
         let row = counters.row_mut(group.status);
         for ((now, before), (first, second)) in row.iter().zip(&self.before).zip(&group.moments) {
+            // A bucket that hardly any latency falls into may have no finite mean.
+            if now == before {
+                continue;
+            }
             let placed = (now - before) as f64;
             mean += placed * first;
             variance += placed * second;
