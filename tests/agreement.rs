@@ -96,6 +96,7 @@ fn play(case: &Case, engine: Kind, seed: Seed) -> Vec<Trial> {
         rollout: &case.rollout,
         analysis: &case.analysis,
         horizon: case.rollout.longest(),
+        aftermath: Span::ZERO,
         held: None,
         engine,
         observe: false,
@@ -122,6 +123,8 @@ fn agree(name: &str, case: &Case) {
     let counts = play(case, Kind::Counts, Seed(1));
     let requests = play(case, Kind::Requests, Seed(2));
     compare(name, &counts, &requests);
+    let coupled = play(case, Kind::Coupled, Seed(5));
+    compare(&format!("{name}, followed"), &counts, &coupled);
 }
 
 fn compare(name: &str, counts: &[Trial], requests: &[Trial]) {
@@ -342,18 +345,23 @@ fn staged_rollouts_that_compare_versions() {
     });
     case.analysis = vec![
         Gate::Comparison(Comparison {
+            route: None,
+            against: Version::Stable,
+            strata: 0,
             window: Span::from_secs(120),
             metric: coalmine::gate::Metric::ErrorRatio,
             limit: ComparisonLimit::Difference(0.015),
             min_requests: 10,
         }),
         Gate::LatencyQuantile(LatencyQuantile {
+            route: None,
             window: Span::from_secs(90),
             quantile: share(0.99),
             max: Span::from_millis(900),
             min_requests: 5,
         }),
         Gate::SuccessRatio(SuccessRatio {
+            route: None,
             window: Span::from_secs(60),
             min: share(0.95),
             max: None,

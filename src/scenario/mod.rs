@@ -4,23 +4,32 @@
 //! with it; [`Scenario::with`] applies a command line's changes; [`builtin`] lists the scenarios
 //! that the program carries with it. [`mod@format`] describes the file.
 
+mod access_log;
+mod arrivals;
 mod builtin;
 mod canary_file;
 mod check;
 mod defaults;
 mod experiment;
 mod fault;
+mod fault_kind;
 mod file;
 mod files;
 pub mod format;
 mod gates;
+mod goals;
+mod interval_log;
 mod latency;
+mod names;
 mod overrides;
+mod preset;
+mod rate;
 mod reader;
 mod report;
 mod rollout;
 mod schema;
 mod service;
+mod sessions;
 mod split;
 mod telemetry;
 pub mod trace;
@@ -80,6 +89,8 @@ pub struct Experiment {
     pub precision: f64,
     /// At most so many trials per cell.
     pub most_trials: u32,
+    /// How long to look on after promotion or rollback.
+    pub aftermath: Span,
     /// Which engine to use.
     pub engine: EngineChoice,
     /// Root of all randomness.

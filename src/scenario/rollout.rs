@@ -5,6 +5,7 @@ use super::defaults;
 use super::files::Files;
 use super::gates;
 use super::latency;
+use super::names::Known;
 use super::reader::{Table, Value};
 use super::traffic::positive_span;
 use super::week;
@@ -34,6 +35,7 @@ pub(super) fn read(
     mut table: Table<'_>,
     files: Files<'_>,
     foreign: &mut Option<Problems>,
+    names: &Known,
 ) -> Option<Rollout> {
     if let Some(value) = table.get("flagger") {
         return read_flagger(&value, table, files, foreign);
@@ -81,7 +83,7 @@ pub(super) fn read(
     };
     let analysis = match table.get("gates") {
         None => Some(Vec::new()),
-        Some(value) => gates::read(&value),
+        Some(value) => gates::read(&value, names),
     };
     table.finish();
     let plan = StagedPlan {

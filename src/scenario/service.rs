@@ -3,9 +3,10 @@
 use super::defaults;
 use super::fault;
 use super::latency;
+use super::names::Known;
 use super::reader::Table;
 use crate::base::Probability;
-use crate::model::fault::Fault;
+use crate::model::fault::{Fault, Target};
 use crate::model::service::{Latency, Service};
 
 /// What the file says about the canary: `None` is "as stable".
@@ -35,23 +36,30 @@ impl Canary {
 }
 
 /// Stable, with the defaults where it does not say.
-pub(super) fn read_stable(table: Option<Table<'_>>) -> Option<Service> {
+/// Its faults come beside it.
+pub(super) fn read_stable(
+    table: Option<Table<'_>>,
+    known: &Known,
+) -> Option<(Service, Vec<Fault>)> {
     let Some(mut table) = table else {
         let latency = latency(defaults::LATENCY).ok()?;
-        return Some(Service::plain(latency, defaults::errors()));
+        return Some((Service::plain(latency, defaults::errors()), Vec::new()));
     };
     let latency = latency::read_or_default(&mut table);
     let errors = match table.get("errors") {
         None => Some(defaults::errors()),
         Some(value) => value.share(),
     };
-    table.hint("faults", "faults are the canary's: write [[canary.faults]]");
+    let faults = match table.get("faults") {
+        None => Some(Vec::new()),
+        Some(value) => fault::read(&value, Target::Stable, known),
+    };
     table.finish();
-    Some(Service::plain(latency?, errors?))
+    Some((Service::plain(latency?, errors?), faults?))
 }
 
 /// The canary's differences and faults.
-pub(super) fn read_canary(mut table: Table<'_>) -> Option<Canary> {
+pub(super) fn read_canary(mut table: Table<'_>, known: &Known) -> Option<Canary> {
     let latency = match table.get("latency") {
         None => Some(None),
         Some(value) => latency::read(&value).map(Some),
@@ -62,7 +70,7 @@ pub(super) fn read_canary(mut table: Table<'_>) -> Option<Canary> {
     };
     let faults = match table.get("faults") {
         None => Some(Vec::new()),
-        Some(value) => fault::read(&value),
+        Some(value) => fault::read(&value, Target::Canary, known),
     };
     table.finish();
     Some(Canary {

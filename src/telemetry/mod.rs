@@ -2,13 +2,15 @@
 //! windows. The truth behind them stays in `model`.
 
 mod buckets;
+mod counters;
 mod plan;
 pub mod promql;
 mod store;
 
 pub use buckets::{Buckets, BucketsError, Unit};
+pub use counters::{Counters, GoalSums, UserSums};
 pub use plan::{Birth, Phase, Plan, Reporter, Sampling};
-pub use store::{Counters, Telemetry, Window};
+pub use store::{Telemetry, Window};
 
 use crate::base::Time;
 

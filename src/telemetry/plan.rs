@@ -15,12 +15,20 @@ pub struct Plan {
     pub buckets: Buckets,
     /// Who counts.
     pub reporter: Reporter,
-    /// Chance that a scrape of a version fails and leaves no sample.
+    /// Chance that a scrape of a version fails and leaves no sample. Exact metrics miss none.
     pub missed: Probability,
-    /// How long a scraped sample takes to be visible to queries.
+    /// How long a scraped sample takes to be visible to queries: at `now` the newest is one scraped
+    /// at or before `now - delay`, while windows still reach from `now` backwards. Exact metrics
+    /// are visible at once.
     pub delay: Span,
-    /// Health checks and the like that each version answers with success, counted as requests.
+    /// Health checks and the like that each version answers with success and in no time, from the
+    /// start on whatever its weight. They are no user's requests, but its counters cannot tell them
+    /// apart: a scrape at time t reads `floor(probes * t)` more successes. No route's.
     pub probes: Rate,
+    /// How many routes have series of their own.
+    pub routes: usize,
+    /// How many goals the business counts.
+    pub goals: usize,
 }
 
 /// Who counts requests.
@@ -36,7 +44,8 @@ pub enum Reporter {
 }
 
 impl Plan {
-    /// Series from the server's side, every scrape successful and at once visible, no probes.
+    /// Series from the server's side, every scrape successful and at once visible, no probes, no
+    /// routes of their own and no goals.
     pub fn plain(sampling: Sampling, birth: Birth, buckets: Buckets) -> Plan {
         Plan {
             sampling,
@@ -46,6 +55,8 @@ impl Plan {
             missed: Probability::ZERO,
             delay: Span::ZERO,
             probes: Rate::ZERO,
+            routes: 0,
+            goals: 0,
         }
     }
 }

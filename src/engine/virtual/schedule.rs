@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crate::base::{Span, Time};
+use crate::base::{Probability, Span, Time};
 use crate::model::World;
 use crate::rollout::Cadence;
-use crate::telemetry::Sampling;
+use crate::telemetry::{Plan, Sampling};
 
 /// The time line of one rollout.
 #[derive(Debug, Clone)]
@@ -67,12 +67,12 @@ impl Schedule {
     const FREQUENT: usize = 3;
 
     /// Lays out a rollout that ticks at `cadence` up to `horizon`, whose gates look back over
-    /// `windows`, scraped at `phase`.
+    /// `windows`, measured as `plan` says and scraped at `phase`.
     pub fn new(
         world: &World,
         cadence: Cadence,
         windows: &[Span],
-        sampling: Sampling,
+        plan: &Plan,
         phase: Span,
         horizon: Span,
     ) -> Schedule {
@@ -83,7 +83,7 @@ impl Schedule {
             ticks.push(tick);
             tick += cadence.period;
         }
-        let marks = marks(world, &ticks, windows, sampling, phase, end);
+        let marks = marks(world, &ticks, windows, plan, phase, end);
 
         let mut schedule = Schedule {
             until_tick: Vec::with_capacity(ticks.len()),
@@ -166,7 +166,7 @@ fn marks(
     world: &World,
     ticks: &[Time],
     windows: &[Span],
-    sampling: Sampling,
+    plan: &Plan,
     phase: Span,
     end: Time,
 ) -> BTreeMap<Time, Mark> {
@@ -175,7 +175,7 @@ fn marks(
         marks.entry(tick).or_default().tick = true;
         for &window in windows {
             let start = tick.saturating_sub(window);
-            match sampling {
+            match plan.sampling {
                 Sampling::Exact => {
                     for edge in [start, tick] {
                         if edge > Time::START {
@@ -191,7 +191,10 @@ fn marks(
                     } else {
                         Sampling::next_scrape(interval, phase, start)
                     };
-                    let last = Sampling::last_scrape(interval, phase, tick);
+                    // What was scraped later is not visible yet; before the delay nothing is.
+                    let last = (tick.as_nanos() >= plan.delay.as_nanos())
+                        .then(|| tick.saturating_sub(plan.delay))
+                        .and_then(|visible| Sampling::last_scrape(interval, phase, visible));
                     if let Some(last) = last.filter(|last| *last >= first) {
                         marks.entry(first).or_default().edge = true;
                         marks.entry(last).or_default().edge = true;
@@ -201,10 +204,14 @@ fn marks(
         }
     }
     let last_tick = ticks.last().copied().unwrap_or(Time::START);
-    if let Sampling::Scraped { interval, .. } = sampling {
+    if let Sampling::Scraped { interval, .. } = plan.sampling {
+        // Which sample a window begins and ends with is not known when some are missed.
+        let every = plan.missed > Probability::ZERO;
         let mut scrape = Time::START + phase;
         while scrape <= last_tick {
-            marks.entry(scrape).or_default().scraped = true;
+            let mark = marks.entry(scrape).or_default();
+            mark.scraped = true;
+            mark.edge |= every;
             scrape += interval;
         }
     }
@@ -220,7 +227,7 @@ fn marks(
 mod tests {
     use super::*;
     use crate::engine::r#virtual::tests::world_at;
-    use crate::telemetry::Phase;
+    use crate::telemetry::{Birth, Buckets, Phase};
 
     fn schedule(sampling: Sampling, window: Span) -> Schedule {
         let cadence = Cadence {
@@ -232,7 +239,7 @@ mod tests {
             &world_at(20.0),
             cadence,
             &[window],
-            sampling,
+            &Plan::plain(sampling, Birth::FirstRequest, Buckets::istio()),
             Span::from_secs(2),
             horizon,
         )

@@ -167,6 +167,7 @@ fn rollbacks(scenario: &Scenario, world: &World, trials: u32) -> Vec<u64> {
         rollout: &scenario.rollout,
         analysis: &scenario.analysis,
         horizon: scenario.horizon,
+        aftermath: crate::base::Span::ZERO,
         held: None,
         engine,
         observe: false,

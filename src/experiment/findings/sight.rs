@@ -6,8 +6,8 @@ use crate::base::Probability;
 use crate::experiment::words::{exact_share, latency, share};
 use crate::gate::{Comparison, Gate, Metric, flagger};
 use crate::model::fault::{Fault, FaultKind, Schedule, Scope, Target};
-use crate::model::service::Latency;
-use crate::model::{Course, World};
+use crate::model::service::Service;
+use crate::model::{Course, Outcome, World};
 use crate::scenario::Scenario;
 use crate::telemetry::Version;
 
@@ -35,25 +35,12 @@ enum Harm {
 impl Truth {
     /// Works it out.
     pub(super) fn of(world: &World) -> Truth {
-        let full = vec![1.0; world.faults.len()];
-        let mut canary = Vec::new();
-        let mut below = 0.0;
-        for cut in world.strata() {
-            for course in world.canary_courses(cut, &full) {
-                let probability = course.probability * (cut - below);
-                canary.push(Course {
-                    probability,
-                    ..course
-                });
-            }
-            below = cut;
-        }
-        let stable = world.stable_courses();
+        let (stable, canary) = (courses(world, false), courses(world, true));
         Truth {
             stable_errors: errors(&stable),
             canary_errors: errors(&canary),
-            stable_p99: p99(&stable, &world.stable.latency),
-            canary_p99: p99(&canary, &world.canary.latency),
+            stable_p99: p99(&stable, &world.stable),
+            canary_p99: p99(&canary, &world.canary),
         }
     }
 }
@@ -68,15 +55,37 @@ pub(super) fn steady_errors(world: &World) -> Option<f64> {
         .then_some(truth.canary_errors)
 }
 
+/// How a version's requests end with every fault at full size, all users together.
+fn courses(world: &World, canary: bool) -> Vec<Course> {
+    let full = vec![1.0; world.faults.len()];
+    let mut all = Vec::new();
+    let mut below = 0.0;
+    for cut in world.strata() {
+        let courses = if canary {
+            world.canary_courses(cut, &full)
+        } else {
+            world.stable_courses(cut, &full)
+        };
+        all.extend(courses.into_iter().map(|course| Course {
+            probability: course.probability * (cut - below),
+            ..course
+        }));
+        below = cut;
+    }
+    all
+}
+
 fn errors(courses: &[Course]) -> f64 {
-    let failed = courses.iter().filter(|course| course.failed);
+    let failed = (courses.iter()).filter(|course| course.outcome == Outcome::Failed);
     failed.map(|course| course.probability).sum()
 }
 
 /// By bisection: shares of answers within a time have no closed inverse where courses mix.
-fn p99(courses: &[Course], latency: &Latency) -> f64 {
+fn p99(courses: &[Course], service: &Service) -> f64 {
     let within = |seconds: f64| -> f64 {
-        let share = |course: &Course| course.probability * course.cdf(latency, seconds);
+        let share = |course: &Course| {
+            course.probability * course.cdf(service.latency_of(course.route), seconds)
+        };
         courses.iter().map(share).sum()
     };
     let (mut low, mut high) = (0.0, 1.0);
@@ -160,6 +169,7 @@ fn subject(gate: &Gate) -> Option<Harm> {
             Metric::ErrorRatio => Some(Harm::Errors),
             _ => Some(Harm::Latency),
         },
+        Gate::Business(_) => None,
         Gate::FlaggerCheck(check) => match check.metric {
             flagger::Metric::SuccessRate => Some(Harm::Errors),
             flagger::Metric::Duration => Some(Harm::Latency),

@@ -3,18 +3,27 @@
 //! these fields.
 
 mod fault;
+mod goal;
 mod rollout;
 mod service;
 mod split;
 mod telemetry;
 mod traffic;
 
-pub use fault::Fault;
-pub use rollout::{Controller, Counting, Gate, Inconclusive, OfficeHours, Rollback, Rollout, Step};
-pub use service::{Canary, Latency, Service};
-pub use split::{Policy, Split};
-pub use telemetry::{Buckets, Series, Telemetry, Vendor};
-pub use traffic::{Arrivals, Columns, Diurnal, Ramp, Traffic, TrafficRate};
+pub use fault::{Fault, Reach};
+pub use goal::{Goal, GoalValue};
+pub use rollout::{
+    Against, Controller, Counting, Gate, Inconclusive, OfficeHours, Rollback, Rollout, SampledBy,
+    Step, Stratify,
+};
+pub use service::{Canary, Latency, RecordedUnit, Service};
+pub use split::{Affinity, Ejection, Policy, Precedence, Retried, Retries, Split};
+pub use telemetry::{Buckets, Reporter, Series, Telemetry, Vendor};
+pub use traffic::{
+    Arrivals, Columns, Diurnal, EvenOrPoisson, Flash, GammaGaps, Group, LogNormalSwing, Memory,
+    Mmpp, OnOff, Preset, Ramp, Recording, Route, SessionKind, Sessions, Swing, Traffic,
+    TrafficRate, Week, WeibullGaps,
+};
 
 use schemars::JsonSchema;
 
@@ -39,6 +48,11 @@ pub enum Share {
     /// `0.001`.
     Number(f64),
 }
+
+/// An amount of memory: a number and a unit.
+#[derive(Debug, JsonSchema)]
+#[schemars(extend("examples" = ["2KiB", "512MiB", "1.5GiB", "100B"]))]
+pub struct Bytes(pub String);
 
 /// The canary's share of the traffic in percent, 0 to 100; the sign may be left out.
 #[derive(Debug, JsonSchema)]
@@ -74,6 +88,10 @@ pub struct Scenario {
     pub stable: Option<Service>,
     /// How the new release answers: stable, with these differences and faults.
     pub canary: Option<Canary>,
+    /// What is wrong with both versions: with what they share. It is there with a good canary too.
+    pub faults: Option<Vec<Fault>>,
+    /// What the business counts.
+    pub goals: Option<Vec<Goal>>,
     /// Which version a request goes to.
     pub split: Option<Split>,
     /// How the gate's figures are collected.
@@ -100,6 +118,9 @@ pub struct Experiment {
     /// At most so many trials for each percentage.
     #[schemars(range(min = 1, max = 1_000_000), extend("default" = defaults::MOST_TRIALS))]
     pub most_trials: Option<u32>,
+    /// How long to look on after promotion or rollback, counting who is hurt then.
+    #[schemars(extend("default" = "0s"))]
+    pub aftermath: Option<Span>,
     /// How trials are played.
     #[schemars(extend("default" = "auto"))]
     pub engine: Option<Engine>,

@@ -15,6 +15,8 @@ pub struct Service {
     /// Share of requests answered with a server error.
     #[schemars(extend("default" = defaults::errors().to_string()))]
     pub errors: Option<Share>,
+    /// What is wrong with it, in the order in which it applies.
+    pub faults: Option<Vec<Fault>>,
 }
 
 /// A latency distribution. `"p50=40ms,p99=250ms"` is log-normal with these two quantiles; with three
@@ -29,6 +31,27 @@ pub enum Latency {
         /// Shares and latencies, both increasing: `[["50%", "20ms"], ["90%", "80ms"]]`.
         quantiles: Vec<(Share, Span)>,
     },
+    /// What somebody recorded.
+    Recorded {
+        /// An interval log of HdrHistogram (`.hlog`, plain or gzip), relative to the scenario: its
+        /// latencies, all intervals together.
+        hdr: String,
+        /// What a recorded 1 stands for.
+        #[schemars(extend("default" = "ns"))]
+        unit: Option<RecordedUnit>,
+    },
+}
+
+/// Unit of the figures in a log.
+#[derive(Debug, JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+pub enum RecordedUnit {
+    /// Nanoseconds.
+    Ns,
+    /// Microseconds.
+    Us,
+    /// Milliseconds.
+    Ms,
 }
 
 /// How the canary differs from stable.

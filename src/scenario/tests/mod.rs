@@ -1,16 +1,18 @@
 //! Reading scenarios: every field, every default, every warning.
 
+mod gates;
 mod people;
 mod schema;
+mod split;
 
 use super::*;
 use crate::base::{Probability, Rate, Time};
 use crate::gate::{Comparison, ComparisonLimit, Gate, LatencyQuantile, Metric, TwoProportionZ};
 use crate::model::fault::{FaultKind, Schedule};
 use crate::model::split::Split;
-use crate::model::traffic::{Arrivals, Profile};
+use crate::model::traffic::{Activity, Arrivals, Profile};
 use crate::rollout::{Counting, Plan, Rollback, StagedPlan, WhenInconclusive};
-use crate::telemetry::{Birth, Buckets, Phase, Sampling, Unit};
+use crate::telemetry::{Birth, Buckets, Phase, Reporter, Sampling, Unit, Version};
 
 /// The least that makes a scenario, with something to find.
 const LEAST: &str = r#"
@@ -68,7 +70,7 @@ fn what_is_left_out_is_as_documented() {
     assert_eq!(least.warnings, Vec::<String>::new());
     assert_eq!(least.horizon, least.rollout.longest());
     assert_eq!(least.world.traffic.users.users(), 10_000);
-    assert_eq!(least.world.traffic.users.exponent(), 1.0);
+    assert_eq!(least.world.traffic.users.law(), Activity::Zipf(1.0));
     assert_eq!(least.world.traffic.arrivals, Arrivals::Poisson);
     assert_eq!(least.world.matched, share(0.1));
     assert_eq!(least.world.stable.errors, share(0.001));
@@ -232,6 +234,9 @@ fn every_gate_is_read() {
     let window = Span::from_secs(60);
     let comparison = |metric, limit| {
         Gate::Comparison(Comparison {
+            route: None,
+            against: Version::Stable,
+            strata: 0,
             window,
             metric,
             limit,
@@ -242,6 +247,7 @@ fn every_gate_is_read() {
         analysis[1..],
         [
             Gate::LatencyQuantile(LatencyQuantile {
+                route: None,
                 window: Span::from_secs(120),
                 quantile: share(0.95),
                 max: Span::from_millis(500),
@@ -255,6 +261,8 @@ fn every_gate_is_read() {
             ),
             comparison(Metric::LatencyMean, ComparisonLimit::Difference(0.005)),
             Gate::TwoProportionZ(TwoProportionZ {
+                route: None,
+                against: Version::Stable,
                 window,
                 alpha: share(0.05),
                 min_requests: 100,
