@@ -9,7 +9,7 @@ use coalmine::model::fault::{Fault, FaultKind, Schedule, Scope, Target};
 use coalmine::model::service::{Capacity, Discipline, Latency, Service};
 use coalmine::model::split::{Affinity, Precedence, Retries, Split};
 use coalmine::model::traffic::{Population, Profile, Route, Sessions, Traffic};
-use coalmine::rollout::{Counting, Plan, Rollback, StagedPlan, Step, WhenInconclusive};
+use coalmine::rollout::{Counting, Plan, StagedPlan, Step};
 use coalmine::telemetry::{self, Birth, Buckets, Phase, Sampling, Unit, Version};
 
 use rand::Rng;
