@@ -1,6 +1,7 @@
 //! What the numbers mean, in sentences. Each follows from the cells and from what is true of the
 //! scenario; none is a guess.
 
+mod faults;
 mod lines;
 mod sight;
 mod traffic;
@@ -146,7 +147,7 @@ fn exposure(scenario: &Scenario, cell: &Cell) -> Option<String> {
     };
     Some(format!(
         "On average a bad release {} {} requests of {} users {until}.",
-        sight::verb(&scenario.world),
+        sight::verb(scenario),
         count(cell.exposure.requests),
         count(cell.exposure.users),
     ))
