@@ -23,7 +23,7 @@ fn every_table() -> Vec<String> {
     for rate in ["ramp = {}", "diurnal = {}", "trace = \"\", columns = {}"] {
         texts.push(LEAST.replacen("\"20/s\"", &format!("{{ {rate} }}"), 1));
     }
-    for (kind, _) in crate::scenario::fault_kind::KINDS {
+    for (kind, _) in fault_kind::KINDS {
         let fault = format!("faults = [{{ kind = \"{kind}\" }}]");
         texts.push(with("canary", &fault));
         texts.push(with("stable", &fault));
