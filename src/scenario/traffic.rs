@@ -230,8 +230,11 @@ pub(super) fn with_mean(profile: &Profile, mean: Rate, horizon: Span) -> Profile
     let present = match profile {
         Profile::Constant(_) => return Profile::Constant(mean),
         Profile::Diurnal { mean, .. } => mean.get(),
+        Profile::Week(week) => week.mean(),
         Profile::Trace(trace) => trace.mean(),
-        Profile::Stepped(_) | Profile::Ramp { .. } => profile.mean(horizon).get(),
+        Profile::Stepped(_) | Profile::Ramp { .. } | Profile::Flash(_) => {
+            profile.mean(horizon).get()
+        }
     };
     if present > 0.0 {
         profile.scaled(mean.get() / present)

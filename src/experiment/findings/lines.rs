@@ -53,6 +53,16 @@ fn traffic(scenario: &Scenario) -> String {
         } => {
             format!(" on average, daily cycle {peak_over_trough}:1")
         }
+        Profile::Week(week) => {
+            let ratio = week.peak_over_trough();
+            format!(" on average, weekly cycle {ratio:.1}:1")
+        }
+        Profile::Flash(flash) => {
+            format!(
+                " on average, a flash crowd of {} times the rate at {}",
+                flash.peak, flash.at
+            )
+        }
         Profile::Trace(trace) => {
             format!(" on average, a recorded trace in bins of {}", trace.bin())
         }
