@@ -7,6 +7,15 @@ pub(super) const LATENCY: &str = "p50=40ms,p99=250ms";
 pub(super) const USERS: u32 = 10_000;
 pub(super) const ZIPF: f64 = 1.0;
 pub(super) const PERIOD: Span = Span::from_secs(86_400);
+pub(super) const WEEKEND: f64 = 0.6;
+pub(super) const WEEK_START: &str = "Mon 10:00";
+pub(super) const FLASH_RISE: Span = Span::from_secs(300);
+pub(super) const FLASH_HALF_LIFE: Span = Span::from_secs(1_800);
+pub(super) const SOURCES: u32 = 50;
+pub(super) const ON_OFF_SHAPE: f64 = 1.2;
+pub(super) const SHORTEST: Span = Span::from_secs(1);
+/// Of access logs.
+pub(super) const BIN: Span = Span::from_secs(60);
 /// Short, so that a window of a minute holds a dozen samples.
 pub(super) const SCRAPE: Span = Span::from_secs(5);
 pub(super) const INTERVAL: Span = Span::from_secs(60);

@@ -22,7 +22,8 @@ use crate::telemetry::{Buckets, Plan};
 
 /// Reads a scenario's text. Problems carry `file` as their place.
 pub(super) fn read(text: &str, file: &Path, files: Files<'_>) -> Result<Scenario, Problems> {
-    let (report, root) = Report::parse(text);
+    let (mut report, root) = Report::parse(text);
+    report.files = files;
     let mut foreign = None;
     let draft = read_root(Table::root(&report, &root), text, file, files, &mut foreign);
     if let Some((scenario, places)) = &draft
@@ -95,7 +96,7 @@ pub(super) fn read_root(
         None => Some(None),
         Some(value) => positive_span(&value).map(Some),
     };
-    let world = read_world(&mut table, files);
+    let world = read_world(&mut table);
     let measured = match table.get("telemetry") {
         None => Some(telemetry::unsaid()),
         Some(value) => value.table().and_then(telemetry::read),
@@ -171,11 +172,11 @@ pub(super) fn name_of(file: &Path) -> String {
     }
 }
 
-fn read_world(table: &mut Table<'_>, files: Files<'_>) -> Option<World> {
+fn read_world(table: &mut Table<'_>) -> Option<World> {
     let traffic = table
         .require("traffic", "add [traffic] with rate = \"20/s\"")
         .and_then(|value| value.table())
-        .and_then(|table| traffic::read(table, files));
+        .and_then(traffic::read);
     let routes = Names::of_routes(traffic.as_ref().map(|(traffic, _)| traffic));
     let goals = match table.get("goals") {
         None => Some(Vec::new()),

@@ -1,9 +1,13 @@
 //! Latency distributions as people write them: `p50=40ms,p99=250ms`, or a table of quantiles.
 
 use super::defaults;
+use super::interval_log;
 use super::reader::{Table, Value};
 use crate::base::{ParseSpanError, Probability, Span};
 use crate::model::service::{Latency, LatencyError};
+
+/// The most MiB of a log of latencies that are read.
+const MOST_LOG_MIB: u64 = 64;
 
 /// Why a text is not a latency distribution.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -97,6 +101,14 @@ pub(super) fn read(value: &Value<'_>) -> Option<Latency> {
     for name in ["p50", "p90", "p95", "p99"] {
         table.hint(name, as_text);
     }
+    if let Some(log) = table.get("hdr") {
+        let unit = match table.get("unit") {
+            None => Some(1e-9),
+            Some(value) => value.choice(&[("ns", 1e-9), ("us", 1e-6), ("ms", 1e-3)]),
+        };
+        table.finish();
+        return read_log(&log, unit?);
+    }
     let list = table.require(
         "quantiles",
         "write [[\"50%\", \"20ms\"], [\"90%\", \"80ms\"]]",
@@ -106,6 +118,19 @@ pub(super) fn read(value: &Value<'_>) -> Option<Latency> {
     let (list, points) = (list?, points?);
     Latency::empirical(points)
         .map_err(|error| list.refuse(error, "write shares and latencies in increasing order"))
+        .ok()
+}
+
+/// The latencies of an interval log of HdrHistogram, all intervals together.
+fn read_log(file: &Value<'_>, unit: f64) -> Option<Latency> {
+    let (bytes, shown) = file.file(MOST_LOG_MIB, "an interval log of HdrHistogram")?;
+    interval_log::latency(&bytes, unit)
+        .map_err(|errors| {
+            for error in errors {
+                let shown = shown.display();
+                file.refuse(format_args!("{shown} {error}"), error.help());
+            }
+        })
         .ok()
 }
 

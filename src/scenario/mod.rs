@@ -4,6 +4,8 @@
 //! with it; [`Scenario::with`] applies a command line's changes; [`builtin`] lists the scenarios
 //! that the program carries with it. [`mod@format`] describes the file.
 
+mod access_log;
+mod arrivals;
 mod builtin;
 mod canary_file;
 mod check;
@@ -16,14 +18,18 @@ mod files;
 pub mod format;
 mod gates;
 mod goals;
+mod interval_log;
 mod latency;
 mod names;
 mod overrides;
+mod preset;
+mod rate;
 mod reader;
 mod report;
 mod rollout;
 mod schema;
 mod service;
+mod sessions;
 mod split;
 mod telemetry;
 pub mod trace;

@@ -40,7 +40,8 @@ impl<'w> Clock<'w> {
             profile,
             path,
             piece: Piece {
-                start: f64::NEG_INFINITY,
+                // Finite: times a slope of zero it must be zero.
+                start: f64::MIN,
                 end: 0.0,
                 rate: profile.rate(Time::START),
                 slope: 0.0,

@@ -114,7 +114,7 @@ mod tests {
                 requests += 1.0 + f64::from(more);
             }
         }
-        let stop = 1.0 / ((3.3 - 0.51) / 0.49 - 1.0);
+        let stop: f64 = 1.0 / ((3.3 - 0.51) / 0.49 - 1.0);
         let page_law = |value: usize| match value {
             0 => 0.0,
             1 => 0.51,

@@ -13,10 +13,14 @@ mod traffic;
 pub use fault::{Fault, Reach};
 pub use goal::{Goal, GoalValue};
 pub use rollout::{Controller, Counting, Gate, Inconclusive, Rollback, Rollout, Step};
-pub use service::{Canary, Latency, Service};
+pub use service::{Canary, Latency, RecordedUnit, Service};
 pub use split::{Policy, Split};
 pub use telemetry::{Buckets, Series, Telemetry, Vendor};
-pub use traffic::{Arrivals, Columns, Diurnal, Ramp, Traffic, TrafficRate};
+pub use traffic::{
+    Arrivals, Columns, Diurnal, EvenOrPoisson, Flash, GammaGaps, Group, LogNormalSwing, Memory,
+    Mmpp, OnOff, Preset, Ramp, Recording, Route, SessionKind, Sessions, Swing, Traffic,
+    TrafficRate, Week, WeibullGaps,
+};
 
 use schemars::JsonSchema;
 

@@ -31,6 +31,27 @@ pub enum Latency {
         /// Shares and latencies, both increasing: `[["50%", "20ms"], ["90%", "80ms"]]`.
         quantiles: Vec<(Share, Span)>,
     },
+    /// What somebody recorded.
+    Recorded {
+        /// An interval log of HdrHistogram (`.hlog`, plain or gzip), relative to the scenario: its
+        /// latencies, all intervals together.
+        hdr: String,
+        /// What a recorded 1 stands for.
+        #[schemars(extend("default" = "ns"))]
+        unit: Option<RecordedUnit>,
+    },
+}
+
+/// Unit of the figures in a log.
+#[derive(Debug, JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+pub enum RecordedUnit {
+    /// Nanoseconds.
+    Ns,
+    /// Microseconds.
+    Us,
+    /// Milliseconds.
+    Ms,
 }
 
 /// How the canary differs from stable.

@@ -20,7 +20,13 @@ fn every_table() -> Vec<String> {
         ),
         with("canary", "latency = { quantiles = [] }"),
     ];
-    for rate in ["ramp = {}", "diurnal = {}", "trace = \"\", columns = {}"] {
+    for rate in [
+        "ramp = {}",
+        "diurnal = {}",
+        "week = {}",
+        "flash = {}",
+        "trace = \"\", columns = {}",
+    ] {
         texts.push(LEAST.replacen("\"20/s\"", &format!("{{ {rate} }}"), 1));
     }
     for (kind, _) in fault_kind::KINDS {
@@ -28,6 +34,21 @@ fn every_table() -> Vec<String> {
         texts.push(with("canary", &fault));
         texts.push(with("stable", &fault));
         texts.push(format!("{fault}\n{LEAST}"));
+    }
+    for more in [
+        "arrivals = { gamma = {} }",
+        "arrivals = { weibull = {} }",
+        "swing = { log_normal = {} }",
+        "swing = { mmpp = {} }",
+        "swing = { on_off = {} }",
+        "sessions = { think = { quantiles = [] } }",
+        "sessions = { think = { hdr = \"\" } }",
+        "routes = [{}]\ngroups = [{}]",
+    ] {
+        texts.push(with("traffic", more));
+    }
+    for heading in ["stable", "canary"] {
+        texts.push(with(heading, "latency = { hdr = \"\" }"));
     }
     texts.push(format!("goals = [{{ value = {{}} }}]\n{LEAST}"));
     for kind in [

@@ -90,7 +90,7 @@ fn the_memory_of_a_long_swing_is_the_one_measured() {
     let scale = 0.44_f64.powi(2).ln_1p();
     for trial in 0..20_000 {
         let path = swing.draw(Span::from_secs(360), &mut Stream::seed_from_u64(trial));
-        let log = |minute| path.factor(Time::from_secs(minute * 60)).ln() + scale / 2.0;
+        let log = |minute: u64| path.factor(Time::from_secs(minute * 60)).ln() + scale / 2.0;
         product += log(0) * log(5);
         square += log(5) * log(5);
     }
