@@ -347,18 +347,23 @@ fn staged_rollouts_that_compare_versions() {
     });
     case.analysis = vec![
         Gate::Comparison(Comparison {
+            route: None,
+            against: Version::Stable,
+            strata: 0,
             window: Span::from_secs(120),
             metric: coalmine::gate::Metric::ErrorRatio,
             limit: ComparisonLimit::Difference(0.015),
             min_requests: 10,
         }),
         Gate::LatencyQuantile(LatencyQuantile {
+            route: None,
             window: Span::from_secs(90),
             quantile: share(0.99),
             max: Span::from_millis(900),
             min_requests: 5,
         }),
         Gate::SuccessRatio(SuccessRatio {
+            route: None,
             window: Span::from_secs(60),
             min: share(0.95),
             max: None,

@@ -2,7 +2,8 @@
 //!
 //! `gate` names a gate and its parameters, `says` is the line that it must print as, and every
 //! further line is one case: what stable and canary answered in the window, and the verdict. An arm
-//! reads `98 ok@40ms, 2 failed`; `-` is no traffic; a value may be `none`.
+//! reads `98 ok@40ms, 2 failed`, with `;` between its two routes `a` and `b` if it has them, or of a
+//! goal `30@40 of 1000`; `-` is no traffic; a value may be `none`.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -11,28 +12,34 @@ use std::str::FromStr;
 
 use coalmine::base::{Probability, Span, Time};
 use coalmine::gate::{
-    Comparison, ComparisonLimit, Gate, LatencyQuantile, Metric, SuccessRatio, TwoProportionZ,
+    Business, Comparison, ComparisonLimit, Gate, LatencyQuantile, Metric, RouteSeries, SampledBy,
+    SuccessRatio, TwoProportionZ,
 };
-use coalmine::telemetry::{Birth, Buckets, Plan, Sampling, Status, Telemetry, Version};
+use coalmine::telemetry::{Birth, Buckets, Counters, Plan, Sampling, Status, Telemetry, Version};
 
 #[test]
 fn success_ratio() {
-    assert_eq!(check_table("success-ratio"), 19);
+    assert_eq!(check_table("success-ratio"), 21);
 }
 
 #[test]
 fn latency_quantile() {
-    assert_eq!(check_table("latency-quantile"), 16);
+    assert_eq!(check_table("latency-quantile"), 17);
 }
 
 #[test]
 fn comparison() {
-    assert_eq!(check_table("comparison"), 30);
+    assert_eq!(check_table("comparison"), 36);
 }
 
 #[test]
 fn two_proportion_z() {
-    assert_eq!(check_table("two-proportion-z"), 14);
+    assert_eq!(check_table("two-proportion-z"), 15);
+}
+
+#[test]
+fn business() {
+    assert_eq!(check_table("business"), 13);
 }
 
 /// Checks every line of a table and returns how many cases it held.
@@ -66,10 +73,19 @@ fn check_case(gate: &Gate, line: &str, place: &str) {
     let [stable, canary, outcome, rule, value, threshold, samples] = columns[..] else {
         panic!("{place}: seven columns, not {}", columns.len());
     };
-    let plan = Plan::plain(Sampling::Exact, Birth::FirstRequest, Buckets::istio());
+    let plan = Plan {
+        routes: 2,
+        goals: 1,
+        ..Plan::plain(Sampling::Exact, Birth::FirstRequest, Buckets::istio())
+    };
     let mut telemetry = Telemetry::new(&plan, Span::ZERO);
     let now = Time::START + gate.window();
-    for (version, arm) in Version::BOTH.into_iter().zip([stable, canary]) {
+    let other = if gate.demand().baseline {
+        Version::Baseline
+    } else {
+        Version::Stable
+    };
+    for (version, arm) in [(other, stable), (Version::Canary, canary)] {
         serve(&mut telemetry, version, arm);
         telemetry.scrape(version, now);
     }
@@ -93,10 +109,28 @@ fn check_case(gate: &Gate, line: &str, place: &str) {
     }
 }
 
-/// Adds an arm's requests to a version's counters.
+/// Adds an arm's requests to the counters of a version and its routes.
 fn serve(telemetry: &mut Telemetry, version: Version, arm: &str) {
     let buckets = telemetry.bounds().clone();
-    let counters = telemetry.counters_mut(version);
+    for (route, arm) in arm.split(';').map(str::trim).enumerate() {
+        count(telemetry.counters_mut(version), &buckets, arm);
+        let counters = telemetry.route_counters_mut(version, route);
+        count(counters, &buckets, arm);
+    }
+}
+
+fn count(counters: &mut Counters, buckets: &Buckets, arm: &str) {
+    if let Some((values, opportunities)) = arm.split_once(" of ") {
+        let goal = &mut counters.goals[0];
+        goal.opportunities += read::<f64>(opportunities);
+        for group in values.split(',') {
+            let (count, value) = group.trim().split_once('@').expect("`30@40`");
+            let (count, value): (f64, f64) = (read(count), read(value));
+            goal.sum += count * value;
+            goal.squares += count * value * value;
+        }
+        return;
+    }
     for group in arm.split(',').filter(|_| arm != "-") {
         let (count, kind) = group.trim().split_once(' ').expect("`98 ok@40ms`");
         let (status, latency) = match kind.split_once('@') {
@@ -125,20 +159,34 @@ fn read_gate(text: &str) -> Gate {
     let mut field = |name: &str| fields.remove(name);
     let window: Span = read(field("window").expect("window"));
     let min_requests = field("min_requests").map_or(0, read);
+    let route = field("route").map(|index| RouteSeries {
+        index: read(index),
+        name: ["a", "b"][read::<usize>(index)].to_owned(),
+    });
+    let against = match field("against") {
+        None => Version::Stable,
+        Some("baseline") => Version::Baseline,
+        Some(other) => panic!("against {other}"),
+    };
     let gate = match kind {
         "success-ratio" => Gate::SuccessRatio(SuccessRatio {
+            route,
             window,
             min: read(field("min").expect("min")),
             max: field("max").map(read),
             min_requests,
         }),
         "latency-quantile" => Gate::LatencyQuantile(LatencyQuantile {
+            route,
             window,
             quantile: read(field("quantile").expect("quantile")),
             max: read(field("max").expect("max")),
             min_requests,
         }),
         "comparison" => Gate::Comparison(Comparison {
+            route,
+            against,
+            strata: field("stratify").map_or(0, |_| 0b11),
             window,
             metric: match field("metric").expect("metric") {
                 "errors" => Metric::ErrorRatio,
@@ -152,8 +200,22 @@ fn read_gate(text: &str) -> Gate {
             min_requests,
         }),
         "two-proportion-z" => Gate::TwoProportionZ(TwoProportionZ {
+            route,
+            against,
             window,
             alpha: read(field("alpha").expect("alpha")),
+            min_requests,
+        }),
+        "business" => Gate::Business(Business {
+            window,
+            route,
+            against,
+            goal: 0,
+            name: field("goal").expect("goal").to_owned(),
+            min: read(field("min").expect("min")),
+            alpha: read(field("alpha").expect("alpha")),
+            by: SampledBy::Request,
+            design_effect: field("design_effect").map_or(1.0, read),
             min_requests,
         }),
         other => panic!("gate {other}"),

@@ -9,7 +9,7 @@ use coalmine::model::service::{Latency, Service};
 use coalmine::model::split::Split;
 use coalmine::model::traffic::{Population, Profile, Traffic};
 use coalmine::rollout::{Counting, Plan, Rollback, StagedPlan, Step, WhenInconclusive};
-use coalmine::telemetry::{self, Birth, Buckets, Phase, Sampling, Unit};
+use coalmine::telemetry::{self, Birth, Buckets, Phase, Sampling, Unit, Version};
 
 use rand::Rng;
 use std::hint::black_box;
@@ -153,18 +153,23 @@ fn plan(ladder: &[f64]) -> Plan {
 fn gates() -> [Gate; 3] {
     [
         Gate::SuccessRatio(SuccessRatio {
+            route: None,
             window: INTERVAL,
             min: share(0.0),
             max: None,
             min_requests: 1,
         }),
         Gate::LatencyQuantile(LatencyQuantile {
+            route: None,
             window: INTERVAL,
             quantile: share(0.99),
             max: Span::from_secs(3_600),
             min_requests: 1,
         }),
         Gate::Comparison(Comparison {
+            route: None,
+            against: Version::Stable,
+            strata: 0,
             window: INTERVAL,
             metric: Metric::ErrorRatio,
             limit: ComparisonLimit::Difference(1.0),

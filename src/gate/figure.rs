@@ -106,6 +106,7 @@ mod tests {
     #[test]
     fn a_canary_that_only_fails_gives_a_success_query_nothing_to_divide() {
         let gate = SuccessRatio {
+            route: None,
             window: MINUTE,
             min: Probability::new(0.99).unwrap(),
             max: None,
@@ -120,6 +121,9 @@ mod tests {
     #[test]
     fn a_version_without_failures_has_an_error_ratio_of_zero() {
         let gate = Comparison {
+            route: None,
+            against: Version::Stable,
+            strata: 0,
             window: MINUTE,
             metric: Metric::ErrorRatio,
             limit: ComparisonLimit::Difference(0.01),
@@ -141,6 +145,7 @@ mod tests {
         // Three increases of 35 between four samples, extrapolated to the minute: 140 on paper.
         let telemetry = scraped([0, 0], [35, 0]);
         let gate = |min_requests| SuccessRatio {
+            route: None,
             window: MINUTE,
             min: Probability::new(0.99).unwrap(),
             max: None,

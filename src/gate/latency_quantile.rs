@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::figure::{AtLeast, Figure};
+use super::series::{self, Of, RouteSeries};
 use super::{Rule, Verdict};
 use crate::base::{Probability, Span, Time};
 use crate::telemetry::{Demand, Telemetry, Version};
@@ -23,7 +24,8 @@ use crate::telemetry::{Demand, Telemetry, Version};
 ///
 /// # Parameters
 ///
-/// `window`, `quantile`, `max`, `min_requests` (fewer are inconclusive).
+/// `window`, `quantile`, `max`, `min_requests` (fewer are inconclusive), `route` (none: all
+/// requests).
 ///
 /// # Data it needs
 ///
@@ -36,6 +38,8 @@ use crate::telemetry::{Demand, Telemetry, Version};
 pub struct LatencyQuantile {
     /// Length of the window.
     pub window: Span,
+    /// The route whose own series are read; `None`: those of the whole version.
+    pub route: Option<RouteSeries>,
     /// Which quantile: 0.99 is the p99.
     pub quantile: Probability,
     /// The highest quantile that passes.
@@ -48,7 +52,8 @@ impl LatencyQuantile {
     /// Judges the window that ends at `now`. The verdict's value is the quantile in seconds,
     /// whatever the histogram's unit.
     pub fn judge(&self, now: Time, telemetry: &Telemetry) -> Verdict {
-        let window = telemetry.window(Version::Canary, now, self.window);
+        let route = self.route.as_ref();
+        let window = series::window(telemetry, Version::Canary, route, now, self.window);
         let per_second = telemetry.bounds().unit().per_second();
         let figure = Figure {
             value: window
@@ -65,9 +70,8 @@ impl LatencyQuantile {
     /// What it reads.
     pub fn demand(&self) -> Demand {
         Demand {
-            canary: true,
             latency: true,
-            ..Demand::default()
+            ..series::demand(&[Version::Canary], self.route.as_ref())
         }
     }
 }
@@ -75,7 +79,8 @@ impl LatencyQuantile {
 impl fmt::Display for LatencyQuantile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let quantile = Percentile(self.quantile);
-        write!(f, "{quantile} latency <= {} over {}", self.max, self.window)?;
+        write!(f, "{quantile} latency{} <= {}", Of(&self.route), self.max)?;
+        write!(f, " over {}", self.window)?;
         AtLeast(self.min_requests).fmt(f)
     }
 }

@@ -1,17 +1,21 @@
 //! Gates: a window of telemetry in, a verdict with its reasons out. Gates see only telemetry, so
 //! none can peek at the truth.
 
+mod business;
 mod comparison;
 mod figure;
 pub mod flagger;
 mod latency_quantile;
 mod reading;
+mod series;
 mod success_ratio;
 mod two_proportion_z;
 
+pub use business::{Business, SampledBy};
 pub use comparison::{Comparison, ComparisonLimit, Metric};
 pub use flagger::FlaggerCheck;
 pub use latency_quantile::LatencyQuantile;
+pub use series::RouteSeries;
 pub use success_ratio::SuccessRatio;
 pub use two_proportion_z::TwoProportionZ;
 
@@ -108,6 +112,8 @@ pub enum Gate {
     Comparison(Comparison),
     /// One-sided two-proportion z test on the error ratios.
     TwoProportionZ(TwoProportionZ),
+    /// One-sided test of what the business counts.
+    Business(Business),
     /// One of Flagger's builtin metric checks.
     FlaggerCheck(FlaggerCheck),
 }
@@ -120,6 +126,7 @@ impl Gate {
             Gate::LatencyQuantile(gate) => gate.judge(now, telemetry),
             Gate::Comparison(gate) => gate.judge(now, telemetry),
             Gate::TwoProportionZ(gate) => gate.judge(now, telemetry),
+            Gate::Business(gate) => gate.judge(now, telemetry),
             Gate::FlaggerCheck(gate) => gate.judge(now, telemetry),
         }
     }
@@ -131,6 +138,7 @@ impl Gate {
             Gate::LatencyQuantile(gate) => gate.window,
             Gate::Comparison(gate) => gate.window,
             Gate::TwoProportionZ(gate) => gate.window,
+            Gate::Business(gate) => gate.window,
             Gate::FlaggerCheck(gate) => gate.window,
         }
     }
@@ -142,6 +150,7 @@ impl Gate {
             Gate::LatencyQuantile(gate) => gate.demand(),
             Gate::Comparison(gate) => gate.demand(),
             Gate::TwoProportionZ(gate) => gate.demand(),
+            Gate::Business(gate) => gate.demand(),
             Gate::FlaggerCheck(gate) => gate.demand(),
         }
     }
@@ -155,6 +164,7 @@ impl fmt::Display for Gate {
             Gate::LatencyQuantile(gate) => gate.fmt(f),
             Gate::Comparison(gate) => gate.fmt(f),
             Gate::TwoProportionZ(gate) => gate.fmt(f),
+            Gate::Business(gate) => gate.fmt(f),
             Gate::FlaggerCheck(gate) => gate.fmt(f),
         }
     }

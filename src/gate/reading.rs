@@ -21,10 +21,11 @@ enum Unit {
 }
 
 impl Gate {
-    /// The lowest success ratio of the canary that passes, if the gate limits it.
+    /// The lowest success ratio of the canary that passes, if the gate limits that of
+    /// all its requests.
     pub fn least_success(&self) -> Option<Probability> {
         match self {
-            Gate::SuccessRatio(gate) => Some(gate.min),
+            Gate::SuccessRatio(gate) => gate.route.is_none().then_some(gate.min),
             Gate::FlaggerCheck(check) if check.metric == Metric::SuccessRate => {
                 match check.limits {
                     Limits::Range { min, .. } => min.and_then(|min| Probability::new(min / 100.0)),
@@ -37,11 +38,12 @@ impl Gate {
         }
     }
 
-    /// The longest 99th percentile of the canary's latency that passes, if the gate limits it.
+    /// The longest 99th percentile of the canary's latency that passes, if the gate limits that of
+    /// all its requests.
     pub fn longest_p99(&self) -> Option<Span> {
         match self {
             Gate::LatencyQuantile(gate) if gate.quantile == Probability::new(0.99)? => {
-                Some(gate.max)
+                gate.route.is_none().then_some(gate.max)
             }
             Gate::FlaggerCheck(check)
                 if check.metric == Metric::Duration
@@ -62,7 +64,7 @@ impl Gate {
         match self {
             Gate::SuccessRatio(_) => Unit::Share,
             Gate::LatencyQuantile(_) => Unit::Seconds,
-            Gate::TwoProportionZ(_) => Unit::Number,
+            Gate::TwoProportionZ(_) | Gate::Business(_) => Unit::Number,
             Gate::Comparison(gate) => match (gate.limit, gate.metric) {
                 (ComparisonLimit::Ratio(_), _) => Unit::Number,
                 (ComparisonLimit::Difference(_), Compared::ErrorRatio) => Unit::Share,

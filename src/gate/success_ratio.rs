@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::figure::{AtLeast, Figure};
+use super::series::{self, Of, RouteSeries};
 use super::{Rule, Verdict};
 use crate::base::{Probability, Span, Time};
 use crate::telemetry::{Demand, Telemetry, Version};
@@ -23,7 +24,8 @@ use crate::telemetry::{Demand, Telemetry, Version};
 ///
 /// # Parameters
 ///
-/// `window`, `min`, `max` (none: no upper limit), `min_requests` (fewer are inconclusive).
+/// `window`, `min`, `max` (none: no upper limit), `min_requests` (fewer are inconclusive), `route`
+/// (none: all requests).
 ///
 /// # Data it needs
 ///
@@ -36,6 +38,8 @@ use crate::telemetry::{Demand, Telemetry, Version};
 pub struct SuccessRatio {
     /// Length of the window.
     pub window: Span,
+    /// The route whose own series are read; `None`: those of the whole version.
+    pub route: Option<RouteSeries>,
     /// The lowest ratio that passes.
     pub min: Probability,
     /// The highest ratio that passes, if there is one.
@@ -47,7 +51,8 @@ pub struct SuccessRatio {
 impl SuccessRatio {
     /// Judges the window that ends at `now`. The verdict's value is the ratio, 0 to 1.
     pub fn judge(&self, now: Time, telemetry: &Telemetry) -> Verdict {
-        let window = telemetry.window(Version::Canary, now, self.window);
+        let route = self.route.as_ref();
+        let window = series::window(telemetry, Version::Canary, route, now, self.window);
         let figure = Figure {
             value: window.success_ratio(),
             samples: window.requests(),
@@ -64,16 +69,13 @@ impl SuccessRatio {
 
     /// What it reads.
     pub fn demand(&self) -> Demand {
-        Demand {
-            canary: true,
-            ..Demand::default()
-        }
+        series::demand(&[Version::Canary], self.route.as_ref())
     }
 }
 
 impl fmt::Display for SuccessRatio {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "success ratio >= {}", self.min)?;
+        write!(f, "success ratio{} >= {}", Of(&self.route), self.min)?;
         if let Some(max) = self.max {
             write!(f, " and <= {max}")?;
         }

@@ -3,12 +3,13 @@
 use std::fmt;
 
 use super::figure::{AtLeast, Figure, failed};
+use super::series::{self, Of, RouteSeries};
 use super::{Rule, Verdict};
 use crate::base::{Probability, Span, Time};
 use crate::stats::two_proportion_z;
 use crate::telemetry::{Demand, Telemetry, Version};
 
-/// The canary's error ratio must not be significantly larger than stable's.
+/// The canary's error ratio must not be significantly larger than stable's (or the baseline's).
 ///
 /// # What it does
 ///
@@ -26,11 +27,13 @@ use crate::telemetry::{Demand, Telemetry, Version};
 ///
 /// # Parameters
 ///
-/// `window`, `alpha`, `min_requests` (fewer in either version are inconclusive).
+/// `window`, `alpha`, `min_requests` (fewer in either version are inconclusive), `route` (none: all
+/// requests), `against` (stable, or the baseline: a fresh instance of stable, which is as new and as
+/// small as the canary, at the price of a wider comparison).
 ///
 /// # Data it needs
 ///
-/// Both versions' requests by status. A status never seen counts as none, as with `or vector(0)`.
+/// The requests of both versions compared, by status. A status never seen counts as none, as with `or vector(0)`.
 ///
 /// # Source
 ///
@@ -39,6 +42,10 @@ use crate::telemetry::{Demand, Telemetry, Version};
 pub struct TwoProportionZ {
     /// Length of the window.
     pub window: Span,
+    /// The route whose own series are read; `None`: those of the whole version.
+    pub route: Option<RouteSeries>,
+    /// What the canary is compared with.
+    pub against: Version,
     /// Chance of failing a canary as good as stable, at one look.
     pub alpha: Probability,
     /// Requests that the window must show of each version.
@@ -49,8 +56,9 @@ impl TwoProportionZ {
     /// Judges the windows that end at `now`. The verdict's value is the p-value; its samples are
     /// the requests of the version that had fewer.
     pub fn judge(&self, now: Time, telemetry: &Telemetry) -> Verdict {
-        let [stable, canary] =
-            Version::BOTH.map(|version| failed(&telemetry.window(version, now, self.window)));
+        let route = self.route.as_ref();
+        let [stable, canary] = [self.against, Version::Canary]
+            .map(|version| failed(&series::window(telemetry, version, route, now, self.window)));
         let requests = [stable, canary].map(|share| share.map_or(0.0, |share| share.trials));
         let figure = Figure {
             value: stable
@@ -67,17 +75,17 @@ impl TwoProportionZ {
 
     /// What it reads.
     pub fn demand(&self) -> Demand {
-        Demand {
-            stable: true,
-            canary: true,
-            ..Demand::default()
-        }
+        series::demand(&[self.against, Version::Canary], self.route.as_ref())
     }
 }
 
 impl fmt::Display for TwoProportionZ {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "z test at {} over {}", self.alpha, self.window)?;
+        write!(f, "z test{}", Of(&self.route))?;
+        if self.against != Version::Stable {
+            write!(f, " against {}", series::name(self.against))?;
+        }
+        write!(f, " at {} over {}", self.alpha, self.window)?;
         AtLeast(self.min_requests).fmt(f)
     }
 }

@@ -41,6 +41,7 @@ pub(super) fn remarks(scenario: &Scenario) -> Vec<Remark> {
     for (index, gate) in scenario.analysis.iter().enumerate() {
         check_window(scenario, index, gate.window(), &mut remarks);
         check_limit(scenario, index, gate, &mut remarks);
+        check_baseline(scenario, index, gate, &mut remarks);
     }
     if let Sampling::Scraped { interval, .. } = scenario.telemetry.sampling
         && scenario.horizon / interval > MOST_SCRAPES
@@ -165,6 +166,15 @@ fn check_window(scenario: &Scenario, index: usize, window: Span, remarks: &mut V
     let Sampling::Scraped { interval, .. } = scenario.telemetry.sampling else {
         return;
     };
+    let delay = scenario.telemetry.delay;
+    if window <= delay {
+        remarks.push(warning(
+            subject,
+            format!("a window of {window} shows nothing: figures are {delay} late"),
+            format!("make the window {} or longer", delay + interval * 2),
+        ));
+        return;
+    }
     // A rate needs two samples of its series within the window.
     if window < interval * 2 {
         let how_often = if window <= interval {
@@ -182,6 +192,16 @@ fn check_window(scenario: &Scenario, index: usize, window: Span, remarks: &mut V
                 "make the window {} or longer, or scrape more often",
                 interval * 2
             ),
+        ));
+    }
+}
+
+fn check_baseline(scenario: &Scenario, index: usize, gate: &Gate, remarks: &mut Vec<Remark>) {
+    if gate.demand().baseline && !scenario.world.rules.baseline {
+        remarks.push(error(
+            Subject::Gate(index),
+            "there is no baseline to compare with".to_owned(),
+            "add baseline = true to [split], or compare with stable",
         ));
     }
 }

@@ -22,6 +22,10 @@ pub(super) const INTERVAL: Span = Span::from_secs(60);
 pub(super) const FAILURES: u32 = 1;
 pub(super) const WINDOW: Span = Span::from_secs(60);
 pub(super) const Z_TEST_REQUESTS: u32 = 100;
+/// Enough for a normal approximation at a few percent.
+pub(super) const BUSINESS_REQUESTS: u32 = 1_000;
+/// A loss of 3 % of what the business counts.
+pub(super) const BUSINESS_RATIO: f64 = 0.97;
 pub(super) const MOST_TRIALS: u32 = 10_000;
 
 pub(super) fn errors() -> Probability {

@@ -1,7 +1,7 @@
 //! Faults, wherever a scenario lists them: when they are there, and whom they reach.
 
 use super::fault_kind::{self, Kind};
-use super::names::Names;
+use super::names::Labels;
 use super::reader::{Table, Value};
 use super::traffic::positive_span;
 use crate::base::{Probability, Span, Time};
@@ -11,18 +11,18 @@ use crate::model::traffic::Traffic;
 /// What faults may name.
 #[derive(Debug)]
 pub(super) struct Known {
-    pub(super) routes: Names,
-    pub(super) groups: Names,
-    pub(super) goals: Names,
+    pub(super) routes: Labels,
+    pub(super) groups: Labels,
+    pub(super) goals: Labels,
 }
 
 impl Known {
     /// What a scenario's traffic and goals are called, as far as they could be read.
     pub(super) fn new(traffic: Option<&Traffic>, goals: Option<Vec<String>>) -> Known {
         Known {
-            routes: Names::of_routes(traffic),
-            groups: Names::of_groups(traffic),
-            goals: Names::of_goals(goals),
+            routes: Labels::of_routes(traffic),
+            groups: Labels::of_groups(traffic),
+            goals: Labels::of_goals(goals),
         }
     }
 }

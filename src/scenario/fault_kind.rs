@@ -1,7 +1,7 @@
 //! What single kinds of fault say about themselves.
 
 use super::fault::{NOBODY, read_share_above_zero};
-use super::names::Names;
+use super::names::Labels;
 use super::reader::{Table, Value};
 use super::traffic::positive_span;
 use crate::base::{Bytes, Probability, Span};
@@ -50,7 +50,7 @@ pub(super) const KINDS: [(&str, Kind); 17] = [
 ];
 
 /// The fields of one kind.
-pub(super) fn read(kind: Kind, table: &mut Table<'_>, goals: &Names) -> Option<FaultKind> {
+pub(super) fn read(kind: Kind, table: &mut Table<'_>, goals: &Labels) -> Option<FaultKind> {
     match kind {
         Kind::Errors => read_errors(table),
         Kind::Latency | Kind::Leak => read_slowness(table),
@@ -251,7 +251,7 @@ fn read_capacity(table: &mut Table<'_>) -> Option<FaultKind> {
     })
 }
 
-fn read_business(table: &mut Table<'_>, goals: &Names) -> Option<FaultKind> {
+fn read_business(table: &mut Table<'_>, goals: &Labels) -> Option<FaultKind> {
     let goal = match table.get("goal") {
         None => Some(None),
         Some(value) => goals.find(&value).map(Some),

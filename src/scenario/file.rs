@@ -7,7 +7,7 @@ use std::path::Path;
 use super::check::{self, Subject};
 use super::fault::{self, Known};
 use super::files::Files;
-use super::names::Names;
+use super::names::{Labels, Names};
 use super::reader::Table;
 use super::report::Report;
 use super::service::{self, Canary};
@@ -18,7 +18,6 @@ use crate::model::World;
 use crate::model::fault::Target;
 use crate::model::service::Goal;
 use crate::model::split::Split;
-use crate::telemetry::{Buckets, Plan};
 
 /// Reads a scenario's text. Problems carry `file` as their place.
 pub(super) fn read(text: &str, file: &Path, files: Files<'_>) -> Result<Scenario, Problems> {
@@ -97,6 +96,7 @@ pub(super) fn read_root(
         Some(value) => positive_span(&value).map(Some),
     };
     let world = read_world(&mut table);
+    let names = world.as_ref().map(Names::of);
     let measured = match table.get("telemetry") {
         None => Some(telemetry::unsaid()),
         Some(value) => value.table().and_then(telemetry::read),
@@ -107,7 +107,7 @@ pub(super) fn read_root(
             "add [rollout] with flagger = \"canary.yaml\", or with steps",
         )
         .and_then(|value| value.table())
-        .and_then(|table| rollout::read(table, files, foreign));
+        .and_then(|table| rollout::read(table, files, foreign, names.as_ref()));
     let experiment = match table.get("experiment") {
         None => Some(experiment::unsaid()),
         Some(value) => value.table().and_then(experiment::read),
@@ -115,16 +115,7 @@ pub(super) fn read_root(
     table.hint("gates", "gates are the rollout's: write [[rollout.gates]]");
     table.finish();
     let (name, world, measured, rollout) = (name?, world?, measured?, rollout?);
-    let buckets = measured.buckets.or(rollout.buckets);
-    let plan = Plan {
-        routes: world.traffic.routes.len(),
-        goals: world.goals.len(),
-        ..Plan::plain(
-            measured.sampling,
-            measured.birth,
-            buckets.unwrap_or_else(Buckets::istio),
-        )
-    };
+    let plan = measured.plan(rollout.buckets, &world);
     let scenario = Scenario {
         title: title?.unwrap_or_else(|| name.clone()),
         name,
@@ -177,7 +168,7 @@ fn read_world(table: &mut Table<'_>) -> Option<World> {
         .require("traffic", "add [traffic] with rate = \"20/s\"")
         .and_then(|value| value.table())
         .and_then(traffic::read);
-    let routes = Names::of_routes(traffic.as_ref().map(|(traffic, _)| traffic));
+    let routes = Labels::of_routes(traffic.as_ref().map(|(traffic, _)| traffic));
     let goals = match table.get("goals") {
         None => Some(Vec::new()),
         Some(value) => goals::read(&value, &routes),

@@ -2,12 +2,15 @@
 
 use super::defaults;
 use super::latency::quantile;
+use super::names::{self, Names};
 use super::reader::{Table, Value};
 use super::traffic::positive_span;
 use crate::base::{Probability, Span};
 use crate::gate::{
-    Comparison, ComparisonLimit, Gate, LatencyQuantile, Metric, SuccessRatio, TwoProportionZ,
+    Business, Comparison, ComparisonLimit, Gate, LatencyQuantile, Metric, RouteSeries, SampledBy,
+    SuccessRatio, TwoProportionZ,
 };
+use crate::telemetry::Version;
 
 /// A fraction of a request has no percentile; this many bound any window.
 const MOST_REQUESTS: u64 = u32::MAX as u64;
@@ -19,30 +22,40 @@ enum Kind {
     Ratio,
     Difference,
     ZTest,
+    Business,
 }
 
-const KINDS: [(&str, Kind); 5] = [
+/// What every kind of gate has.
+struct Common {
+    window: Span,
+    min_requests: u32,
+    route: Option<RouteSeries>,
+}
+
+const KINDS: [(&str, Kind); 6] = [
     ("success-ratio", Kind::SuccessRatio),
     ("latency-quantile", Kind::LatencyQuantile),
     ("ratio", Kind::Ratio),
     ("difference", Kind::Difference),
     ("z-test", Kind::ZTest),
+    ("business", Kind::Business),
 ];
 
 const KIND_HELP: &str = "write kind = \"success-ratio\", \"latency-quantile\", \"ratio\", \
-                         \"difference\" or \"z-test\"";
+                         \"difference\", \"z-test\" or \"business\"";
 
-/// The gates in the order in which they are evaluated.
-pub(super) fn read(list: &Value<'_>) -> Option<Vec<Gate>> {
+/// The gates in the order in which they are evaluated. Without `names`, the world that has them
+/// could not be read.
+pub(super) fn read(list: &Value<'_>, names: Option<&Names>) -> Option<Vec<Gate>> {
     let gates: Vec<Option<Gate>> = list
         .list()?
         .iter()
-        .map(|value| read_gate(value.table()?))
+        .map(|value| read_gate(value.table()?, names))
         .collect();
     gates.into_iter().collect()
 }
 
-fn read_gate(mut table: Table<'_>) -> Option<Gate> {
+fn read_gate(mut table: Table<'_>, names: Option<&Names>) -> Option<Gate> {
     let kind = table.require("kind", KIND_HELP)?.choice(&KINDS)?;
     for (name, other) in KINDS {
         if other == kind {
@@ -55,6 +68,7 @@ fn read_gate(mut table: Table<'_>) -> Option<Gate> {
     };
     let fewest = match kind {
         Kind::ZTest => defaults::Z_TEST_REQUESTS,
+        Kind::Business => defaults::BUSINESS_REQUESTS,
         _ => 0,
     };
     let min_requests = match table.get("min_requests") {
@@ -63,12 +77,19 @@ fn read_gate(mut table: Table<'_>) -> Option<Gate> {
             .whole(0..=MOST_REQUESTS)
             .and_then(|n| u32::try_from(n).ok()),
     };
-    let common = window.zip(min_requests);
+    let route = read_route(&mut table, names);
+    let common = window.zip(min_requests).zip(route);
+    let common = common.map(|((window, min_requests), route)| Common {
+        window,
+        min_requests,
+        route,
+    });
     let gate = match kind {
         Kind::SuccessRatio => read_success_ratio(&mut table, common),
         Kind::LatencyQuantile => read_latency_quantile(&mut table, common),
-        Kind::Ratio | Kind::Difference => read_comparison(&mut table, kind, common),
+        Kind::Ratio | Kind::Difference => read_comparison(&mut table, kind, common, names),
         Kind::ZTest => read_z_test(&mut table, common),
+        Kind::Business => read_business(&mut table, common, names),
     };
     for name in ["min_samples", "min_count", "minimum"] {
         table.hint(name, "did you mean `min_requests`?");
@@ -77,7 +98,7 @@ fn read_gate(mut table: Table<'_>) -> Option<Gate> {
     gate
 }
 
-fn read_success_ratio(table: &mut Table<'_>, common: Option<(Span, u32)>) -> Option<Gate> {
+fn read_success_ratio(table: &mut Table<'_>, common: Option<Common>) -> Option<Gate> {
     let min = table
         .require("min", "write min = \"99%\"")
         .and_then(|value| value.share());
@@ -87,7 +108,7 @@ fn read_success_ratio(table: &mut Table<'_>, common: Option<(Span, u32)>) -> Opt
         Some(value) => value.share().map(Some),
     };
     table.hint("errors", "write the share of successes: min = \"99%\"");
-    let ((window, min_requests), min, max) = (common?, min?, max?);
+    let (common, min, max) = (common?, min?, max?);
     if let (Some(most), Some(value)) = (max, upper)
         && most < min
     {
@@ -98,14 +119,15 @@ fn read_success_ratio(table: &mut Table<'_>, common: Option<(Span, u32)>) -> Opt
         return None;
     }
     Some(Gate::SuccessRatio(SuccessRatio {
-        window,
+        window: common.window,
+        route: common.route,
         min,
         max,
-        min_requests,
+        min_requests: common.min_requests,
     }))
 }
 
-fn read_latency_quantile(table: &mut Table<'_>, common: Option<(Span, u32)>) -> Option<Gate> {
+fn read_latency_quantile(table: &mut Table<'_>, common: Option<Common>) -> Option<Gate> {
     let quantile = match table.get("quantile") {
         None => Probability::new(0.99),
         Some(value) => read_quantile(&value, "write a quantile such as \"p99\""),
@@ -113,12 +135,13 @@ fn read_latency_quantile(table: &mut Table<'_>, common: Option<(Span, u32)>) -> 
     let max = table
         .require("max", "write max = \"500ms\"")
         .and_then(|value| positive_span(&value));
-    let (window, min_requests) = common?;
+    let common = common?;
     Some(Gate::LatencyQuantile(LatencyQuantile {
-        window,
+        window: common.window,
+        route: common.route,
         quantile: quantile?,
         max: max?,
-        min_requests,
+        min_requests: common.min_requests,
     }))
 }
 
@@ -151,8 +174,15 @@ fn read_metric(table: &mut Table<'_>) -> Option<Metric> {
     }
 }
 
-fn read_comparison(table: &mut Table<'_>, kind: Kind, common: Option<(Span, u32)>) -> Option<Gate> {
+fn read_comparison(
+    table: &mut Table<'_>,
+    kind: Kind,
+    common: Option<Common>,
+    names: Option<&Names>,
+) -> Option<Gate> {
     let metric = read_metric(table);
+    let against = read_against(table);
+    let stratify = table.get("stratify");
     let max = if kind == Kind::Ratio {
         table.require("max", "write max = 2: the canary may be twice as bad")
     } else {
@@ -179,17 +209,62 @@ fn read_comparison(table: &mut Table<'_>, kind: Kind, common: Option<(Span, u32)
             .quantity::<Span>()
             .map(|span| ComparisonLimit::Difference(span.as_secs_f64())),
     };
-    let (window, min_requests) = common?;
+    let common = common?;
+    let strata = match &stratify {
+        None => Some(None),
+        Some(value) => read_strata(value, metric, &common, names?).map(Some),
+    };
     Some(Gate::Comparison(Comparison {
-        window,
+        window: common.window,
+        strata: strata?.unwrap_or(0),
+        route: common.route,
+        against: against?,
         metric,
         limit: limit?,
-        min_requests,
+        min_requests: common.min_requests,
     }))
 }
 
-fn read_z_test(table: &mut Table<'_>, common: Option<(Span, u32)>) -> Option<Gate> {
-    let alpha = match table.get("alpha") {
+/// The routes to stratify over, as a set of bits.
+fn read_strata(value: &Value<'_>, metric: Metric, common: &Common, names: &Names) -> Option<u32> {
+    value.choice(&[("route", ())])?;
+    let problem = if metric != Metric::ErrorRatio {
+        Some(("only error ratios are stratified", "take it out, or metric"))
+    } else if common.route.is_some() {
+        Some((
+            "there is nothing to stratify in one route",
+            "take it out, or route",
+        ))
+    } else if names.routes.is_empty() {
+        Some((
+            "there are no routes",
+            "add [[traffic.routes]], or take it out",
+        ))
+    } else {
+        None
+    };
+    if let Some((message, help)) = problem {
+        value.refuse(message, help);
+        return None;
+    }
+    Some((0..names.routes.len()).fold(0, |bits, route| bits | 1 << route))
+}
+
+fn read_z_test(table: &mut Table<'_>, common: Option<Common>) -> Option<Gate> {
+    let against = read_against(table);
+    let alpha = read_alpha(table);
+    let common = common?;
+    Some(Gate::TwoProportionZ(TwoProportionZ {
+        window: common.window,
+        route: common.route,
+        against: against?,
+        alpha: alpha?,
+        min_requests: common.min_requests,
+    }))
+}
+
+fn read_alpha(table: &mut Table<'_>) -> Option<Probability> {
+    match table.get("alpha") {
         None => Some(defaults::alpha()),
         Some(value) => value.share().filter(|alpha| {
             let sound = *alpha > Probability::ZERO && alpha.get() <= 0.5;
@@ -201,11 +276,79 @@ fn read_z_test(table: &mut Table<'_>, common: Option<(Span, u32)>) -> Option<Gat
             }
             sound
         }),
+    }
+}
+
+fn read_route(table: &mut Table<'_>, names: Option<&Names>) -> Option<Option<RouteSeries>> {
+    let Some(value) = table.get("route") else {
+        return Some(None);
     };
-    let (window, min_requests) = common?;
-    Some(Gate::TwoProportionZ(TwoProportionZ {
-        window,
+    let routes = &names?.routes;
+    let how = "name the routes: [[traffic.routes]] with name and share";
+    let index = names::place(&value, routes, "route", how)?;
+    Some(Some(RouteSeries {
+        index,
+        name: routes[index].clone(),
+    }))
+}
+
+fn read_against(table: &mut Table<'_>) -> Option<Version> {
+    match table.get("against") {
+        None => Some(Version::Stable),
+        Some(value) => {
+            value.choice(&[("stable", Version::Stable), ("baseline", Version::Baseline)])
+        }
+    }
+}
+
+fn read_business(
+    table: &mut Table<'_>,
+    common: Option<Common>,
+    names: Option<&Names>,
+) -> Option<Gate> {
+    let goal = table.require("goal", "write goal = \"conversion\"");
+    let goal = goal.zip(names).and_then(|(value, names)| {
+        let how = "name what the business counts: [[goals]] with name and probability";
+        let place = names::place(&value, &names.goals, "goal", how)?;
+        Some((place, names.goals[place].clone()))
+    });
+    let against = read_against(table);
+    let min = match table.get("min") {
+        None => Some(defaults::BUSINESS_RATIO),
+        Some(value) => value.number(0.0..=1e3).filter(|min| {
+            if *min == 0.0 {
+                value.refuse("`0` passes every canary", "write a ratio like 0.97");
+            }
+            *min > 0.0
+        }),
+    };
+    let alpha = read_alpha(table);
+    let design_effect = match table.get("design_effect") {
+        None => Some(1.0),
+        Some(value) => value.number(1.0..=1e6),
+    };
+    let by = match table.get("by") {
+        None => Some(SampledBy::Request),
+        Some(value) => value.choice(&[("request", SampledBy::Request), ("user", SampledBy::User)]),
+    };
+    if let (Some(SampledBy::User), Some(value)) = (by, table.get("window")) {
+        value.refuse(
+            "by user, everything since the start is judged",
+            "take it out, or write by = \"request\"",
+        );
+        return None;
+    }
+    let (common, (goal, name)) = (common?, goal?);
+    Some(Gate::Business(Business {
+        window: common.window,
+        route: common.route,
+        against: against?,
+        goal,
+        name,
+        min: min?,
         alpha: alpha?,
-        min_requests,
+        by: by?,
+        design_effect: design_effect?,
+        min_requests: common.min_requests,
     }))
 }

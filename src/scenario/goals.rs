@@ -1,7 +1,7 @@
 //! The goals of a scenario: what the business counts.
 
 use super::fault::read_share_above_zero;
-use super::names::Names;
+use super::names::Labels;
 use super::reader::{Table, Value};
 use crate::model::service::{Goal, GoalValue};
 
@@ -9,7 +9,7 @@ use crate::model::service::{Goal, GoalValue};
 const MOST_GOALS: usize = 32;
 
 /// The goals of a list.
-pub(super) fn read(list: &Value<'_>, routes: &Names) -> Option<Vec<Goal>> {
+pub(super) fn read(list: &Value<'_>, routes: &Labels) -> Option<Vec<Goal>> {
     let values = list.list()?;
     if values.len() > MOST_GOALS {
         list.refuse(
@@ -28,7 +28,7 @@ pub(super) fn read(list: &Value<'_>, routes: &Names) -> Option<Vec<Goal>> {
     goals.into_iter().collect()
 }
 
-fn read_goal(mut table: Table<'_>, routes: &Names, names: &mut Vec<String>) -> Option<Goal> {
+fn read_goal(mut table: Table<'_>, routes: &Labels, names: &mut Vec<String>) -> Option<Goal> {
     let name = table
         .require("name", "write name = \"conversion\"")
         .and_then(|value| {

@@ -1,12 +1,48 @@
-//! Names by which one section of a scenario refers to another.
+//! Names that one section gives and another refers to.
 
 use super::reader::Value;
-use super::report::nearest;
+use super::report::advice;
+use crate::model::World;
 use crate::model::traffic::Traffic;
+
+/// The names of a world's routes and goals, in their order.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct Names {
+    pub(super) routes: Vec<String>,
+    pub(super) goals: Vec<String>,
+}
+
+impl Names {
+    /// Those of a world.
+    pub(super) fn of(world: &World) -> Names {
+        let routes = world.traffic.routes.iter();
+        let goals = world.goals.iter();
+        Names {
+            routes: routes.map(|route| route.name.clone()).collect(),
+            goals: goals.map(|goal| goal.name.clone()).collect(),
+        }
+    }
+}
+
+/// The place of the name that `value` holds among `names`; `what` they are and `how` one is given
+/// when there are none.
+pub(super) fn place(value: &Value<'_>, names: &[String], what: &str, how: &str) -> Option<usize> {
+    let text = value.words()?;
+    let found = names.iter().position(|name| name == text);
+    if found.is_none() {
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let help = match names.is_empty() {
+            true => how.to_owned(),
+            false => advice(text, &names),
+        };
+        value.refuse(format_args!("`{text}` is no {what}"), help);
+    }
+    found
+}
 
 /// The names of one kind of thing.
 #[derive(Debug, Clone)]
-pub(super) struct Names {
+pub(super) struct Labels {
     /// `route`.
     what: &'static str,
     /// `[[traffic.routes]]`.
@@ -15,27 +51,27 @@ pub(super) struct Names {
     names: Option<Vec<String>>,
 }
 
-impl Names {
-    pub(super) fn of_routes(traffic: Option<&Traffic>) -> Names {
+impl Labels {
+    pub(super) fn of_routes(traffic: Option<&Traffic>) -> Labels {
         let routes = traffic.map(|traffic| &traffic.routes);
-        Names {
+        Labels {
             what: "route",
             section: "[[traffic.routes]]",
             names: routes.map(|routes| routes.iter().map(|route| route.name.clone()).collect()),
         }
     }
 
-    pub(super) fn of_groups(traffic: Option<&Traffic>) -> Names {
+    pub(super) fn of_groups(traffic: Option<&Traffic>) -> Labels {
         let groups = traffic.map(|traffic| &traffic.groups);
-        Names {
+        Labels {
             what: "group",
             section: "[[traffic.groups]]",
             names: groups.map(|groups| groups.iter().map(|group| group.name.clone()).collect()),
         }
     }
 
-    pub(super) fn of_goals(names: Option<Vec<String>>) -> Names {
-        Names {
+    pub(super) fn of_goals(names: Option<Vec<String>>) -> Labels {
+        Labels {
             what: "goal",
             section: "[[goals]]",
             names,
@@ -49,21 +85,11 @@ impl Names {
 
     /// Which of them a value names.
     pub(super) fn find(&self, value: &Value<'_>) -> Option<usize> {
-        let name = value.words()?;
         let Some(names) = &self.names else {
-            return Some(0);
+            return value.words().map(|_| 0);
         };
-        if let Some(index) = names.iter().position(|other| other == name) {
-            return Some(index);
-        }
-        let valid: Vec<&str> = names.iter().map(String::as_str).collect();
-        let help = match (nearest(name, &valid), &valid[..]) {
-            (Some(near), _) => format!("did you mean `{near}`?"),
-            (None, []) => format!("add {} with name = \"{name}\"", self.section),
-            (None, valid) => format!("there are {}", valid.join(", ")),
-        };
-        value.refuse(format_args!("`{name}` is no {}", self.what), help);
-        None
+        let how = format!("add {} with this name", self.section);
+        place(value, names, self.what, &how)
     }
 
     /// Those that a list names, as a set of bits; all bits set where there is no list.

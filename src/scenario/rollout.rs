@@ -4,6 +4,7 @@ use super::canary_file::{self, Imported};
 use super::defaults;
 use super::files::Files;
 use super::gates;
+use super::names::Names;
 use super::reader::{Table, Value};
 use super::traffic::positive_span;
 use crate::base::{Problems, Span, Weight};
@@ -29,6 +30,7 @@ pub(super) fn read(
     mut table: Table<'_>,
     files: Files<'_>,
     foreign: &mut Option<Problems>,
+    names: Option<&Names>,
 ) -> Option<Rollout> {
     if let Some(value) = table.get("flagger") {
         return read_flagger(&value, table, files, foreign);
@@ -65,7 +67,7 @@ pub(super) fn read(
     let (counting, inconclusive, rollback) = read_habits(&mut table);
     let analysis = match table.get("gates") {
         None => Some(Vec::new()),
-        Some(value) => gates::read(&value),
+        Some(value) => gates::read(&value, names),
     };
     table.finish();
     let plan = StagedPlan {

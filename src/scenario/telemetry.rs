@@ -2,18 +2,39 @@
 
 use super::defaults;
 use super::reader::{Table, Value};
-use crate::base::{ParseSpanError, Span};
-use crate::telemetry::{Birth, Buckets, Phase, Sampling, Unit};
+use crate::base::{ParseSpanError, Probability, Rate, Span};
+use crate::model::World;
+use crate::telemetry::{Birth, Buckets, Phase, Plan, Reporter, Sampling, Unit};
 
 /// The shortest scrape interval.
 const SHORTEST: Span = Span::from_millis(1);
 
 /// What the file says about telemetry.
 pub(super) struct Telemetry {
-    pub(super) sampling: Sampling,
-    pub(super) birth: Birth,
+    sampling: Sampling,
+    birth: Birth,
     /// `None`: those of the Canary's provider, or Istio's.
-    pub(super) buckets: Option<Buckets>,
+    buckets: Option<Buckets>,
+    reporter: Reporter,
+    missed: Probability,
+    delay: Span,
+    probes: Rate,
+}
+
+impl Telemetry {
+    /// How the figures of `world` are collected; `buckets` are those of the Canary's provider.
+    pub(super) fn plan(self, buckets: Option<Buckets>, world: &World) -> Plan {
+        let buckets = self.buckets.or(buckets).unwrap_or_else(Buckets::istio);
+        Plan {
+            reporter: self.reporter,
+            missed: self.missed,
+            delay: self.delay,
+            probes: self.probes,
+            routes: world.traffic.routes.len(),
+            goals: world.goals.len(),
+            ..Plan::plain(self.sampling, self.birth, buckets)
+        }
+    }
 }
 
 /// The telemetry of a scenario that does not say.
@@ -22,6 +43,10 @@ pub(super) fn unsaid() -> Telemetry {
         sampling: scraped(defaults::SCRAPE),
         birth: Birth::FirstRequest,
         buckets: None,
+        reporter: Reporter::Server,
+        missed: Probability::ZERO,
+        delay: Span::ZERO,
+        probes: Rate::ZERO,
     }
 }
 
@@ -67,12 +92,58 @@ pub(super) fn read(mut table: Table<'_>) -> Option<Telemetry> {
         None => Some(None),
         Some(value) => read_buckets(&value).map(Some),
     };
+    let reporter = match table.get("reporter") {
+        None => Some(Reporter::Server),
+        Some(value) => value.choice(&[("server", Reporter::Server), ("client", Reporter::Client)]),
+    };
+    let exact = sampling == Some(Sampling::Exact);
+    let missed = match table.get("missed") {
+        None => Some(Probability::ZERO),
+        Some(value) => read_missed(&value, exact),
+    };
+    let delay = match table.get("delay") {
+        None => Some(Span::ZERO),
+        Some(value) => value.quantity::<Span>().filter(|delay| {
+            let late = exact && !delay.is_zero();
+            if late {
+                value.refuse("exact metrics are never late", "take it out");
+            }
+            !late
+        }),
+    };
+    let probes = match table.get("probes") {
+        None => Some(Rate::ZERO),
+        Some(value) => value.quantity(),
+    };
     table.finish();
     Some(Telemetry {
         sampling: sampling?,
         birth: birth?,
         buckets: buckets?,
+        reporter: reporter?,
+        missed: missed?,
+        delay: delay?,
+        probes: probes?,
     })
+}
+
+fn read_missed(value: &Value<'_>, exact: bool) -> Option<Probability> {
+    let missed = value.share()?;
+    let problem = if missed == Probability::ONE {
+        ("leaves no figures at all", "write less than 100%")
+    } else if exact && missed > Probability::ZERO {
+        (
+            "is not possible: exact metrics are not scraped",
+            "take it out",
+        )
+    } else {
+        return Some(missed);
+    };
+    value.refuse(
+        format_args!("`{}` {}", value.written(), problem.0),
+        problem.1,
+    );
+    None
 }
 
 fn read_sampling(scrape: Option<&Value<'_>>, phase: Option<&Value<'_>>) -> Option<Sampling> {

@@ -11,6 +11,8 @@ mod interval;
 mod normal;
 mod order;
 mod proportion;
+mod ratio;
+mod strata;
 
 pub use binomial::{binomial, binomial_above, race};
 pub use fit::{Ks, chi_square_fit, ks_two_sample};
@@ -18,3 +20,5 @@ pub use interval::{Interval, clopper_pearson, newcombe, wilson};
 pub use normal::{normal_quantile, normal_upper};
 pub use order::weighted_quantile;
 pub use proportion::{Share, ZTest, two_proportion_z};
+pub use ratio::{Clusters, Mean};
+pub use strata::mantel_haenszel;

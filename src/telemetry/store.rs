@@ -232,7 +232,7 @@ impl Telemetry {
             return false;
         }
         let index = now.saturating_sub(self.phase).as_nanos() / interval.as_nanos();
-        let hash = split_mix(split_mix(self.salt ^ (version as u64 + 1)) ^ index);
+        let hash = split_mix(split_mix(split_mix(self.salt) ^ version as u64) ^ index);
         // Its upper 53 bits as a number from 0 to 1.
         let place = (hash >> 11) as f64 / (1_u64 << 53) as f64;
         place < self.missed.get()

@@ -12,10 +12,12 @@ mod traffic;
 
 pub use fault::{Fault, Reach};
 pub use goal::{Goal, GoalValue};
-pub use rollout::{Controller, Counting, Gate, Inconclusive, Rollback, Rollout, Step};
+pub use rollout::{
+    Against, Controller, Counting, Gate, Inconclusive, Rollback, Rollout, SampledBy, Step, Stratify,
+};
 pub use service::{Canary, Latency, RecordedUnit, Service};
 pub use split::{Policy, Split};
-pub use telemetry::{Buckets, Series, Telemetry, Vendor};
+pub use telemetry::{Buckets, Reporter, Series, Telemetry, Vendor};
 pub use traffic::{
     Arrivals, Columns, Diurnal, EvenOrPoisson, Flash, GammaGaps, Group, LogNormalSwing, Memory,
     Mmpp, OnOff, Preset, Ramp, Recording, Route, SessionKind, Sessions, Swing, Traffic,

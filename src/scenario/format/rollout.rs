@@ -105,6 +105,8 @@ pub enum Gate {
         /// With fewer requests in the window the check cannot say.
         #[schemars(extend("default" = 0))]
         min_requests: Option<u32>,
+        /// Reads this route's own series. Left out: all requests.
+        route: Option<String>,
     },
     /// A latency quantile of the canary must stay below a limit.
     LatencyQuantile {
@@ -119,12 +121,20 @@ pub enum Gate {
         /// With fewer requests in the window the check cannot say.
         #[schemars(extend("default" = 0))]
         min_requests: Option<u32>,
+        /// Reads this route's own series. Left out: all requests.
+        route: Option<String>,
     },
     /// The canary's figure divided by stable's must stay below a limit.
     Ratio {
         /// `errors`, `mean` (latency), or a latency quantile like `p99`.
         #[schemars(extend("default" = "errors"))]
         metric: Option<String>,
+        /// What the canary is compared with.
+        #[schemars(extend("default" = "stable"))]
+        against: Option<Against>,
+        /// Compares error ratios as if both versions had one mix of routes. Left out: all requests
+        /// together.
+        stratify: Option<Stratify>,
         /// Highest ratio that passes: 2 lets the canary be twice as bad.
         max: f64,
         /// How far back it looks.
@@ -133,12 +143,20 @@ pub enum Gate {
         /// With fewer requests of either version in the window the check cannot say.
         #[schemars(extend("default" = 0))]
         min_requests: Option<u32>,
+        /// Reads this route's own series. Left out: all requests.
+        route: Option<String>,
     },
     /// The canary's figure minus stable's must stay below a limit.
     Difference {
         /// `errors`, `mean` (latency), or a latency quantile like `p99`.
         #[schemars(extend("default" = "errors"))]
         metric: Option<String>,
+        /// What the canary is compared with.
+        #[schemars(extend("default" = "stable"))]
+        against: Option<Against>,
+        /// Compares error ratios as if both versions had one mix of routes. Left out: all requests
+        /// together.
+        stratify: Option<Stratify>,
         /// Largest difference that passes: a share for `errors` (`"0.5%"`), a time for latency
         /// (`"50ms"`).
         max: String,
@@ -148,17 +166,81 @@ pub enum Gate {
         /// With fewer requests of either version in the window the check cannot say.
         #[schemars(extend("default" = 0))]
         min_requests: Option<u32>,
+        /// Reads this route's own series. Left out: all requests.
+        route: Option<String>,
     },
     /// One-sided two-proportion z test: is the canary's error ratio higher than stable's?
     ZTest {
         /// Chance, per check, of failing a canary as good as stable.
         #[schemars(extend("default" = defaults::alpha().to_string()))]
         alpha: Option<Share>,
+        /// What the canary is compared with.
+        #[schemars(extend("default" = "stable"))]
+        against: Option<Against>,
         /// How far back it looks.
         #[schemars(extend("default" = defaults::WINDOW.to_string()))]
         window: Option<Span>,
         /// With fewer requests of either version in the window the check cannot say.
         #[schemars(extend("default" = defaults::Z_TEST_REQUESTS))]
         min_requests: Option<u32>,
+        /// Reads this route's own series. Left out: all requests.
+        route: Option<String>,
     },
+    /// One-sided test of what the business counts: is the canary's mean per right answer, divided by
+    /// stable's, below a limit?
+    Business {
+        /// The name of one of the goals.
+        goal: String,
+        /// What the canary is compared with.
+        #[schemars(extend("default" = "stable"))]
+        against: Option<Against>,
+        /// Lowest ratio of means that is acceptable, above 0.
+        #[schemars(range(max = 1000), extend("default" = defaults::BUSINESS_RATIO))]
+        min: Option<f64>,
+        /// Chance, per check, of failing a canary whose ratio is just acceptable.
+        #[schemars(extend("default" = defaults::alpha().to_string()))]
+        alpha: Option<Share>,
+        /// What counts as independent; by user, everything since the start is judged.
+        #[schemars(extend("default" = "request"))]
+        by: Option<SampledBy>,
+        /// Multiplies the variance.
+        #[schemars(range(min = 1, max = 1_000_000), extend("default" = 1))]
+        design_effect: Option<f64>,
+        /// How far back it looks; not by user.
+        #[schemars(extend("default" = defaults::WINDOW.to_string()))]
+        window: Option<Span>,
+        /// With fewer right answers of either version the check cannot say.
+        #[schemars(extend("default" = defaults::BUSINESS_REQUESTS))]
+        min_requests: Option<u32>,
+        /// Reads this route's own figures. Left out: all of the goal's.
+        route: Option<String>,
+    },
+}
+
+/// What the canary is compared with.
+#[derive(Debug, JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+pub enum Against {
+    /// What serves production today.
+    Stable,
+    /// A fresh instance of stable, as new and as small as the canary.
+    Baseline,
+}
+
+/// What error ratios are stratified over.
+#[derive(Debug, JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+pub enum Stratify {
+    /// The routes.
+    Route,
+}
+
+/// What counts as an independent sample.
+#[derive(Debug, JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+pub enum SampledBy {
+    /// Every request.
+    Request,
+    /// Every user.
+    User,
 }

@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 
+use super::{Rate, Share, Span};
 use crate::scenario::defaults;
 
 /// How the gate's figures are collected.
@@ -20,6 +21,29 @@ pub struct Telemetry {
     /// Bounds of the latency histogram: `istio`, `linkerd`, `nginx`, `traefik`, or a list. Left out:
     /// those of the Canary's provider, or Istio's.
     pub buckets: Option<Buckets>,
+    /// Who counts requests.
+    #[schemars(extend("default" = "server"))]
+    pub reporter: Option<Reporter>,
+    /// Share of scrapes that fail and leave no sample, less than 100%; none of exact metrics.
+    #[schemars(extend("default" = "0%"))]
+    pub missed: Option<Share>,
+    /// How long a scraped sample takes to be visible; exact metrics are at once.
+    #[schemars(extend("default" = "0s"))]
+    pub delay: Option<Span>,
+    /// Health checks that each version answers with success and that its counters hold too.
+    #[schemars(extend("default" = "0/s"))]
+    pub probes: Option<Rate>,
+}
+
+/// Who counts requests.
+#[derive(Debug, JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+pub enum Reporter {
+    /// The server: every attempt that reaches it and that it answers.
+    Server,
+    /// The caller's proxy: every request once, with the outcome after retries, refused connections
+    /// and timeouts included.
+    Client,
 }
 
 /// When a series starts to exist.

@@ -1,5 +1,6 @@
 //! Reading scenarios: every field, every default, every warning.
 
+mod gates;
 mod schema;
 
 use super::*;
@@ -9,7 +10,7 @@ use crate::model::fault::{FaultKind, Schedule};
 use crate::model::split::Split;
 use crate::model::traffic::{Activity, Arrivals, Profile};
 use crate::rollout::{Counting, Plan, Rollback, StagedPlan, WhenInconclusive};
-use crate::telemetry::{Birth, Buckets, Phase, Sampling, Unit};
+use crate::telemetry::{Birth, Buckets, Phase, Reporter, Sampling, Unit, Version};
 
 /// The least that makes a scenario, with something to find.
 const LEAST: &str = r#"
@@ -231,6 +232,9 @@ fn every_gate_is_read() {
     let window = Span::from_secs(60);
     let comparison = |metric, limit| {
         Gate::Comparison(Comparison {
+            route: None,
+            against: Version::Stable,
+            strata: 0,
             window,
             metric,
             limit,
@@ -241,6 +245,7 @@ fn every_gate_is_read() {
         analysis[1..],
         [
             Gate::LatencyQuantile(LatencyQuantile {
+                route: None,
                 window: Span::from_secs(120),
                 quantile: share(0.95),
                 max: Span::from_millis(500),
@@ -254,6 +259,8 @@ fn every_gate_is_read() {
             ),
             comparison(Metric::LatencyMean, ComparisonLimit::Difference(0.005)),
             Gate::TwoProportionZ(TwoProportionZ {
+                route: None,
+                against: Version::Stable,
                 window,
                 alpha: share(0.05),
                 min_requests: 100,

@@ -57,6 +57,7 @@ fn every_table() -> Vec<String> {
         "ratio",
         "difference",
         "z-test",
+        "business",
     ] {
         texts.push(LEAST.replace("success-ratio", kind));
     }
@@ -260,6 +261,10 @@ fn writing_a_default_of_a_gate_or_a_fault_out_changes_nothing() {
     for (definition, list) in [("Fault", "canary.faults"), ("Gate", "rollout.gates")] {
         for variant in schema["$defs"][definition]["oneOf"].as_array().unwrap() {
             let kind = variant["properties"]["kind"]["const"].as_str().unwrap();
+            if kind == "business" {
+                // Needs a goal to speak of: `gates` tries its defaults.
+                continue;
+            }
             let read = |more: &str| {
                 let least = LEAST.split("[[").next().unwrap();
                 let fields = format!("kind = \"{kind}\", {}{more}", required(kind));

@@ -1,6 +1,8 @@
 //! Windows against the slow reference: each series kept as a list of samples and read with
 //! `rate`, `increase` and `histogram_quantile` one by one.
 
+mod pipeline;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -16,20 +18,20 @@ fn secs(seconds: u64) -> Span {
 /// Telemetry and, beside it, every sample that was taken of one version.
 struct Recorded {
     telemetry: Telemetry,
-    birth: Birth,
+    plan: Plan,
     samples: Vec<(Time, Counters)>,
 }
 
 impl Recorded {
     fn new(sampling: Sampling, birth: Birth, phase: Span) -> Recorded {
-        let plan = Plan::plain(
-            sampling,
-            birth,
-            Buckets::new(vec![0.1, 0.5, 2.0], Unit::Seconds).unwrap(),
-        );
+        let buckets = Buckets::new(vec![0.1, 0.5, 2.0], Unit::Seconds).unwrap();
+        Recorded::with(Plan::plain(sampling, birth, buckets), phase)
+    }
+
+    fn with(plan: Plan, phase: Span) -> Recorded {
         Recorded {
             telemetry: Telemetry::new(&plan, phase),
-            birth,
+            plan,
             samples: Vec::new(),
         }
     }
@@ -54,19 +56,34 @@ impl Recorded {
 
     fn scrape(&mut self, now: Time) {
         self.telemetry.scrape(V, now);
-        self.samples.push((now, self.telemetry.counters(V).clone()));
+        if self.telemetry.misses(V, now) {
+            return;
+        }
+        let mut read = self.telemetry.counters(V).clone();
+        let probes = (self.plan.probes.get() * now.as_secs_f64()) as u64;
+        read.requests[0] += probes;
+        read.buckets[0] += probes;
+        self.samples.push((now, read));
     }
 
-    /// One series, from the first sample that a server would have got.
-    fn series(&self, status: Status, value: impl Fn(&Counters) -> f64) -> Vec<(Time, f64)> {
+    /// One series as it is visible at `now`, from the first sample that a server would have got.
+    fn series(
+        &self,
+        status: Status,
+        now: Time,
+        value: impl Fn(&Counters) -> f64,
+    ) -> Vec<(Time, f64)> {
         let s = status as usize;
-        let born = |c: &Counters| self.birth == Birth::Zero || c.requests[s] > 0;
+        let from_start = self.plan.birth == Birth::Zero
+            || (status == Status::Success && self.plan.probes > Rate::ZERO);
+        let born = |c: &Counters| from_start || c.requests[s] > 0;
         let after = self.samples.iter().skip_while(|(_, c)| !born(c));
-        after.map(|(time, c)| (*time, value(c))).collect()
+        let visible = after.filter(|(time, _)| *time + self.plan.delay <= now);
+        visible.map(|(time, c)| (*time, value(c))).collect()
     }
 
-    fn count(&self, status: Status) -> Vec<(Time, f64)> {
-        self.series(status, |c| c.requests[status as usize] as f64)
+    fn count(&self, status: Status, now: Time) -> Vec<(Time, f64)> {
+        self.series(status, now, |c| c.requests[status as usize] as f64)
     }
 
     /// The sum over statuses, `None` when no series gives a value.
@@ -81,7 +98,7 @@ impl Recorded {
             cumulative.push(Recorded::sum(Status::BOTH.map(|status| {
                 let own = status as usize * buckets.len();
                 let below = |c: &Counters| c.buckets[own..=own + le].iter().sum::<u64>() as f64;
-                rate(&self.series(status, below), now, span)
+                rate(&self.series(status, now, below), now, span)
             }))?);
         }
         Some(histogram_quantile(q, buckets.bounds(), &mut cumulative))
@@ -90,7 +107,7 @@ impl Recorded {
     fn slow_mean(&self, now: Time, span: Span) -> Option<f64> {
         let total = |value: fn(&Counters, usize) -> f64| {
             Recorded::sum(Status::BOTH.map(|status| {
-                let series = self.series(status, |c| value(c, status as usize));
+                let series = self.series(status, now, |c| value(c, status as usize));
                 rate(&series, now, span)
             }))
         };
@@ -101,7 +118,7 @@ impl Recorded {
     fn compare(&self, now: Time, span: Span) {
         let window = self.telemetry.window(V, now, span);
         let place = format!("window {span} at {now}");
-        let [good, bad] = Status::BOTH.map(|status| rate(&self.count(status), now, span));
+        let [good, bad] = Status::BOTH.map(|status| rate(&self.count(status, now), now, span));
         same(window.volume(Status::Success), good, &place);
         same(window.volume(Status::Failure), bad, &place);
         let all = Recorded::sum([good, bad]);
@@ -115,7 +132,7 @@ impl Recorded {
             );
         }
         same(window.latency_mean(), self.slow_mean(now, span), &place);
-        let counted = Status::BOTH.map(|status| increase(&self.count(status), now, span));
+        let counted = Status::BOTH.map(|status| increase(&self.count(status, now), now, span));
         let counted = Recorded::sum(counted).unwrap_or(0.0);
         // `rate` divides by the window, and multiplying by it again may miss by rounding.
         assert!(
