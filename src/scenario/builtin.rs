@@ -50,10 +50,16 @@ const BUILTIN: [Builtin; 5] = [
 ];
 
 /// Files that built-in scenarios name.
-const COMPANIONS: [(&str, &str); 1] = [(
-    "plain-flagger.yaml",
-    include_str!("../../scenarios/plain-flagger.yaml"),
-)];
+const COMPANIONS: [(&str, &str); 2] = [
+    (
+        "plain-flagger.yaml",
+        include_str!("../../scenarios/plain-flagger.yaml"),
+    ),
+    (
+        "data/nasa-1995-07-13.csv",
+        include_str!("../../scenarios/data/nasa-1995-07-13.csv"),
+    ),
+];
 
 const NEUTRAL: Builtin = Builtin {
     name: "neutral",

@@ -2,6 +2,7 @@
 
 mod gates;
 mod schema;
+mod traffic;
 
 use super::*;
 use crate::base::{Probability, Rate, Time};
