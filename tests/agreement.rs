@@ -192,6 +192,22 @@ fn errors_seen_exactly_or_through_counters_born_at_zero() {
 }
 
 #[test]
+fn figures_that_are_missed_late_and_diluted() {
+    let mut case = plain();
+    case.metrics.missed = share(0.3);
+    agree("missed", &case);
+    case.metrics.delay = Span::from_secs(17);
+    agree("missed and late", &case);
+    case.metrics.missed = Probability::ZERO;
+    agree("late", &case);
+    // A canary of 1 to 5 requests a second, and its probes.
+    case.metrics.probes = rate(0.5);
+    agree("late and diluted", &case);
+    case.metrics.sampling = Sampling::Exact;
+    agree("diluted", &case);
+}
+
+#[test]
 fn latency_and_tail_seen_through_buckets() {
     let mut case = plain();
     case.world.canary = case.world.stable.clone();

@@ -63,10 +63,16 @@ const BUILTIN: &[Builtin] = &[
 ];
 
 /// Files that built-in scenarios name.
-const COMPANIONS: &[(&str, &str)] = &[(
-    "plain-flagger.yaml",
-    include_str!("../../scenarios/plain-flagger.yaml"),
-)];
+const COMPANIONS: &[(&str, &str)] = &[
+    (
+        "plain-flagger.yaml",
+        include_str!("../../scenarios/plain-flagger.yaml"),
+    ),
+    (
+        "data/nasa-1995-07-13.csv",
+        include_str!("../../scenarios/data/nasa-1995-07-13.csv"),
+    ),
+];
 
 const fn shipped(name: &'static str, text: &'static str) -> Builtin {
     Builtin { name, text }

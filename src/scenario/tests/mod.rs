@@ -4,6 +4,7 @@ mod gates;
 mod people;
 mod schema;
 mod split;
+mod traffic;
 
 use super::*;
 use crate::base::{Probability, Rate, Time};
