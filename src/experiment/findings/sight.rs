@@ -182,7 +182,7 @@ fn harm_of(kind: &FaultKind) -> Option<Harm> {
 /// `fails`, `slows` or `fails or slows`: what a bad release does to requests.
 pub(super) fn verb(scenario: &Scenario) -> &'static str {
     match harms(scenario)[..] {
-        [Harm::Errors] | [Harm::Calls] | [Harm::Errors, Harm::Calls] => "fails",
+        [Harm::Errors | Harm::Calls] | [Harm::Errors, Harm::Calls] => "fails",
         [Harm::Latency] => "slows",
         [Harm::Goals] => "spoils",
         [.., Harm::Goals] => "harms",
