@@ -51,6 +51,12 @@ pub(super) fn exposure(trials: &[Trial]) -> Exposure {
     }
 }
 
+/// Failed or slowed requests after the end, on average.
+pub(super) fn exposed_after(trials: &[Trial]) -> f64 {
+    let sum: u64 = trials.iter().map(|trial| trial.exposed_after).sum();
+    sum as f64 / trials.len().max(1) as f64
+}
+
 /// How many faulty trials were detected after each time.
 pub(super) fn detection_rows(cell: &GridCell, sample: &Sample) -> Vec<DetectionRow> {
     let mut times = BTreeMap::<Span, u64>::new();

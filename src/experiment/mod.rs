@@ -52,7 +52,9 @@ use crate::scenario::{EngineChoice, Scenario};
 
 use grid::GridCell;
 use replicate::{Pair, Sample, Until, replicate};
-use summary::{Cell, EngineNote, HeatRow, Mode, Results, ScenarioNote, Summary, TimelineRow};
+use summary::{
+    Cell, EngineNote, Exposure, HeatRow, Mode, Results, ScenarioNote, Summary, TimelineRow,
+};
 
 /// Confidence of every interval.
 pub const CONFIDENCE: f64 = 0.95;
@@ -218,7 +220,11 @@ fn summarise(scenario: &Scenario, cell: &GridCell, sample: &Sample) -> Cell {
         power: estimate::rollback_share(&sample.faulty),
         false_rollback: estimate::rollback_share(&sample.healthy),
         detection_seconds: estimate::detection(&sample.faulty),
-        exposure: estimate::exposure(&sample.faulty),
+        exposure: Exposure {
+            after: (!scenario.experiment.aftermath.is_zero())
+                .then(|| estimate::exposed_after(&sample.faulty)),
+            ..estimate::exposure(&sample.faulty)
+        },
         requests_per_window: requests_per_window(scenario, reached),
     }
 }

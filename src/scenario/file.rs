@@ -189,9 +189,10 @@ fn read_world(table: &mut Table<'_>) -> Option<World> {
     };
     let canary = match table.get("canary") {
         None => Some(Canary::AS_STABLE),
-        Some(value) => value
-            .table()
-            .and_then(|table| service::read_canary(table, &known)),
+        Some(value) => value.table().and_then(|table| {
+            let stable = stable.as_ref().map(|(stable, _)| stable);
+            service::read_canary(table, stable, &known)
+        }),
     };
     let shared = match table.get("faults") {
         None => Some(Vec::new()),
@@ -227,6 +228,7 @@ fn find_places(table: &mut Table<'_>) -> Places {
     };
     put(Subject::Rate, &["traffic", "rate"]);
     put(Subject::Canary, &["canary"]);
+    put(Subject::Retries, &["split", "retries"]);
     put(Subject::Scrape, &["telemetry", "scrape"]);
     put(Subject::Rollout, &["rollout", "flagger"]);
     put(Subject::Steps, &["rollout", "steps"]);

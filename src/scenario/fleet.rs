@@ -4,9 +4,7 @@ use super::latency;
 use super::reader::{Table, Value};
 use super::traffic::positive_span;
 use crate::base::Probability;
-use crate::model::service::{
-    CacheWarmUp, Capacity, Discipline, Fleet, Pauses, Placement, WarmUp,
-};
+use crate::model::service::{CacheWarmUp, Capacity, Discipline, Fleet, Pauses, Placement, WarmUp};
 
 const MOST_INSTANCES: u64 = 10_000;
 const MOST_WORKERS: u64 = 10_000;
@@ -15,13 +13,25 @@ const MOST_WAITING: u64 = 1_000_000;
 const MOST_FACTOR: f64 = 1000.0;
 const MOST_REQUESTS: f64 = 1e9;
 
+/// Whose fleet is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whose {
+    Stable,
+    Canary,
+}
+
 /// The fields of a fleet; what is left out is as in `base`. `base` is `None` where it could not be
 /// read: then nothing is said about fields that need others.
-pub(super) fn read(table: &mut Table<'_>, base: Option<&Fleet>) -> Option<Fleet> {
+pub(super) fn read(table: &mut Table<'_>, whose: Whose, base: Option<&Fleet>) -> Option<Fleet> {
     let inherited = base.cloned().unwrap_or_default();
     let instances = match table.get("instances") {
-        None => Some(inherited.instances),
-        Some(value) => value.whole(1..=MOST_INSTANCES).map(|count| count as u32),
+        None => Some((inherited.instances, inherited.scaled)),
+        Some(value) if whose == Whose::Canary && value.text().is_some() => value
+            .choice(&[("scaled", ())])
+            .map(|()| (inherited.instances, true)),
+        Some(value) => value
+            .whole(1..=MOST_INSTANCES)
+            .map(|count| (count as u32, false)),
     };
     let capacity = read_capacity(table, base);
     let pauses = read_or(table, "pauses", inherited.pauses, read_pauses);
@@ -32,8 +42,10 @@ pub(super) fn read(table: &mut Table<'_>, base: Option<&Fleet>) -> Option<Fleet>
         None => Some(inherited.warm),
         Some(value) => value.boolean(),
     };
+    let (instances, scaled) = instances?;
     Some(Fleet {
-        instances: instances?,
+        instances,
+        scaled,
         capacity: capacity?,
         pauses: pauses?,
         warm_up: warm_up?,
@@ -60,23 +72,24 @@ fn read_capacity(table: &mut Table<'_>, base: Option<&Fleet>) -> Option<Option<C
     let inherited = base.and_then(|fleet| fleet.capacity);
     let workers = match table.get("workers") {
         None => Some(inherited.map(|capacity| capacity.workers)),
-        Some(value) => value.whole(1..=MOST_WORKERS).map(|count| Some(count as u32)),
+        Some(value) => value
+            .whole(1..=MOST_WORKERS)
+            .map(|count| Some(count as u32)),
     };
     let discipline = table.get("discipline");
     let chosen = match &discipline {
         None => Some(inherited.map(|capacity| capacity.discipline)),
         Some(value) => {
-            let choices = [
-                ("fifo", Discipline::Fifo),
-                ("sharing", Discipline::Sharing),
-            ];
+            let choices = [("fifo", Discipline::Fifo), ("sharing", Discipline::Sharing)];
             value.choice(&choices).map(Some)
         }
     };
     let waiting = table.get("queue");
     let queue = match &waiting {
         None => Some(inherited.and_then(|capacity| capacity.queue)),
-        Some(value) => value.whole(0..=MOST_WAITING).map(|count| Some(count as u32)),
+        Some(value) => value
+            .whole(0..=MOST_WAITING)
+            .map(|count| Some(count as u32)),
     };
     let patience = table.get("timeout");
     let timeout = match &patience {

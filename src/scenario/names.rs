@@ -79,6 +79,11 @@ impl Names {
         }
     }
 
+    /// How many there are, if that is known.
+    pub(super) fn count(&self) -> Option<usize> {
+        self.names.as_ref().map(Vec::len)
+    }
+
     /// How many there are.
     pub(super) fn len(&self) -> usize {
         self.names.as_ref().map_or(0, Vec::len)

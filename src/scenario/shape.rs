@@ -2,9 +2,10 @@
 
 use std::ops::RangeInclusive;
 
-use super::latency::{self, positive};
+use super::latency;
 use super::reader::{Table, Value};
-use crate::base::Probability;
+use super::traffic::positive_span as positive;
+use crate::base::{Probability, Span};
 use crate::model::service::{Latency, LatencyError};
 
 /// Shapes below have nothing but a tail; shapes above are next to fixed.
@@ -64,12 +65,22 @@ pub(super) fn read(table: &mut Table<'_>) -> Option<Option<Latency>> {
 }
 
 fn made(value: &Value<'_>, latency: Result<Latency, LatencyError>) -> Option<Latency> {
-    latency.map_err(|error| latency::refuse(value, &error)).ok()
+    latency
+        .map_err(|error| {
+            let help = match error {
+                LatencyError::TailShare => "write share = \"1%\"",
+                LatencyError::Shares(_) => "change the shares",
+                LatencyError::NoMean(_) => "write alpha = 1.5",
+                _ => "write latencies above 0s",
+            };
+            value.refuse(error, help);
+        })
+        .ok()
 }
 
 fn read_family(
     value: &Value<'_>,
-    family: fn(crate::base::Span, f64) -> Result<Latency, LatencyError>,
+    family: fn(Span, f64) -> Result<Latency, LatencyError>,
 ) -> Option<Latency> {
     let mut table = value.table()?;
     let mean = table
@@ -88,14 +99,14 @@ fn read_tailed(body: &Value<'_>, tail: &Value<'_>) -> Option<Latency> {
     let part = table.require("share", "write share = \"1%\"");
     let share = part.as_ref().and_then(Value::share);
     let alpha = table
-        .require("alpha", "write alpha = 1.5; less is heavier, and 1 has no mean")
+        .require(
+            "alpha",
+            "write alpha = 1.5; less is heavier, and 1 has no mean",
+        )
         .and_then(|value| value.number(1.01..=100.0));
     table.finish();
     // Where the share is wrong is where the remark goes: everything else has been checked.
-    made(
-        &part?,
-        Latency::tailed(quantiles?, share?, alpha?),
-    )
+    made(&part?, Latency::tailed(quantiles?, share?, alpha?))
 }
 
 fn read_mixture(value: &Value<'_>) -> Option<Latency> {

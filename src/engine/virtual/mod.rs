@@ -147,7 +147,7 @@ impl Engine {
         match self {
             Engine::Counts(_) => None,
             Engine::Requests(requests) => requests.met_users(),
-            Engine::Coupled(coupled) => Some(coupled.met_users()),
+            Engine::Coupled(coupled) => coupled.met_users(),
         }
     }
 

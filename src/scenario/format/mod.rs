@@ -16,7 +16,10 @@ pub use rollout::{
     Against, Controller, Counting, Gate, Inconclusive, OfficeHours, Rollback, Rollout, SampledBy,
     Step, Stratify,
 };
-pub use service::{Canary, Latency, RecordedUnit, Service};
+pub use service::{
+    CacheWarmUp, Canary, Discipline, Instances, Latency, Pauses, Placement, RecordedUnit,
+    RouteService, Scaled, Service, Shaped, Tail, WarmUp,
+};
 pub use split::{Affinity, Ejection, Policy, Precedence, Retried, Retries, Split};
 pub use telemetry::{Buckets, Reporter, Series, Telemetry, Vendor};
 pub use traffic::{

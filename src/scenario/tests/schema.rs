@@ -9,19 +9,40 @@ use crate::scenario::reader::Table;
 use crate::scenario::report::Report;
 use crate::scenario::*;
 
+/// Latencies that between them read every table of a latency.
+const LATENCIES: [&str; 5] = [
+    "{ quantiles = [] }",
+    "{ hdr = \"\" }",
+    "{ gamma = {} }",
+    "{ weibull = {} }",
+    "{ body = \"\", tail = {} }",
+];
+
 /// Scenarios that between them read every table of every kind.
 fn every_table() -> Vec<String> {
     let mut texts = vec![
         with("rollout", "flagger = \"plain-flagger.yaml\""),
         LEAST.to_owned()
             + "[split]\naffinity = {}\nretries = {}\nejection = {}\n[telemetry]\nbuckets = { ms = [5] }\n[experiment]\n",
-        LEAST.replace(
-            "[canary]",
-            "[stable]\nlatency = { quantiles = [] }\n[canary]",
-        ),
-        with("canary", "latency = { quantiles = [] }"),
         with("rollout", "office_hours = {}"),
     ];
+    for latency in LATENCIES {
+        texts.push(with(
+            "traffic",
+            &format!("sessions = {{ think = {latency} }}"),
+        ));
+        for heading in ["stable", "canary"] {
+            texts.push(with(heading, &format!("latency = {latency}")));
+            texts.push(with(
+                heading,
+                &format!("routes = [{{ latency = {latency} }}]"),
+            ));
+            let fleet = format!(
+                "pauses = {{ length = {latency} }}\nwarm_up = {{}}\ncache = {{}}\nplacement = {{}}"
+            );
+            texts.push(with(heading, &fleet));
+        }
+    }
     for rate in [
         "ramp = {}",
         "diurnal = {}",
@@ -37,14 +58,9 @@ fn every_table() -> Vec<String> {
         "swing = { log_normal = {} }",
         "swing = { mmpp = {} }",
         "swing = { on_off = {} }",
-        "sessions = { think = { quantiles = [] } }",
-        "sessions = { think = { hdr = \"\" } }",
         "routes = [{}]\ngroups = [{}]",
     ] {
         texts.push(with("traffic", more));
-    }
-    for heading in ["stable", "canary"] {
-        texts.push(with(heading, "latency = { hdr = \"\" }"));
     }
     for (kind, _) in fault_kind::KINDS {
         let fault = format!("faults = [{{ kind = \"{kind}\" }}]");

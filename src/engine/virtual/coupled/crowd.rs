@@ -4,7 +4,8 @@ use rand::{Rng, RngExt};
 
 use crate::base::{Stream, split_mix};
 use crate::model::World;
-use crate::model::split::Memory;
+use crate::model::fault::{FaultKind, Scope};
+use crate::model::split::{Memory, Split};
 use crate::model::traffic::{Population, Sessions, UserGroup};
 use crate::stats::draw::Alias;
 use crate::stats::normal_quantile;
@@ -23,6 +24,28 @@ pub(super) struct Crowd {
     goals: usize,
     /// Distinct users who met a fault.
     pub(super) met: u64,
+    /// Whether it matters who sends a request.
+    pub(super) followed: bool,
+}
+
+/// Whether it matters who sends a request: groups and sessions, cookies and hashes, faults of some
+/// users and goals that users reach differently.
+fn follows(world: &World, by_user: bool) -> bool {
+    let by_fault = world.faults.iter().any(|fault| {
+        fault.scope.users != Scope::EVERYONE.users
+            || matches!(
+                fault.kind,
+                FaultKind::Bounce { .. } | FaultKind::Poison { .. }
+            )
+    });
+    let by_split = !matches!(world.split, Split::Random | Split::Even | Split::RoundRobin);
+    by_user
+        || by_fault
+        || by_split
+        || world.affinity.is_some()
+        || world.traffic.sessions.is_some()
+        || !world.traffic.groups.is_empty()
+        || world.goals.iter().any(|goal| goal.spread > 0.0)
 }
 
 #[derive(Debug)]
@@ -58,7 +81,7 @@ pub(super) struct Caller {
 }
 
 impl Crowd {
-    pub(super) fn new(world: &World) -> Crowd {
+    pub(super) fn new(world: &World, by_user: bool) -> Crowd {
         let traffic = &world.traffic;
         let routes = |mix: &[f64]| (mix.len() > 1).then(|| Alias::new(mix));
         let shares: Vec<f64> = (traffic.routes.iter())
@@ -113,6 +136,7 @@ impl Crowd {
             factors,
             goals: spreads.len(),
             met: 0,
+            followed: follows(world, by_user),
         }
     }
 
@@ -125,6 +149,9 @@ impl Crowd {
     /// Who sends the next request, or begins the next session.
     #[inline]
     pub(super) fn caller(&self, stream: &mut Stream) -> Caller {
+        if !self.followed {
+            return Caller { user: 0, group: 0 };
+        }
         let group = match &self.choice {
             None => 0,
             Some(choice) => choice.cell(stream.next_u32()),

@@ -229,7 +229,9 @@ impl Coupled {
         }
         if hurt && by_canary {
             play.tally.expose(0, 1);
-            self.crowd.meet(ask.caller);
+            if self.crowd.followed {
+                self.crowd.meet(ask.caller);
+            }
         }
         if self.demand.goals && self.demand.reads(version) {
             self.count_goals(ask, outcome, play);

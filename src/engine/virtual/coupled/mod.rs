@@ -108,6 +108,27 @@ struct Session {
     pages: u32,
 }
 
+/// A request as its user sends it.
+#[derive(Debug, Clone, Copy)]
+struct Visit {
+    caller: Caller,
+    /// The session whose next page follows.
+    session: Option<u32>,
+    /// Whether it opens a connection: the first request of a session does.
+    opens: bool,
+}
+
+impl Visit {
+    /// On a connection that is open.
+    fn again(caller: Caller, session: Option<u32>) -> Visit {
+        Visit {
+            caller,
+            session,
+            opens: false,
+        }
+    }
+}
+
 /// A request under way.
 #[derive(Debug, Clone, Copy)]
 struct Ask {
@@ -139,8 +160,8 @@ impl Coupled {
         let sessions = world.traffic.sessions.as_ref();
         let rate = world.traffic.profile.mean(horizon).get();
         let seed = Seed::DEFAULT;
-        let crowd = Crowd::new(world);
         let by_user = demand.goals && demand.by_user;
+        let crowd = Crowd::new(world, by_user);
         Coupled {
             user_sums: if by_user {
                 vec![UserSums::default(); 3 * world.goals.len() * crowd.users()]
@@ -230,9 +251,9 @@ impl Coupled {
         self.run_up(play);
     }
 
-    /// Distinct users who met the fault.
-    pub fn met_users(&self) -> u64 {
-        self.crowd.met
+    /// Distinct users who met the fault, when users are followed.
+    pub fn met_users(&self) -> Option<u64> {
+        self.crowd.followed.then_some(self.crowd.met)
     }
 
     /// The canary is everywhere now: its fleet is as large as stable's was.
@@ -365,7 +386,12 @@ impl Coupled {
                 (pages > 1).then(|| self.open(caller, pages - 1))
             }
         };
-        self.ask(at, caller, session, flow, play);
+        let visit = Visit {
+            caller,
+            session,
+            opens: self.world.traffic.sessions.is_some(),
+        };
+        self.ask(at, visit, flow, play);
     }
 
     /// The further requests of a page.
@@ -380,7 +406,7 @@ impl Coupled {
 
     fn handle(&mut self, at: f64, event: Event, flow: Flow, play: &mut Play) {
         match event {
-            Event::Extra(caller) => self.ask(at, caller, None, flow, play),
+            Event::Extra(caller) => self.ask(at, Visit::again(caller, None), flow, play),
             Event::Page(index) => {
                 let session = &mut self.sessions[index as usize];
                 session.pages -= 1;
@@ -390,7 +416,7 @@ impl Coupled {
                 if next.is_none() {
                     self.free.push(index);
                 }
-                self.ask(at, caller, next, flow, play);
+                self.ask(at, Visit::again(caller, next), flow, play);
             }
             Event::Retry(index) => {
                 let ask = self.asks[index as usize];
@@ -401,7 +427,12 @@ impl Coupled {
     }
 
     /// A user asks for something.
-    fn ask(&mut self, at: f64, caller: Caller, session: Option<u32>, flow: Flow, play: &mut Play) {
+    fn ask(&mut self, at: f64, visit: Visit, flow: Flow, play: &mut Play) {
+        let Visit {
+            caller,
+            session,
+            opens,
+        } = visit;
         let route = self.crowd.route(caller, &mut self.streams.sessions);
         let matched = match (self.world.rules.matched, self.crowd.matches(caller)) {
             (None, None) => false,
@@ -413,7 +444,7 @@ impl Coupled {
             place: Population::place(caller.user, self.salts.version),
             cookies: self.crowd.keeps_cookies(caller),
             matched,
-            opens: session.is_some(),
+            opens,
         };
         let affinity = self.world.affinity;
         let user = self.crowd.user(caller, self.salts.returning, |share| {

@@ -76,7 +76,7 @@ pub enum LatencyError {
     #[error("a latency must be longer than zero, and its shape above zero")]
     NotPositive,
     /// A tail so heavy that there is no mean.
-    #[error("a tail with an alpha of {0} has no mean: write an alpha above 1")]
+    #[error("a tail with an alpha of {0} has no mean")]
     NoMean(f64),
     /// The tail begins at or above everything, or has more than half of the answers.
     #[error("a tail has a share above 0% and up to 50%")]
