@@ -29,13 +29,14 @@ pub struct UnknownScenario {
 
 /// The headings under which `coalmine scenarios` lists, in this order. What has another subject
 /// stands with the reader's own.
-pub const SUBJECTS: [&str; 9] = [
+pub const SUBJECTS: [&str; 10] = [
     "First steps",
     "Too little evidence",
     "Who gets the canary",
     "What the gate reads",
     "What happens later",
     "What everybody shares",
+    "Like with like",
     "Statistics",
     "Case studies",
     defaults::SUBJECT,
