@@ -268,3 +268,54 @@ fn the_day_of_a_shuttle_launch_is_embedded() {
     let day = Span::from_secs(86_400);
     assert!((recorded.profile.mean(day).get() * 86_400.0 - 134_203.0).abs() < 1e-6);
 }
+
+#[test]
+fn writing_a_default_of_a_shape_out_changes_nothing() {
+    let schema = schema();
+    let mut tried = 0;
+    for (definition, before, after) in [
+        ("Week", "rate = { week = { mean = \"1/s\"", " } }"),
+        (
+            "Flash",
+            "rate = { flash = { base = \"1/s\", peak = 2, at = \"1m\"",
+            " } }",
+        ),
+        (
+            "OnOff",
+            "rate = \"1/s\"\nswing = { on_off = { sources = 50",
+            " } }",
+        ),
+        (
+            "LogNormalSwing",
+            "rate = \"1/s\"\nswing = { log_normal = { cv = 0.4",
+            " } }",
+        ),
+        (
+            "Sessions",
+            "rate = \"1/s\"\nsessions = { embedded = 2.2",
+            " }",
+        ),
+        (
+            "Group",
+            "rate = \"1/s\"\ngroups = [{ name = \"all\", share = \"100%\"",
+            " }]",
+        ),
+    ] {
+        let least = traffic(&format!("{before}{after}"));
+        let fields = schema["$defs"][definition]["properties"]
+            .as_object()
+            .unwrap();
+        for (name, field) in fields {
+            let default = &field["default"];
+            if default.is_null() || before.contains(&format!("{name} =")) {
+                continue;
+            }
+            let written = traffic(&format!("{before}, {name} = {default}{after}"));
+            assert_eq!(written, least, "{definition}.{name} = {default}");
+            tried += 1;
+        }
+    }
+    assert!(tried >= 12, "{tried} defaults found");
+    let measured = traffic("rate = \"1/s\"\nsessions = { embedded = 2.2 }").sessions;
+    assert_eq!(measured, Some(Sessions::measured()));
+}
