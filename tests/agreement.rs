@@ -12,9 +12,7 @@ use coalmine::model::service::{Latency, Service};
 use coalmine::model::split::Split;
 use coalmine::model::traffic::{Arrivals, Population, Profile, Trace, Traffic};
 use coalmine::rollout::flagger::FlaggerSettings;
-use coalmine::rollout::{
-    Counting, FlaggerPlan, Plan, Rollback, StagedPlan, Step, WhenInconclusive,
-};
+use coalmine::rollout::{FlaggerPlan, Plan, StagedPlan, Step};
 use coalmine::stats;
 use coalmine::telemetry::{self, Birth, Buckets, Phase, Sampling, Version};
 
@@ -98,6 +96,7 @@ fn play(case: &Case, engine: Kind, seed: Seed) -> Vec<Trial> {
         rollout: &case.rollout,
         analysis: &case.analysis,
         horizon: case.rollout.longest(),
+        aftermath: Span::ZERO,
         held: None,
         engine,
         observe: false,
@@ -124,6 +123,8 @@ fn agree(name: &str, case: &Case) {
     let counts = play(case, Kind::Counts, Seed(1));
     let requests = play(case, Kind::Requests, Seed(2));
     compare(name, &counts, &requests);
+    let coupled = play(case, Kind::Coupled, Seed(5));
+    compare(&format!("{name}, followed"), &counts, &coupled);
 }
 
 fn compare(name: &str, counts: &[Trial], requests: &[Trial]) {
@@ -351,15 +352,12 @@ fn staged_rollouts_that_compare_versions() {
     let step = |percent, minutes| Step {
         weight: Weight::percent(percent).unwrap(),
         hold: Span::from_secs(60) * minutes,
+        pause: false,
     };
     case.rollout = Plan::Staged(StagedPlan {
-        steps: vec![step(5.0, 5), step(25.0, 3)].into(),
-        interval: Span::from_secs(60),
         warmup: Span::from_secs(60),
         failures: 2,
-        counting: Counting::Consecutive,
-        inconclusive: WhenInconclusive::Ignore,
-        rollback: Rollback::Automatic,
+        ..StagedPlan::new([step(5.0, 5), step(25.0, 3)], Span::from_secs(60))
     });
     case.analysis = vec![
         Gate::Comparison(Comparison {

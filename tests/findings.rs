@@ -264,3 +264,71 @@ fn lines_use_one_style_of_units() {
         }
     }
 }
+
+#[test]
+fn users_who_stay_together_make_the_canarys_share_stray() {
+    let text = findings(&with(
+        "[rollout]",
+        "[split]\npolicy = \"user-hash\"\n[rollout]",
+    ));
+    // 3,000 requests a minute from 10,000 users of Zipf's law, whose squared shares add up to
+    // 0.01717: design effect 1 + 2999 * 0.01717 = 52.5, and sqrt(0.05 * 0.95 * 0.01749) is 2.9 %.
+    assert_says(&text, "Requests of one user stay with one version: over 1m");
+    assert_says(
+        &text,
+        "strays from 5 % by 2.9 points (standard deviation), 7.2 times as far as with independent \
+         requests (design effect 52)",
+    );
+    assert_silent(&findings(SERVICE), "Requests of one user");
+}
+
+#[test]
+fn users_that_a_fault_reaches_are_unequal() {
+    let fault = "[[canary.faults]]\nkind = \"errors\"\nprobability = \"50%\"\nusers = \"5%\"";
+    let text = findings(&with("[canary]\nerrors = \"5%\"", fault));
+    // sqrt(0.05 * 0.95 * 0.01717) is 2.9 %.
+    assert_says(&text, "send 5 % of the requests give or take 2.9 points");
+    assert_silent(&findings(SERVICE), "users are unequal");
+}
+
+#[test]
+fn a_fault_after_the_rollout_is_seen_by_nobody() {
+    let fault = "[[canary.faults]]\nkind = \"errors\"\nprobability = \"5%\"\nonset = \"12m\"";
+    let late = with("[canary]\nerrors = \"5%\"", fault);
+    let text = findings(&format!("horizon = \"1h\"\n{late}"));
+    assert_says(
+        &text,
+        "begins at 12m, and a rollout that nothing disturbs is over at 10m",
+    );
+    let early = late.replace("12m", "9m");
+    assert_silent(&findings(&early), "nothing disturbs");
+}
+
+#[test]
+fn a_person_who_rolls_back_is_part_of_the_rollout() {
+    let manual = with(
+        "failures = 1",
+        "failures = 1\nrollback = \"manual\"\njudgement = \"p50=30m,p90=1h\"",
+    );
+    let by_hand = played(parsed(&manual));
+    let at_once = played(parsed(SERVICE));
+    assert_says(
+        &by_hand.scenario.rollout,
+        "a person alerted at 1 failed check, who takes 30m (median)",
+    );
+    let written = |summary: &Summary| {
+        let cells = summary.cells.iter();
+        let mut cells = cells.filter(|cell| cell.as_written).cloned();
+        cells.next().unwrap()
+    };
+    let (slow, fast) = (written(&by_hand), written(&at_once));
+    assert!(slow.power.estimate > 0.99, "{:?}", slow.power);
+    // The alert comes within a minute or two; the median of 400 delays has a standard error of
+    // 30 min * 1.2533 * 0.54 / 20, about a minute: four of them either way, and the tick.
+    let median = slow.detection_seconds.p50.unwrap() - fast.detection_seconds.p50.unwrap();
+    assert!(
+        (1_800.0 - 240.0..=1_800.0 + 300.0).contains(&median),
+        "{median}"
+    );
+    assert!(slow.exposure.requests > 8.0 * fast.exposure.requests);
+}

@@ -69,6 +69,7 @@ fn rollbacks(world: &World, threshold: i64, engine: Kind) -> u64 {
         rollout: &plan,
         analysis: &analysis,
         horizon: plan.longest(),
+        aftermath: Span::ZERO,
         held: Weight::percent(50.0),
         engine,
         observe: false,

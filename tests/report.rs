@@ -245,6 +245,45 @@ fn the_widest_numbers_still_fit_one_table() {
 }
 
 #[test]
+fn what_happens_after_the_end_is_shown_where_somebody_asked() {
+    let plain = results();
+    let mut asked = plain.clone();
+    for cell in &mut asked.summary.cells {
+        cell.exposure.after = Some(4_321.0);
+    }
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("asked");
+    store::write(&asked, &folder, &[]).unwrap();
+    assert_eq!(store::read(&folder).unwrap(), asked);
+    let csv = String::from_utf8(store::cells_csv(&asked.summary).unwrap()).unwrap();
+    let widths: Vec<usize> = csv.lines().map(|line| line.split(',').count()).collect();
+    assert!(
+        csv.lines().next().unwrap().ends_with(",exposure_after"),
+        "{csv}"
+    );
+    assert!(widths.iter().all(|width| *width == widths[0]), "{csv}");
+
+    let page = |results| {
+        let files = report::render(results).unwrap();
+        let page = files.into_iter().find(|(name, _)| name == "report.html");
+        String::from_utf8(page.unwrap().1).unwrap()
+    };
+    for width in [60, 100, 120] {
+        let table = report::table(&asked, width, false);
+        assert!(table.contains("4,321"), "{table}");
+        assert!(
+            table.lines().all(|line| line.chars().count() <= width),
+            "{table}"
+        );
+    }
+    assert!(report::markdown(&asked).contains("| after the end |"));
+    assert!(page(&asked).contains("<td>4,321</td>"));
+    assert!(!report::table(&plain, 100, false).contains("after\n"));
+    assert!(!report::markdown(&plain).contains("after the end"));
+    assert!(!page(&plain).contains("after it"));
+}
+
+#[test]
 fn colours_add_nothing_but_escapes() {
     let painted = report::table(&results(), 100, true);
     assert!(painted.contains("\u{1b}["));

@@ -135,7 +135,6 @@ fn services() {
 latency = { quantiles = [["50%", "20ms"], ["90%", "10ms"]] }"#
         )
     );
-    insta::assert_snapshot!("faults_of_stable", added("[stable]\nfaults = []"));
     insta::assert_snapshot!(
         "more_than_all",
         broken("errors = \"1%\"", "errors = \"101%\"")
@@ -173,6 +172,64 @@ users = "0%"
 [[canary.faults]]
 kind = "crash""#
     ));
+}
+
+#[test]
+fn faults_of_every_kind() {
+    insta::assert_snapshot!(added(
+        r#"
+[[goals]]
+name = "conversion"
+probability = "0%"
+[[goals]]
+name = "conversion"
+probability = "3%"
+value = { cv = -1 }
+routes = ["checkout"]
+[[canary.faults]]
+kind = "memory-leak"
+per_request = "2KB"
+heap = "100MiB"
+[[canary.faults]]
+kind = "memory-leak"
+heap = "100MiB"
+[[canary.faults]]
+kind = "capacity"
+[[canary.faults]]
+kind = "capacity"
+workers = 1
+[[canary.faults]]
+kind = "metrics"
+[[canary.faults]]
+kind = "metrics"
+count = 0
+[[canary.faults]]
+kind = "shared-load"
+[[canary.faults]]
+kind = "business"
+goal = "konversion"
+multiply = 1
+[[canary.faults]]
+kind = "hang"
+probability = "1%"
+every = "1h"
+[[stable.faults]]
+kind = "reset"
+probability = "1%"
+duration = "2m"
+every = "1m"
+instances = "0%"
+[[faults]]
+kind = "errors"
+probability = "1%"
+latency = "0s"
+routes = ["checkout"]
+groups = []"#
+    ));
+    insta::assert_snapshot!(
+        "business_without_goals",
+        added("[[canary.faults]]\nkind = \"business\"\nmultiply = 0.9")
+    );
 }
 
 #[test]

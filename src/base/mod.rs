@@ -1,11 +1,13 @@
 //! The quantities everything else is written in: time, rates, weights, probabilities, and seeded
 //! random streams. Nothing here knows what a canary is.
 
+mod bytes;
 mod problem;
 mod stream;
 mod time;
 mod units;
 
+pub use bytes::Bytes;
 pub use problem::{Problem, Problems, Severity, place};
 pub(crate) use stream::split_mix;
 pub use stream::{Purpose, Seed, Stream};

@@ -42,6 +42,8 @@ pub enum Purpose {
     Baseline = 11,
     /// When faults with a will of their own come and go.
     Faults = 12,
+    /// How long people take.
+    Judgement = 13,
 }
 
 /// A stream of random numbers. Equal keys give equal streams, on every machine.

@@ -2,6 +2,7 @@
 //! how the process ends.
 
 mod errors;
+mod faults;
 mod output;
 mod power;
 mod report;
@@ -45,6 +46,8 @@ enum Command {
     Report(report::ReportArguments),
     /// List the built-in scenarios, or show one
     Scenarios(scenarios::ScenariosArguments),
+    /// The catalogue of faults, and which gate sees what
+    Faults(faults::FaultsArguments),
     /// Print the JSON Schema of scenario files or of summary.json
     Schema(schema::SchemaArguments),
 }
@@ -65,6 +68,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Report(arguments) => report::report(&arguments),
         Command::Scenarios(arguments) => scenarios::scenarios(&arguments),
+        Command::Faults(arguments) => faults::faults(&arguments),
         Command::Schema(arguments) => schema::schema(&arguments),
     };
     match outcome {

@@ -32,4 +32,6 @@ pub struct Trial {
     /// Distinct users behind those: counted where users are simulated one by one, expected given
     /// the number of requests elsewhere.
     pub exposed_users: f64,
+    /// Users' requests that met the fault after the end, for as long as it was looked at.
+    pub exposed_after: u64,
 }

@@ -47,7 +47,14 @@ pub(super) fn exposure(trials: &[Trial]) -> Exposure {
     Exposure {
         requests: requests as f64 / n,
         users: users / n,
+        after: None,
     }
+}
+
+/// Failed or slowed requests after the end, on average.
+pub(super) fn exposed_after(trials: &[Trial]) -> f64 {
+    let sum: u64 = trials.iter().map(|trial| trial.exposed_after).sum();
+    sum as f64 / trials.len().max(1) as f64
 }
 
 /// How many faulty trials were detected after each time.
@@ -110,6 +117,7 @@ mod tests {
             canary_requests: 10,
             exposed_requests: 4,
             exposed_users: 2.5,
+            exposed_after: 0,
         }
     }
 

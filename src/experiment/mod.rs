@@ -28,6 +28,7 @@
 //!    trials than the tables (half-width up to 5 points).
 //! 9. **Timeline.** The first trial of the rollout as written, as the scraped metrics showed it.
 
+pub mod catalogue;
 mod estimate;
 mod findings;
 mod grid;
@@ -51,7 +52,9 @@ use crate::scenario::{EngineChoice, Scenario};
 
 use grid::GridCell;
 use replicate::{Pair, Sample, Until, replicate};
-use summary::{Cell, EngineNote, HeatRow, Mode, Results, ScenarioNote, Summary, TimelineRow};
+use summary::{
+    Cell, EngineNote, Exposure, HeatRow, Mode, Results, ScenarioNote, Summary, TimelineRow,
+};
 
 /// Confidence of every interval.
 pub const CONFIDENCE: f64 = 0.95;
@@ -143,6 +146,12 @@ fn typical(scenario: &Scenario, cells: &[Cell], engine: Kind) -> Vec<TimelineRow
 
 /// The engine that a scenario is played with, and why.
 pub fn engine(scenario: &Scenario) -> (Kind, String) {
+    if let Some(reason) = scenario.world.coupling() {
+        return (
+            Kind::Coupled,
+            format!("requests depend on one another: {reason}"),
+        );
+    }
     let sums = scenario.analysis.iter().any(|gate| gate.demand().sums);
     match scenario.experiment.engine {
         EngineChoice::Requests => (Kind::Requests, "asked for".to_owned()),
@@ -166,7 +175,7 @@ pub fn engine(scenario: &Scenario) -> (Kind, String) {
 pub fn engine_name(engine: Kind) -> &'static str {
     match engine {
         Kind::Counts => "counts",
-        Kind::Requests | Kind::OneByOne => "requests",
+        Kind::Requests | Kind::OneByOne | Kind::Coupled => "requests",
     }
 }
 
@@ -183,6 +192,7 @@ fn setting<'a>(
         rollout: plan,
         analysis: &scenario.analysis,
         horizon: scenario.horizon,
+        aftermath: scenario.experiment.aftermath,
         held,
         engine,
         observe: false,
@@ -210,7 +220,11 @@ fn summarise(scenario: &Scenario, cell: &GridCell, sample: &Sample) -> Cell {
         power: estimate::rollback_share(&sample.faulty),
         false_rollback: estimate::rollback_share(&sample.healthy),
         detection_seconds: estimate::detection(&sample.faulty),
-        exposure: estimate::exposure(&sample.faulty),
+        exposure: Exposure {
+            after: (!scenario.experiment.aftermath.is_zero())
+                .then(|| estimate::exposed_after(&sample.faulty)),
+            ..estimate::exposure(&sample.faulty)
+        },
         requests_per_window: requests_per_window(scenario, reached),
     }
 }

@@ -265,6 +265,7 @@ mod tests {
                 canary_requests: 0,
                 exposed_requests: 0,
                 exposed_users: 0.0,
+                exposed_after: 0,
             })
             .collect()
     }

@@ -109,6 +109,8 @@ struct FlatCell {
     exposure_requests: f64,
     exposure_users: f64,
     requests_per_window: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exposure_after: Option<f64>,
 }
 
 const FLAT_CELL_COLUMNS: &[&str] = &[
@@ -152,13 +154,19 @@ impl From<&Cell> for FlatCell {
             exposure_requests: cell.exposure.requests,
             exposure_users: cell.exposure.users,
             requests_per_window: cell.requests_per_window,
+            exposure_after: cell.exposure.after,
         }
     }
 }
 
 /// The cells as `cells.csv` holds them: shares from 0 to 1, times in seconds, steps joined by `;`.
+/// What happened after the end has a column only where somebody asked.
 pub(super) fn cells(summary: &Summary) -> Result<Vec<u8>, csv::Error> {
-    write(FLAT_CELL_COLUMNS, summary.cells.iter().map(FlatCell::from))
+    let mut columns = FLAT_CELL_COLUMNS.to_vec();
+    if (summary.cells.iter()).any(|cell| cell.exposure.after.is_some()) {
+        columns.push("exposure_after");
+    }
+    write(&columns, summary.cells.iter().map(FlatCell::from))
 }
 
 /// Rows as the text of their file.

@@ -275,6 +275,7 @@ fn check_finite(summary: &Summary, file: &'static str) -> Result<(), StoreError>
             ),
             ("exposure.requests", Some(cell.exposure.requests)),
             ("exposure.users", Some(cell.exposure.users)),
+            ("exposure.after", cell.exposure.after),
             ("requests_per_window", Some(cell.requests_per_window)),
         ];
         for (name, number) in numbers {

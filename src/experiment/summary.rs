@@ -128,6 +128,10 @@ pub struct Exposure {
     pub requests: f64,
     /// Distinct users behind them.
     pub users: f64,
+    /// Failed or slowed requests after the rollout's end, as long as was asked to look; absent when
+    /// it was not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<f64>,
 }
 
 /// One row of `detections.csv`: how many faulty trials of a cell were rolled back after exactly

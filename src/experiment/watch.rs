@@ -25,6 +25,7 @@ pub fn watch(
         rollout: &scenario.rollout,
         analysis: &scenario.analysis,
         horizon: scenario.horizon,
+        aftermath: Span::ZERO,
         held: None,
         engine,
         observe: true,
@@ -64,6 +65,7 @@ pub(super) fn checks(scenario: &Scenario, weight: Weight) -> Checks {
         rollout: &scenario.rollout,
         analysis: &scenario.analysis,
         horizon: scenario.horizon,
+        aftermath: Span::ZERO,
         held: Some(weight),
         // Counts cost the same at any rate.
         engine: Kind::Counts,

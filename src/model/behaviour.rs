@@ -1,10 +1,10 @@
 //! The ways in which a version's requests end: a service and what is wrong with it at one moment,
 //! taken apart into courses that are each simple.
 
-use crate::base::Time;
+use crate::base::{Span, Time};
 
 use super::World;
-use super::fault::FaultKind;
+use super::fault::{Fault, FaultKind, Target};
 use super::service::{Latency, Service};
 
 /// One way in which a request ends.
@@ -12,20 +12,62 @@ use super::service::{Latency, Service};
 pub struct Course {
     /// Share of the version's requests that take it.
     pub probability: f64,
-    /// Whether the answer is a server error.
-    pub failed: bool,
-    /// Whether the user is worse off than with stable: the request failed or was slowed.
+    /// The route that they ask for; 0 where all requests are alike.
+    pub route: usize,
+    /// How they end.
+    pub outcome: Outcome,
+    /// Whether the user is worse off than with a good release: the request failed, was slowed,
+    /// was answered wrongly, or met a fault that makes users do less.
     pub touched: bool,
-    /// Latency is the service's own, times this,
+    /// Latency is the route's own, times this (zero where it is fixed),
     pub multiply: f64,
     /// plus this many seconds.
     pub add: f64,
 }
 
+/// How a request ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// As it should.
+    Right,
+    /// With a server error.
+    Failed,
+    /// With status 200 and a wrong body.
+    Wrong,
+    /// Refused or cut off at once: the server sees nothing of it.
+    Refused,
+    /// Never answered, until the caller gives up: the server counts nothing.
+    Hung,
+}
+
+impl Outcome {
+    /// Whether the server answers at all, so that it can count the request.
+    pub fn is_answered(self) -> bool {
+        !matches!(self, Outcome::Refused | Outcome::Hung)
+    }
+
+    /// Whether the caller's side takes it for a failure.
+    pub fn is_failure(self) -> bool {
+        matches!(self, Outcome::Failed) || !self.is_answered()
+    }
+}
+
+/// How long it takes a caller to find that it was refused.
+const REFUSAL: Span = Span::from_millis(1);
+
 impl Course {
-    /// Chance that an answer on this course takes at most `seconds`.
+    /// Chance that an answer on this course takes at most `seconds`, where the route's own latency
+    /// is `latency`.
     pub fn cdf(&self, latency: &Latency, seconds: f64) -> f64 {
+        if self.multiply == 0.0 {
+            return f64::from(u8::from(seconds >= self.add));
+        }
         latency.cdf((seconds - self.add) / self.multiply)
+    }
+
+    fn fix(&mut self, latency: Span) {
+        self.multiply = 0.0;
+        self.add = latency.as_secs_f64();
     }
 }
 
@@ -45,6 +87,13 @@ impl World {
         cuts
     }
 
+    /// Whether stable's users have to be told apart: a fault reaches some of them.
+    pub fn divides_stable(&self) -> bool {
+        self.faults
+            .iter()
+            .any(|fault| fault.target.is_in(false) && fault.scope.users.get() < 1.0)
+    }
+
     /// How severe each fault is at `now`, 0 to 1.
     pub fn severities(&self, now: Time) -> Vec<f64> {
         self.faults
@@ -62,8 +111,8 @@ impl World {
             .unwrap_or(Time::NEVER)
     }
 
-    /// When the canary is first worse than stable: at once when it simply is another service,
-    /// otherwise at the first onset; `None` when it is as good.
+    /// When the versions first differ: at once when the canary simply is another service, otherwise
+    /// at the first onset of a fault that is not in both; `None` when they never do.
     pub fn first_fault(&self) -> Option<Time> {
         let (stable, canary) = (&self.stable, &self.canary);
         if (&canary.latency, canary.errors, &canary.routes)
@@ -71,77 +120,217 @@ impl World {
         {
             return Some(Time::START);
         }
-        self.faults.iter().map(|fault| fault.schedule.onset).min()
+        self.faults
+            .iter()
+            .filter(|fault| fault.target != Target::Both)
+            .map(|fault| fault.schedule.onset)
+            .min()
     }
 
-    /// How stable's requests end.
-    pub fn stable_courses(&self) -> Vec<Course> {
-        courses(&self.stable, false)
+    /// How stable's requests end for users below the cut `stratum` of [`World::strata`], with the
+    /// faults this severe: route after route, each with its share.
+    pub fn stable_courses(&self, stratum: f64, severities: &[f64]) -> Vec<Course> {
+        self.courses(false, stratum, severities)
     }
 
-    /// How the canary's requests end for users below the cut `stratum` of [`World::strata`], with
-    /// the faults this severe.
+    /// The same for the canary's requests.
     pub fn canary_courses(&self, stratum: f64, severities: &[f64]) -> Vec<Course> {
-        let slower = self.canary.latency.mean() > self.stable.latency.mean();
-        let mut courses = courses(&self.canary, slower);
+        self.courses(true, stratum, severities)
+    }
+
+    fn courses(&self, canary: bool, stratum: f64, severities: &[f64]) -> Vec<Course> {
+        let routes = self.traffic.routes.len().max(1);
+        let mut all = Vec::new();
+        for route in 0..routes {
+            let share = (self.traffic.routes.get(route)).map_or(1.0, |route| route.share.get());
+            for course in self.courses_of(canary, route, stratum, severities) {
+                let probability = course.probability * share;
+                if probability > 0.0 {
+                    all.push(Course {
+                        probability,
+                        ..course
+                    });
+                }
+            }
+        }
+        all
+    }
+
+    /// How requests of one route end; the courses' probabilities add up to 1.
+    fn courses_of(
+        &self,
+        canary: bool,
+        route: usize,
+        stratum: f64,
+        severities: &[f64],
+    ) -> Vec<Course> {
+        let service = if canary { &self.canary } else { &self.stable };
+        let mean = |service: &Service| service.latency_of(route).mean();
+        let slower = canary && mean(service) > mean(&self.stable);
+        let mut courses = without_faults(service, route, slower);
         for (fault, severity) in self.faults.iter().zip(severities) {
-            if *severity == 0.0 || fault.scope.users.get() < stratum {
+            if *severity == 0.0 || !fault.reaches(canary, route, stratum) {
                 continue;
             }
-            match fault.kind {
-                FaultKind::Errors { probability, .. } => {
-                    fork(&mut courses, probability.get() * severity, |course| {
-                        course.failed = true;
-                        course.touched = true;
-                    });
-                }
-                FaultKind::Latency { multiply, add } => {
-                    for course in &mut courses {
-                        let factor = 1.0 + (multiply - 1.0) * severity;
-                        course.multiply *= factor;
-                        course.add = course.add * factor + add.as_secs_f64() * severity;
-                        course.touched = true;
-                    }
-                }
-                FaultKind::Tail { probability, add } => {
-                    fork(&mut courses, probability.get() * severity, |course| {
-                        course.add += add.as_secs_f64();
-                        course.touched = true;
-                    });
-                }
-                // These need their own engine.
-                _ => {}
-            }
+            self.apply(fault, *severity, route, &mut courses);
         }
         courses.retain(|course| course.probability > 0.0);
         courses
     }
+
+    fn apply(&self, fault: &Fault, severity: f64, route: usize, courses: &mut Vec<Course>) {
+        let requests = fault.scope.requests.get();
+        match fault.kind {
+            FaultKind::Errors {
+                probability,
+                latency,
+            } => fork(courses, probability.get() * severity * requests, |course| {
+                course.outcome = Outcome::Failed;
+                if let Some(latency) = latency {
+                    course.fix(latency);
+                }
+            }),
+            FaultKind::Latency { multiply, add } => {
+                let factor = 1.0 + (multiply - 1.0) * severity;
+                fork(courses, requests, |course| {
+                    course.multiply *= factor;
+                    course.add = course.add * factor + add.as_secs_f64() * severity;
+                });
+            }
+            FaultKind::Tail { probability, add } => {
+                fork(courses, probability.get() * severity * requests, |course| {
+                    course.add += add.as_secs_f64();
+                });
+            }
+            FaultKind::Reset { probability } => {
+                fork(courses, probability.get() * severity * requests, |course| {
+                    course.outcome = Outcome::Refused;
+                    course.fix(REFUSAL);
+                });
+            }
+            FaultKind::Hang {
+                probability,
+                timeout,
+            } => fork(courses, probability.get() * severity * requests, |course| {
+                course.outcome = Outcome::Hung;
+                course.fix(timeout);
+            }),
+            FaultKind::Corrupt { probability } => {
+                fork(courses, probability.get() * severity * requests, |course| {
+                    if course.outcome == Outcome::Right {
+                        course.outcome = Outcome::Wrong;
+                    }
+                });
+            }
+            FaultKind::Business { goal, multiply } => {
+                let here = |index: usize| reaches_route(self.goals[index].routes, route);
+                let counted = match goal {
+                    Some(goal) => goal < self.goals.len() && here(goal),
+                    None => (0..self.goals.len()).any(here),
+                };
+                if multiply < 1.0 && counted {
+                    fork(courses, requests, |_| {});
+                }
+            }
+            // These need their own engine.
+            _ => {}
+        }
+    }
+
+    /// Chance that the user reaches a goal after a right answer on a route; `None` where the goal
+    /// does not belong to the route. Users are those below the cut `stratum`.
+    pub fn goal_chance(
+        &self,
+        goal: usize,
+        canary: bool,
+        route: usize,
+        stratum: f64,
+        severities: &[f64],
+    ) -> Option<f64> {
+        let own = &self.goals[goal];
+        if !reaches_route(own.routes, route) {
+            return None;
+        }
+        let mut chance = own.probability.get();
+        for (fault, severity) in self.faults.iter().zip(severities) {
+            let FaultKind::Business {
+                goal: which,
+                multiply,
+            } = fault.kind
+            else {
+                continue;
+            };
+            if which.is_none_or(|which| which == goal) && fault.reaches(canary, route, stratum) {
+                // A share of the requests meets it, another one each time.
+                chance *= 1.0 + (multiply - 1.0) * severity * fault.scope.requests.get();
+            }
+        }
+        Some(chance.clamp(0.0, 1.0))
+    }
 }
 
-fn courses(service: &Service, slower: bool) -> Vec<Course> {
-    let course = |failed: bool, probability: f64| Course {
+impl Target {
+    /// Whether it is in the canary, or else in stable.
+    pub fn is_in(self, canary: bool) -> bool {
+        match self {
+            Target::Canary => canary,
+            Target::Stable => !canary,
+            Target::Both => true,
+        }
+    }
+}
+
+impl Fault {
+    /// Whether it can reach requests for a route of users below the cut `stratum`.
+    fn reaches(&self, canary: bool, route: usize, stratum: f64) -> bool {
+        self.target.is_in(canary)
+            && reaches_route(self.scope.routes, route)
+            && self.scope.users.get() >= stratum
+    }
+}
+
+/// Whether a set of bits holds a route.
+fn reaches_route(routes: u32, route: usize) -> bool {
+    routes == u32::MAX || route < 32 && routes >> route & 1 == 1
+}
+
+fn without_faults(service: &Service, route: usize, slower: bool) -> Vec<Course> {
+    let course = |outcome: Outcome, probability: f64| Course {
         probability,
-        failed,
-        touched: failed || slower,
+        route,
+        outcome,
+        touched: outcome == Outcome::Failed || slower,
         multiply: 1.0,
         add: 0.0,
     };
-    let errors = service.errors.get();
-    let mut courses = vec![course(false, 1.0 - errors), course(true, errors)];
+    let errors = service.errors_of(route).get();
+    let mut courses = vec![
+        course(Outcome::Right, 1.0 - errors),
+        course(Outcome::Failed, errors),
+    ];
     courses.retain(|course| course.probability > 0.0);
     courses
 }
 
-/// Sends a share of every course down a changed copy of it; equal courses are joined again.
+/// Sends a share of every course that is answered down a changed copy of it, whose users are worse
+/// off; equal courses are joined again.
 fn fork(courses: &mut Vec<Course>, share: f64, change: impl Fn(&mut Course)) {
     let mut forked: Vec<Course> = Vec::with_capacity(courses.len() * 2);
     for course in courses.iter() {
         let mut changed = *course;
-        change(&mut changed);
-        changed.probability *= share;
         let mut kept = *course;
-        kept.probability *= 1.0 - share;
+        if course.outcome.is_answered() {
+            change(&mut changed);
+            changed.touched = true;
+            changed.probability *= share;
+            kept.probability *= 1.0 - share;
+        } else {
+            changed.probability = 0.0;
+        }
         for course in [kept, changed] {
+            if course.probability == 0.0 {
+                continue;
+            }
             let same = |other: &&mut Course| {
                 Course {
                     probability: 0.0,
@@ -164,7 +353,7 @@ fn fork(courses: &mut Vec<Course>, share: f64, change: impl Fn(&mut Course)) {
 mod tests {
     use super::*;
     use crate::base::{Probability, Rate, Span};
-    use crate::model::fault::{Fault, Schedule, Scope, Target};
+    use crate::model::fault::{Schedule, Scope};
     use crate::model::traffic::{Population, Profile, Traffic};
 
     fn world(faults: Vec<Fault>) -> World {
@@ -206,7 +395,7 @@ mod tests {
         let failed: f64 = world
             .canary_courses(1.0, &[1.0])
             .iter()
-            .filter(|course| course.failed)
+            .filter(|course| course.outcome == Outcome::Failed)
             .map(|course| course.probability)
             .sum();
         assert!((failed - (0.001 + 0.999 * 0.05)).abs() < 1e-12);

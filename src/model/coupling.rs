@@ -26,6 +26,9 @@ impl World {
         if !matches!(self.split, Split::Random | Split::Even | Split::UserHash) {
             return Some("the split follows users or whole percents");
         }
+        if self.split != Split::Random && (self.rules.matched.is_some() || self.rules.baseline) {
+            return Some("match rules or a baseline come before the split");
+        }
         if self.rules.least_request {
             return Some("the least busy instance answers");
         }

@@ -8,7 +8,7 @@ pub mod service;
 pub mod split;
 pub mod traffic;
 
-pub use behaviour::Course;
+pub use behaviour::{Course, Outcome};
 
 use crate::base::Probability;
 use fault::{Fault, Target};

@@ -85,6 +85,8 @@ pub(super) struct Line {
     pub exposed_requests: String,
     /// Users behind them.
     pub exposed_users: String,
+    /// Failed or slowed requests after the end; absent when nobody asked to look.
+    pub exposed_after: Option<String>,
     /// Requests the canary answers in a window.
     pub requests_per_window: String,
 }
@@ -107,6 +109,7 @@ impl From<&Cell> for Line {
             never: quantity::percent(cell.detection_seconds.never),
             exposed_requests: quantity::count(cell.exposure.requests),
             exposed_users: quantity::count(cell.exposure.users),
+            exposed_after: cell.exposure.after.map(quantity::count),
             requests_per_window: quantity::count(cell.requests_per_window),
         }
     }
@@ -121,6 +124,13 @@ pub(super) struct Part {
     pub meaning: &'static str,
     /// A line per percentage, ascending.
     pub lines: Vec<Line>,
+}
+
+impl Part {
+    /// Whether somebody asked what happens after the end.
+    pub(super) fn has_aftermath(&self) -> bool {
+        self.lines.iter().any(|line| line.exposed_after.is_some())
+    }
 }
 
 /// The tables of the modes that were simulated, held first.

@@ -21,15 +21,20 @@ pub fn markdown(results: &Results) -> String {
     }
     for part in answer::parts(results) {
         text.push_str(&format!("\n### {}\n\n", part.title));
-        text.push_str(
+        let (after, rule) = match part.has_aftermath() {
+            true => (" after the end |", " --: |"),
+            false => ("", ""),
+        };
+        text.push_str(&format!(
             "| canary | power | false rollback | caught in, median | p90 | never \
-             | exposed requests | users | requests a window |\n\
-             | --: | --: | --: | --: | --: | --: | --: | --: | --: |\n",
-        );
+             | exposed requests | users |{after} requests a window |\n\
+             | --: | --: | --: | --: | --: | --: | --: | --: |{rule} --: |\n",
+        ));
         for line in &part.lines {
             let star = if line.as_written { " \\*" } else { "" };
+            let after = (line.exposed_after.as_ref()).map_or(String::new(), |n| format!(" {n} |"));
             text.push_str(&format!(
-                "| {}{star} | {} {} | {} {} | {} | {} | {} | {} | {} | {} |\n",
+                "| {}{star} | {} {} | {} {} | {} | {} | {} | {} | {} |{after} {} |\n",
                 line.weight,
                 line.power.text,
                 line.power.grade.mark(),

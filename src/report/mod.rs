@@ -2,6 +2,7 @@
 //! that holds everything. Nothing here simulates.
 
 mod answer;
+mod catalogue;
 mod csv;
 mod html;
 mod json;
@@ -12,6 +13,7 @@ mod table;
 mod ticks;
 mod wrap;
 
+pub use catalogue::{faults, faults_markdown, sight_markdown};
 pub use csv::csv;
 pub use json::json;
 pub use markdown::markdown;

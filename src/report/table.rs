@@ -83,14 +83,20 @@ impl Page {
 
     /// One table where it fits; two with the percentages repeated where it does not.
     fn grid(&mut self, part: &Part) {
-        let whole = grid(part, &[0, 1, 2, 3, 4, 5, 6, 7, 8], None);
+        let whole: &[usize] = match part.has_aftermath() {
+            true => &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
+            false => &[0, 1, 2, 3, 4, 5, 6, 7, 9],
+        };
+        let exposed = &whole[3..whole.len() - 1];
+        let whole = grid(part, whole, None);
         if whole.iter().all(|line| line.chars().count() <= self.width) {
             self.lines(&whole);
             return;
         }
-        self.lines(&grid(part, &[0, 1, 2, 8], Some(self.width)));
+        self.lines(&grid(part, &[0, 1, 2, 9], Some(self.width)));
         self.blank();
-        self.lines(&grid(part, &[0, 3, 4, 5, 6, 7], Some(self.width)));
+        let columns = [&[0], exposed].concat();
+        self.lines(&grid(part, &columns, Some(self.width)));
     }
 
     fn lines(&mut self, lines: &[String]) {
@@ -106,7 +112,7 @@ impl Page {
 }
 
 /// Heads of the columns, in the order of [`cells`].
-const HEADS: [&str; 9] = [
+const HEADS: [&str; 10] = [
     "canary",
     "power",
     "false\nrollback",
@@ -115,10 +121,11 @@ const HEADS: [&str; 9] = [
     "\nnever",
     "exposed\nrequests",
     "\nusers",
+    "\nafter",
     "requests\na window",
 ];
 
-fn cells(line: &Line) -> [String; 9] {
+fn cells(line: &Line) -> [String; 10] {
     let graded = |graded: &Graded| format!("{} {}", graded.text, graded.grade.mark());
     let star = if line.as_written { "*" } else { " " };
     [
@@ -130,6 +137,7 @@ fn cells(line: &Line) -> [String; 9] {
         line.never.clone(),
         line.exposed_requests.clone(),
         line.exposed_users.clone(),
+        line.exposed_after.clone().unwrap_or_default(),
         line.requests_per_window.clone(),
     ]
 }

@@ -5,7 +5,9 @@ pub mod flagger;
 mod staged;
 
 pub use flagger::{Flagger, FlaggerPlan};
-pub use staged::{Counting, Rollback, Staged, StagedPlan, Step, WhenInconclusive};
+pub use staged::{
+    Counting, Judgement, OfficeHours, Rollback, Staged, StagedPlan, Step, WhenInconclusive,
+};
 
 use std::fmt;
 
@@ -81,6 +83,11 @@ pub struct Surroundings {
     pub new_revision: bool,
     /// Answers of the hooks, asked now.
     pub hooks: Hooks,
+    /// Requests of users that the canary has answered since the start.
+    pub canary_requests: u64,
+    /// Decides how long people take who are asked something: any number, the same throughout a
+    /// rollout and drawn anew for each.
+    pub patience: u64,
 }
 
 /// Whether pods are ready.
@@ -125,6 +132,8 @@ impl Default for Surroundings {
                 confirm_promotion: true,
                 rollback: false,
             },
+            canary_requests: 0,
+            patience: 0,
         }
     }
 }
@@ -156,7 +165,7 @@ pub struct State {
     pub failures: u32,
 }
 
-/// A controller's phase. The first eight are Flagger's names.
+/// A controller's phase. The first eight are Flagger's names, the last two the staged controller's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
     /// Ready for a new revision.
@@ -175,6 +184,10 @@ pub enum Phase {
     Succeeded,
     /// Rolled back.
     Failed,
+    /// A person is asked whether to go on.
+    Paused,
+    /// A person is asked to roll back.
+    Alerted,
 }
 
 impl fmt::Display for Phase {
@@ -188,6 +201,8 @@ impl fmt::Display for Phase {
             Phase::Finalising => "Finalising",
             Phase::Succeeded => "Succeeded",
             Phase::Failed => "Failed",
+            Phase::Paused => "Paused",
+            Phase::Alerted => "Alerted",
         })
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::Scenario;
+use super::defaults;
 use super::files::Files;
 use super::{file, report};
 use crate::base::Problems;
@@ -26,34 +27,56 @@ pub struct UnknownScenario {
     pub advice: String,
 }
 
-const BUILTIN: [Builtin; 5] = [
-    Builtin {
-        name: "default",
-        text: include_str!("../../scenarios/default.toml"),
-    },
-    Builtin {
-        name: "istio-ramp",
-        text: include_str!("../../scenarios/istio-ramp.toml"),
-    },
-    Builtin {
-        name: "low-traffic",
-        text: include_str!("../../scenarios/low-traffic.toml"),
-    },
-    Builtin {
-        name: "no-rollback",
-        text: include_str!("../../scenarios/no-rollback.toml"),
-    },
-    Builtin {
-        name: "plain-flagger",
-        text: include_str!("../../scenarios/plain-flagger.toml"),
-    },
+/// The headings under which `coalmine scenarios` lists, in this order. What has another subject
+/// stands with the reader's own.
+pub const SUBJECTS: [&str; 9] = [
+    "First steps",
+    "Too little evidence",
+    "Who gets the canary",
+    "What the gate reads",
+    "What happens later",
+    "What everybody shares",
+    "Statistics",
+    "Case studies",
+    defaults::SUBJECT,
+];
+
+/// The default first, the rest by name.
+const BUILTIN: &[Builtin] = &[
+    shipped("default", include_str!("../../scenarios/default.toml")),
+    shipped(
+        "istio-ramp",
+        include_str!("../../scenarios/istio-ramp.toml"),
+    ),
+    shipped(
+        "low-traffic",
+        include_str!("../../scenarios/low-traffic.toml"),
+    ),
+    shipped(
+        "no-rollback",
+        include_str!("../../scenarios/no-rollback.toml"),
+    ),
+    shipped(
+        "plain-flagger",
+        include_str!("../../scenarios/plain-flagger.toml"),
+    ),
 ];
 
 /// Files that built-in scenarios name.
-const COMPANIONS: [(&str, &str); 1] = [(
-    "plain-flagger.yaml",
-    include_str!("../../scenarios/plain-flagger.yaml"),
-)];
+const COMPANIONS: &[(&str, &str)] = &[
+    (
+        "plain-flagger.yaml",
+        include_str!("../../scenarios/plain-flagger.yaml"),
+    ),
+    (
+        "data/nasa-1995-07-13.csv",
+        include_str!("../../scenarios/data/nasa-1995-07-13.csv"),
+    ),
+];
+
+const fn shipped(name: &'static str, text: &'static str) -> Builtin {
+    Builtin { name, text }
+}
 
 const NEUTRAL: Builtin = Builtin {
     name: "neutral",
@@ -62,7 +85,7 @@ const NEUTRAL: Builtin = Builtin {
 
 /// Every built-in scenario, the default first.
 pub fn builtin() -> &'static [Builtin] {
-    &BUILTIN
+    BUILTIN
 }
 
 /// The built-in scenario of that name.
@@ -74,7 +97,7 @@ pub fn find(name: &str) -> Result<&'static Builtin, UnknownScenario> {
         .iter()
         .find(|builtin| builtin.name == name)
         .ok_or_else(|| {
-            let names = BUILTIN.map(|builtin| builtin.name);
+            let names: Vec<&str> = BUILTIN.iter().map(|builtin| builtin.name).collect();
             UnknownScenario {
                 name: name.to_owned(),
                 advice: report::advice(name, &names),
@@ -105,7 +128,8 @@ impl Builtin {
     pub fn companions(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
         let text = self.text;
         COMPANIONS
-            .into_iter()
+            .iter()
+            .copied()
             .filter(move |(name, _)| text.contains(name))
     }
 }
@@ -119,4 +143,39 @@ pub(super) fn companion(name: &str) -> Option<&'static str> {
 /// Whether a scenario is the one that [`neutral`] gives.
 pub(super) fn is_neutral(scenario: &Scenario) -> bool {
     scenario.name == NEUTRAL.name
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn the_program_carries_every_scenario_of_the_folder() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+        let in_folder: BTreeSet<String> = fs::read_dir(folder)
+            .unwrap()
+            .filter_map(|entry| {
+                let name = entry.unwrap().file_name().into_string().unwrap();
+                name.strip_suffix(".toml").map(str::to_owned)
+            })
+            .collect();
+        let carried: BTreeSet<String> = BUILTIN.iter().map(|one| one.name.to_owned()).collect();
+        assert_eq!(carried, in_folder);
+        assert_eq!(BUILTIN[0].name, "default");
+        assert!(BUILTIN[1..].is_sorted_by_key(|one| one.name));
+    }
+
+    #[test]
+    fn every_shipped_scenario_has_a_heading_and_a_title_for_one_line() {
+        for builtin in BUILTIN {
+            let scenario = builtin.scenario().unwrap();
+            let subject = &*scenario.subject;
+            assert!(SUBJECTS.contains(&subject), "{}: {subject}", builtin.name);
+            assert!(scenario.title.chars().count() <= 70, "{}", builtin.name);
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! What no single field shows: fields that contradict or defeat each other. Checked once after
 //! reading and again after overrides.
 
-use super::Scenario;
+use super::{Scenario, fleet};
 use crate::base::{Severity, Span, Time};
 use crate::gate::Gate;
 use crate::rollout::Plan;
@@ -15,6 +15,7 @@ const MOST_SCRAPES: u64 = 1_000_000;
 pub(super) enum Subject {
     Rate,
     Canary,
+    Retries,
     Fault(usize),
     Scrape,
     Rollout,
@@ -37,6 +38,7 @@ pub(super) fn remarks(scenario: &Scenario) -> Vec<Remark> {
     let mut remarks = Vec::new();
     check_traffic(scenario, &mut remarks);
     check_faults(scenario, &mut remarks);
+    check_retries(scenario, &mut remarks);
     check_steps(scenario, &mut remarks);
     for (index, gate) in scenario.analysis.iter().enumerate() {
         check_window(scenario, index, gate.window(), &mut remarks);
@@ -106,6 +108,19 @@ fn check_faults(scenario: &Scenario, remarks: &mut Vec<Remark>) {
             Subject::Canary,
             "the canary is as good as stable: there is nothing to detect".to_owned(),
             "give the canary other errors, another latency or a fault",
+        ));
+    }
+}
+
+fn check_retries(scenario: &Scenario, remarks: &mut Vec<Remark>) {
+    let world = &scenario.world;
+    let shared = [&world.stable, &world.canary].map(|service| fleet::is_shared(&service.fleet));
+    if world.retries.is_some() && shared.contains(&true) {
+        remarks.push(error(
+            Subject::Retries,
+            "requests that share workers cannot be tried again: when they end depends on those that come later"
+                .to_owned(),
+            "write discipline = \"fifo\", or take the retries out",
         ));
     }
 }

@@ -3,21 +3,46 @@
 
 use crate::base::{Probability, Span, Weight};
 
+pub(super) const SUBJECT: &str = "Your own";
 pub(super) const LATENCY: &str = "p50=40ms,p99=250ms";
 pub(super) const USERS: u32 = 10_000;
 pub(super) const ZIPF: f64 = 1.0;
 pub(super) const PERIOD: Span = Span::from_secs(86_400);
+pub(super) const WEEKEND: f64 = 0.6;
+pub(super) const WEEK_START: &str = "Mon 10:00";
+pub(super) const FLASH_RISE: Span = Span::from_secs(300);
+pub(super) const FLASH_HALF_LIFE: Span = Span::from_secs(1_800);
+pub(super) const SOURCES: u32 = 50;
+pub(super) const ON_OFF_SHAPE: f64 = 1.2;
+pub(super) const SHORTEST: Span = Span::from_secs(1);
+/// Of access logs.
+pub(super) const BIN: Span = Span::from_secs(60);
 /// Short, so that a window of a minute holds a dozen samples.
 pub(super) const SCRAPE: Span = Span::from_secs(5);
 pub(super) const INTERVAL: Span = Span::from_secs(60);
 pub(super) const FAILURES: u32 = 1;
 pub(super) const WINDOW: Span = Span::from_secs(60);
 pub(super) const Z_TEST_REQUESTS: u32 = 100;
+/// Flagger's `sessionAffinity.maxAge`.
+pub(super) const COOKIE: Span = Span::from_secs(86_400);
+/// Istio's retries and outlier detection, where they are not said.
+pub(super) const RETRIES: u32 = 2;
+pub(super) const BACKOFF: Span = Span::from_millis(25);
+pub(super) const CONSECUTIVE: u32 = 5;
+pub(super) const EJECTION: Span = Span::from_secs(30);
+pub(super) const SWEEP: Span = Span::from_secs(10);
 /// Enough for a normal approximation at a few percent.
 pub(super) const BUSINESS_REQUESTS: u32 = 1_000;
 /// A loss of 3 % of what the business counts.
 pub(super) const BUSINESS_RATIO: f64 = 0.97;
 pub(super) const MOST_TRIALS: u32 = 10_000;
+
+/// Half of the people on call have acted within 20 minutes, nine in ten within an hour.
+pub(super) const JUDGEMENT: &str = "p50=20m,p90=60m";
+pub(super) const OFFICE_FROM: &str = "09:00";
+pub(super) const OFFICE_TO: &str = "17:00";
+pub(super) const OFFICE_DAYS: &str = "Mon-Fri";
+pub(super) const OFFICE_START: &str = "Mon 09:00";
 
 pub(super) fn errors() -> Probability {
     share(0.001)
@@ -29,6 +54,10 @@ pub(super) fn matched() -> Probability {
 
 pub(super) fn alpha() -> Probability {
     share(0.05)
+}
+
+pub(super) fn most_ejected() -> Probability {
+    share(0.1)
 }
 
 pub(super) fn precision() -> Probability {

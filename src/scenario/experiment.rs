@@ -3,7 +3,7 @@
 use super::defaults;
 use super::reader::{Table, Value};
 use super::{EngineChoice, Experiment};
-use crate::base::{Probability, Seed, Weight};
+use crate::base::{Probability, Seed, Span, Weight};
 
 /// The most trials that a cell may have: each is kept in memory until the run ends.
 pub(super) const MOST_TRIALS: u64 = 1_000_000;
@@ -15,6 +15,7 @@ pub(super) fn unsaid() -> Experiment {
         trials: None,
         precision: defaults::precision().get(),
         most_trials: defaults::MOST_TRIALS,
+        aftermath: Span::ZERO,
         engine: EngineChoice::Auto,
         seed: Seed::DEFAULT,
     }
@@ -34,6 +35,10 @@ pub(super) fn read(mut table: Table<'_>) -> Option<Experiment> {
     let precision = match table.get("precision") {
         None => Some(unsaid.precision),
         Some(value) => read_precision(&value),
+    };
+    let aftermath = match table.get("aftermath") {
+        None => Some(unsaid.aftermath),
+        Some(value) => value.quantity(),
     };
     let most_trials = match table.get("most_trials") {
         None => Some(unsaid.most_trials),
@@ -57,6 +62,7 @@ pub(super) fn read(mut table: Table<'_>) -> Option<Experiment> {
         trials: trials?,
         precision: precision?,
         most_trials: most_trials?,
+        aftermath: aftermath?,
         engine: engine?,
         seed: seed?,
     })

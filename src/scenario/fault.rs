@@ -1,83 +1,38 @@
-//! Faults, wherever a scenario lists them.
+//! Faults, wherever a scenario lists them: when they are there, and whom they reach.
 
+use super::fault_kind::{self, Kind};
+use super::names::Known;
 use super::reader::{Table, Value};
 use super::traffic::positive_span;
 use crate::base::{Probability, Span, Time};
-use crate::model::fault::{Fault, FaultKind, Schedule, Scope, Target};
+use crate::model::fault::{Fault, Schedule, Scope, Target};
 
 /// The faults of a list, in the order in which they apply.
-pub(super) fn read(list: &Value<'_>) -> Option<Vec<Fault>> {
+pub(super) fn read(list: &Value<'_>, target: Target, known: &Known) -> Option<Vec<Fault>> {
     // Read every one before giving up, so that all problems are found.
     let faults: Vec<Option<Fault>> = list
         .list()?
         .iter()
-        .map(|value| read_fault(value.table()?))
+        .map(|value| read_fault(value.table()?, target, known))
         .collect();
     faults.into_iter().collect()
 }
 
-/// Kinds of fault in the file; `leak` is a latency fault that must have a ramp.
-#[derive(Clone, Copy, PartialEq)]
-enum Kind {
-    Errors,
-    Latency,
-    Tail,
-    Leak,
-}
-
-const KINDS: [(&str, Kind); 4] = [
-    ("errors", Kind::Errors),
-    ("latency", Kind::Latency),
-    ("tail", Kind::Tail),
-    ("leak", Kind::Leak),
-];
-
-fn read_fault(mut table: Table<'_>) -> Option<Fault> {
+fn read_fault(mut table: Table<'_>, target: Target, known: &Known) -> Option<Fault> {
     let kind = table
         .require(
             "kind",
-            "write kind = \"errors\", \"latency\", \"tail\" or \"leak\"",
+            "write kind = \"errors\", \"latency\" or another kind of fault",
         )?
-        .choice(&KINDS)?;
-    for (name, other) in KINDS {
+        .choice(&fault_kind::KINDS)?;
+    for (name, other) in fault_kind::KINDS {
         if other == kind {
             table.is_of_kind(name);
         }
     }
-    let effect = match kind {
-        Kind::Errors => read_probability(&mut table).map(|probability| FaultKind::Errors {
-            probability,
-            latency: None,
-        }),
-        Kind::Tail => {
-            let probability = read_probability(&mut table);
-            let add = table
-                .require("add", "write add = \"2s\"")
-                .and_then(|value| positive_span(&value));
-            probability
-                .zip(add)
-                .map(|(probability, add)| FaultKind::Tail { probability, add })
-        }
-        Kind::Latency | Kind::Leak => read_slowness(&mut table),
-    };
-    let ramp = match kind {
-        Kind::Leak => table
-            .require(
-                "ramp",
-                "write ramp = \"1h\": how long it takes to reach full size",
-            )
-            .and_then(|value| positive_span(&value)),
-        _ => optional_span(&mut table, "ramp"),
-    };
-    let onset = optional_span(&mut table, "onset");
-    let duration = match table.get("duration") {
-        None => Some(None),
-        Some(value) => positive_span(&value).map(Some),
-    };
-    let users = match table.get("users") {
-        None => Some(Probability::ONE),
-        Some(value) => read_share_above_zero(&value),
-    };
+    let effect = fault_kind::read(kind, &mut table, &known.goals);
+    let schedule = read_schedule(kind, &mut table);
+    let scope = read_scope(&mut table, known);
     match kind {
         Kind::Errors => table.hint("add", "a fault of kind `tail` or `latency` adds time"),
         Kind::Latency | Kind::Leak => {
@@ -86,71 +41,96 @@ fn read_fault(mut table: Table<'_>) -> Option<Fault> {
                 "a fault of kind `tail` slows a share of requests",
             );
         }
-        Kind::Tail => {}
+        _ => {}
     }
     table.finish();
     Some(Fault {
         kind: effect?,
-        target: Target::Canary,
-        schedule: Schedule {
-            onset: Time::START + onset?,
-            ramp: ramp?,
-            duration: duration?,
-            every: None,
-        },
-        scope: Scope {
-            users: users?,
-            ..Scope::EVERYONE
-        },
+        target,
+        schedule: schedule?,
+        scope: scope?,
     })
 }
 
-fn read_probability(table: &mut Table<'_>) -> Option<Probability> {
-    let value = table.require("probability", "write probability = \"1%\"")?;
-    read_share_above_zero(&value)
+fn read_schedule(kind: Kind, table: &mut Table<'_>) -> Option<Schedule> {
+    let ramp = match kind {
+        Kind::Leak => table
+            .require(
+                "ramp",
+                "write ramp = \"1h\": how long it takes to reach full size",
+            )
+            .and_then(|value| positive_span(&value)),
+        _ => optional_span(table, "ramp"),
+    };
+    let onset = optional_span(table, "onset");
+    let mut optional = |key| match table.get(key) {
+        None => Some(None),
+        Some(value) => positive_span(&value).map(|span| Some((span, value))),
+    };
+    let (duration, every) = (optional("duration"), optional("every"));
+    let (duration, every) = (duration?, every?);
+    let every = match (every, &duration) {
+        (None, _) => None,
+        (Some((every, value)), Some((duration, _))) if every <= *duration => {
+            value.refuse(
+                format_args!("after {every} it is still there: it lasts {duration}"),
+                "write a longer time, or a shorter duration",
+            );
+            return None;
+        }
+        (Some((_, value)), None) => {
+            value.refuse(
+                "what lasts for ever does not come again",
+                "write duration = \"1m\" too",
+            );
+            return None;
+        }
+        (Some((every, _)), Some(_)) => Some(every),
+    };
+    Some(Schedule {
+        onset: Time::START + onset?,
+        ramp: ramp?,
+        duration: duration.map(|(duration, _)| duration),
+        every,
+    })
 }
 
-fn read_share_above_zero(value: &Value<'_>) -> Option<Probability> {
+fn read_scope(table: &mut Table<'_>, known: &Known) -> Option<Scope> {
+    let mut share = |key| match table.get(key) {
+        None => Some(Probability::ONE),
+        Some(value) => read_share_above_zero(&value, NOBODY),
+    };
+    let (users, instances, requests) = (share("users"), share("instances"), share("requests"));
+    let (routes, groups) = (table.get("routes"), table.get("groups"));
+    let routes = known.routes.bits(routes.as_ref());
+    let groups = known.groups.bits(groups.as_ref());
+    Some(Scope {
+        users: users?,
+        routes: routes?,
+        groups: groups?,
+        instances: instances?,
+        requests: requests?,
+    })
+}
+
+/// What to say of a fault at a share of zero.
+pub(super) const NOBODY: &str = "is a fault that nobody meets";
+
+/// A share above zero; `why` says what is wrong with zero.
+pub(super) fn read_share_above_zero(value: &Value<'_>, why: &str) -> Option<Probability> {
     let share = value.share()?;
     if share == Probability::ZERO {
         value.refuse(
-            format_args!("`{}` is a fault that nobody meets", value.written()),
-            "write a share above 0%, or take the fault out",
+            format_args!("`{}` {why}", value.written()),
+            if why == NOBODY {
+                "write a share above 0%, or take the fault out"
+            } else {
+                "write a share above 0%"
+            },
         );
         return None;
     }
     Some(share)
-}
-
-fn read_slowness(table: &mut Table<'_>) -> Option<FaultKind> {
-    let multiply = table.get("multiply");
-    let add = table.get("add");
-    if multiply.is_none() && add.is_none() {
-        table.require("add", "write add = \"50ms\", or multiply = 1.3, or both");
-        return None;
-    }
-    let factor = match &multiply {
-        None => Some(1.0),
-        Some(value) => value.number(1.0..=1e6),
-    };
-    let added = match &add {
-        None => Some(Span::ZERO),
-        Some(value) => value.quantity(),
-    };
-    let (multiply_by, added) = (factor?, added?);
-    if multiply_by == 1.0 && added.is_zero() {
-        if let Some(value) = add.or(multiply) {
-            value.refuse(
-                "the fault changes nothing",
-                "add some time, or multiply by more than 1",
-            );
-        }
-        return None;
-    }
-    Some(FaultKind::Latency {
-        multiply: multiply_by,
-        add: added,
-    })
 }
 
 fn optional_span(table: &mut Table<'_>, key: &'static str) -> Option<Span> {

@@ -5,20 +5,24 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::check::{self, Subject};
+use super::defaults;
+use super::fault;
 use super::files::Files;
-use super::names::Names;
+use super::names::{Known, Names};
 use super::reader::Table;
 use super::report::Report;
 use super::service::{self, Canary};
 use super::traffic::positive_span;
-use super::{Scenario, experiment, rollout, split, telemetry, traffic};
+use super::{Scenario, experiment, goals, rollout, split, telemetry, traffic};
 use crate::base::{Probability, Problem, Problems, Severity};
 use crate::model::World;
-use crate::model::split::Split;
+use crate::model::fault::Target;
+use crate::model::service::Goal;
 
 /// Reads a scenario's text. Problems carry `file` as their place.
 pub(super) fn read(text: &str, file: &Path, files: Files<'_>) -> Result<Scenario, Problems> {
-    let (report, root) = Report::parse(text);
+    let (mut report, root) = Report::parse(text);
+    report.files = files;
     let mut foreign = None;
     let draft = read_root(Table::root(&report, &root), text, file, files, &mut foreign);
     if let Some((scenario, places)) = &draft
@@ -83,6 +87,10 @@ pub(super) fn read_root(
         None => Some(None),
         Some(value) => value.words().map(|title| Some(title.trim().to_owned())),
     };
+    let subject = match table.get("subject") {
+        None => Some(defaults::SUBJECT.to_owned()),
+        Some(value) => value.words().map(|subject| subject.trim().to_owned()),
+    };
     let story = match table.get("story") {
         None => Some(String::new()),
         Some(value) => value.words().map(|story| story.trim().to_owned()),
@@ -91,8 +99,8 @@ pub(super) fn read_root(
         None => Some(None),
         Some(value) => positive_span(&value).map(Some),
     };
-    let world = read_world(&mut table, files);
-    let names = world.as_ref().map(Names::of);
+    let world = read_world(&mut table);
+    let names = Known::of(world.as_ref());
     let measured = match table.get("telemetry") {
         None => Some(telemetry::unsaid()),
         Some(value) => value.table().and_then(telemetry::read),
@@ -103,12 +111,11 @@ pub(super) fn read_root(
             "add [rollout] with flagger = \"canary.yaml\", or with steps",
         )
         .and_then(|value| value.table())
-        .and_then(|table| rollout::read(table, files, foreign, names.as_ref()));
+        .and_then(|table| rollout::read(table, files, foreign, &names));
     let experiment = match table.get("experiment") {
         None => Some(experiment::unsaid()),
         Some(value) => value.table().and_then(experiment::read),
     };
-    table.hint("faults", "faults are the canary's: write [[canary.faults]]");
     table.hint("gates", "gates are the rollout's: write [[rollout.gates]]");
     table.finish();
     let (name, world, measured, rollout) = (name?, world?, measured?, rollout?);
@@ -116,6 +123,7 @@ pub(super) fn read_root(
     let scenario = Scenario {
         title: title?.unwrap_or_else(|| name.clone()),
         name,
+        subject: subject?,
         story: story?,
         source: text.to_owned(),
         world,
@@ -160,34 +168,50 @@ pub(super) fn name_of(file: &Path) -> String {
     }
 }
 
-fn read_world(table: &mut Table<'_>, files: Files<'_>) -> Option<World> {
+fn read_world(table: &mut Table<'_>) -> Option<World> {
     let traffic = table
         .require("traffic", "add [traffic] with rate = \"20/s\"")
         .and_then(|value| value.table())
-        .and_then(|table| traffic::read(table, files));
+        .and_then(traffic::read);
+    let routes = Names::of_routes(traffic.as_ref().map(|(traffic, _)| traffic));
+    let goals = match table.get("goals") {
+        None => Some(Vec::new()),
+        Some(value) => goals::read(&value, &routes),
+    };
+    let named = (goals.as_ref())
+        .map(|goals: &Vec<Goal>| goals.iter().map(|goal| goal.name.clone()).collect());
+    let known = Known::new(traffic.as_ref().map(|(traffic, _)| traffic), named);
     let stable = match table.get("stable") {
-        None => service::read_stable(None),
+        None => service::read_stable(None, &known),
         Some(value) => value
             .table()
-            .and_then(|table| service::read_stable(Some(table))),
+            .and_then(|table| service::read_stable(Some(table), &known)),
     };
     let canary = match table.get("canary") {
         None => Some(Canary::AS_STABLE),
-        Some(value) => value.table().and_then(service::read_canary),
+        Some(value) => value.table().and_then(|table| {
+            let stable = stable.as_ref().map(|(stable, _)| stable);
+            service::read_canary(table, stable, &known)
+        }),
+    };
+    let shared = match table.get("faults") {
+        None => Some(Vec::new()),
+        Some(value) => fault::read(&value, Target::Both, &known),
     };
     let split = match table.get("split") {
-        None => Some(Split::Random),
+        None => Some(split::Routing::PLAIN),
         Some(value) => value.table().and_then(split::read),
     };
-    let ((traffic, matched), stable): ((_, Probability), _) = (traffic?, stable?);
-    let (canary, faults) = canary?.beside(&stable);
-    Some(World {
+    let ((traffic, matched), (stable, of_stable)): ((_, Probability), _) = (traffic?, stable?);
+    let (canary, of_canary) = canary?.beside(&stable);
+    Some(split?.put_into(World {
         canary,
-        faults,
-        split: split?,
+        // In the order in which [`find_places`] looks for them.
+        faults: [shared?, of_stable, of_canary].concat(),
+        goals: goals?,
         matched,
         ..World::plain(traffic, stable)
-    })
+    }))
 }
 
 /// Where the fields stand that remarks about the whole are about.
@@ -204,15 +228,14 @@ fn find_places(table: &mut Table<'_>) -> Places {
     };
     put(Subject::Rate, &["traffic", "rate"]);
     put(Subject::Canary, &["canary"]);
+    put(Subject::Retries, &["split", "retries"]);
     put(Subject::Scrape, &["telemetry", "scrape"]);
     put(Subject::Rollout, &["rollout", "flagger"]);
     put(Subject::Steps, &["rollout", "steps"]);
     put(Subject::Horizon, &["horizon"]);
-    for (index, place) in table
-        .places_in(&["canary", "faults"])
-        .into_iter()
-        .enumerate()
-    {
+    let faults: [&[&str]; 3] = [&["faults"], &["stable", "faults"], &["canary", "faults"]];
+    let faults = faults.map(|path| table.places_in(path)).concat();
+    for (index, place) in faults.into_iter().enumerate() {
         places.insert(Subject::Fault(index), place);
     }
     for (index, place) in table

@@ -2,7 +2,7 @@
 
 use super::defaults;
 use super::latency::quantile;
-use super::names::{self, Names};
+use super::names::Known;
 use super::reader::{Table, Value};
 use super::traffic::positive_span;
 use crate::base::{Probability, Span};
@@ -44,9 +44,8 @@ const KINDS: [(&str, Kind); 6] = [
 const KIND_HELP: &str = "write kind = \"success-ratio\", \"latency-quantile\", \"ratio\", \
                          \"difference\", \"z-test\" or \"business\"";
 
-/// The gates in the order in which they are evaluated. Without `names`, the world that has them
-/// could not be read.
-pub(super) fn read(list: &Value<'_>, names: Option<&Names>) -> Option<Vec<Gate>> {
+/// The gates in the order in which they are evaluated; `names` are those of routes and goals.
+pub(super) fn read(list: &Value<'_>, names: &Known) -> Option<Vec<Gate>> {
     let gates: Vec<Option<Gate>> = list
         .list()?
         .iter()
@@ -55,7 +54,7 @@ pub(super) fn read(list: &Value<'_>, names: Option<&Names>) -> Option<Vec<Gate>>
     gates.into_iter().collect()
 }
 
-fn read_gate(mut table: Table<'_>, names: Option<&Names>) -> Option<Gate> {
+fn read_gate(mut table: Table<'_>, names: &Known) -> Option<Gate> {
     let kind = table.require("kind", KIND_HELP)?.choice(&KINDS)?;
     for (name, other) in KINDS {
         if other == kind {
@@ -178,7 +177,7 @@ fn read_comparison(
     table: &mut Table<'_>,
     kind: Kind,
     common: Option<Common>,
-    names: Option<&Names>,
+    names: &Known,
 ) -> Option<Gate> {
     let metric = read_metric(table);
     let against = read_against(table);
@@ -212,7 +211,7 @@ fn read_comparison(
     let common = common?;
     let strata = match &stratify {
         None => Some(None),
-        Some(value) => read_strata(value, metric, &common, names?).map(Some),
+        Some(value) => read_strata(value, metric, &common, names).map(Some),
     };
     Some(Gate::Comparison(Comparison {
         window: common.window,
@@ -226,7 +225,7 @@ fn read_comparison(
 }
 
 /// The routes to stratify over, as a set of bits.
-fn read_strata(value: &Value<'_>, metric: Metric, common: &Common, names: &Names) -> Option<u32> {
+fn read_strata(value: &Value<'_>, metric: Metric, common: &Common, names: &Known) -> Option<u32> {
     value.choice(&[("route", ())])?;
     let problem = if metric != Metric::ErrorRatio {
         Some(("only error ratios are stratified", "take it out, or metric"))
@@ -235,7 +234,7 @@ fn read_strata(value: &Value<'_>, metric: Metric, common: &Common, names: &Names
             "there is nothing to stratify in one route",
             "take it out, or route",
         ))
-    } else if names.routes.is_empty() {
+    } else if names.routes.are_none() {
         Some((
             "there are no routes",
             "add [[traffic.routes]], or take it out",
@@ -279,17 +278,12 @@ fn read_alpha(table: &mut Table<'_>) -> Option<Probability> {
     }
 }
 
-fn read_route(table: &mut Table<'_>, names: Option<&Names>) -> Option<Option<RouteSeries>> {
+fn read_route(table: &mut Table<'_>, names: &Known) -> Option<Option<RouteSeries>> {
     let Some(value) = table.get("route") else {
         return Some(None);
     };
-    let routes = &names?.routes;
-    let how = "name the routes: [[traffic.routes]] with name and share";
-    let index = names::place(&value, routes, "route", how)?;
-    Some(Some(RouteSeries {
-        index,
-        name: routes[index].clone(),
-    }))
+    let (index, name) = names.routes.find_named(&value)?;
+    Some(Some(RouteSeries { index, name }))
 }
 
 fn read_against(table: &mut Table<'_>) -> Option<Version> {
@@ -301,17 +295,9 @@ fn read_against(table: &mut Table<'_>) -> Option<Version> {
     }
 }
 
-fn read_business(
-    table: &mut Table<'_>,
-    common: Option<Common>,
-    names: Option<&Names>,
-) -> Option<Gate> {
+fn read_business(table: &mut Table<'_>, common: Option<Common>, names: &Known) -> Option<Gate> {
     let goal = table.require("goal", "write goal = \"conversion\"");
-    let goal = goal.zip(names).and_then(|(value, names)| {
-        let how = "name what the business counts: [[goals]] with name and probability";
-        let place = names::place(&value, &names.goals, "goal", how)?;
-        Some((place, names.goals[place].clone()))
-    });
+    let goal = goal.and_then(|value| names.goals.find_named(&value));
     let against = read_against(table);
     let min = match table.get("min") {
         None => Some(defaults::BUSINESS_RATIO),

@@ -1,9 +1,15 @@
-//! Latency distributions as people write them: `p50=40ms,p99=250ms`, or a table of quantiles.
+//! Latency distributions as people write them: `p50=40ms,p99=250ms`, a table of quantiles, or a
+//! family by its name.
 
 use super::defaults;
+use super::interval_log;
 use super::reader::{Table, Value};
+use super::shape;
 use crate::base::{ParseSpanError, Probability, Span};
 use crate::model::service::{Latency, LatencyError};
+
+/// The most MiB of a log of latencies that are read.
+const MOST_LOG_MIB: u64 = 64;
 
 /// Why a text is not a latency distribution.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -74,28 +80,27 @@ pub(super) fn read_or_default(table: &mut Table<'_>) -> Option<Latency> {
     }
 }
 
-/// A latency as text or as a table of quantiles.
+/// A latency as text, or as a table of quantiles or of what its family needs.
 pub(super) fn read(value: &Value<'_>) -> Option<Latency> {
-    if let Some(text) = value.text() {
-        return latency(text)
-            .map_err(|error| {
-                let error = error.to_string();
-                let (message, help) = error.split_once(": ").unwrap_or((&error, ""));
-                value.refuse(message, help);
-            })
-            .ok();
-    }
     if !value.is_table() {
-        value.refuse(
-            format_args!("`{}` is not a latency", value.written()),
-            "write \"p50=40ms,p99=250ms\"",
-        );
-        return None;
+        return read_text(value);
     }
     let mut table = value.table()?;
     let as_text = "write two quantiles as one text: latency = \"p50=40ms,p99=250ms\"";
     for name in ["p50", "p90", "p95", "p99"] {
         table.hint(name, as_text);
+    }
+    if let Some(latency) = shape::read(&mut table) {
+        table.finish();
+        return latency;
+    }
+    if let Some(log) = table.get("hdr") {
+        let unit = match table.get("unit") {
+            None => Some(1e-9),
+            Some(value) => value.choice(&[("ns", 1e-9), ("us", 1e-6), ("ms", 1e-3)]),
+        };
+        table.finish();
+        return read_log(&log, unit?);
     }
     let list = table.require(
         "quantiles",
@@ -106,6 +111,37 @@ pub(super) fn read(value: &Value<'_>) -> Option<Latency> {
     let (list, points) = (list?, points?);
     Latency::empirical(points)
         .map_err(|error| list.refuse(error, "write shares and latencies in increasing order"))
+        .ok()
+}
+
+/// A latency as text.
+pub(super) fn read_text(value: &Value<'_>) -> Option<Latency> {
+    let Some(text) = value.text() else {
+        value.refuse(
+            format_args!("`{}` is not a latency", value.written()),
+            "write \"p50=40ms,p99=250ms\"",
+        );
+        return None;
+    };
+    latency(text)
+        .map_err(|error| {
+            let error = error.to_string();
+            let (message, help) = error.split_once(": ").unwrap_or((&error, ""));
+            value.refuse(message, help);
+        })
+        .ok()
+}
+
+/// The latencies of an interval log of HdrHistogram, all intervals together.
+fn read_log(file: &Value<'_>, unit: f64) -> Option<Latency> {
+    let (bytes, shown) = file.file(MOST_LOG_MIB, "an interval log of HdrHistogram")?;
+    interval_log::latency(&bytes, unit)
+        .map_err(|errors| {
+            for error in errors {
+                let shown = shown.display();
+                file.refuse(format_args!("{shown} {error}"), error.help());
+            }
+        })
         .ok()
 }
 

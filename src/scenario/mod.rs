@@ -4,30 +4,41 @@
 //! with it; [`Scenario::with`] applies a command line's changes; [`builtin`] lists the scenarios
 //! that the program carries with it. [`mod@format`] describes the file.
 
+mod access_log;
+mod arrivals;
 mod builtin;
 mod canary_file;
 mod check;
 mod defaults;
 mod experiment;
 mod fault;
+mod fault_kind;
 mod file;
 mod files;
+mod fleet;
 pub mod format;
 mod gates;
+mod goals;
+mod interval_log;
 mod latency;
 mod names;
 mod overrides;
+mod preset;
+mod rate;
 mod reader;
 mod report;
 mod rollout;
 mod schema;
 mod service;
+mod sessions;
+mod shape;
 mod split;
 mod telemetry;
 pub mod trace;
 mod traffic;
+mod week;
 
-pub use builtin::{Builtin, UnknownScenario, builtin, find, neutral};
+pub use builtin::{Builtin, SUBJECTS, UnknownScenario, builtin, find, neutral};
 pub use latency::{LatencyTextError, latency};
 pub use overrides::Overrides;
 pub use schema::schema;
@@ -47,6 +58,8 @@ pub struct Scenario {
     pub name: String,
     /// One line for lists and headings.
     pub title: String,
+    /// The heading under which it is listed.
+    pub subject: String,
     /// What the scenario teaches, in Markdown paragraphs.
     pub story: String,
     /// The text it came from, stored with the results.
@@ -78,6 +91,8 @@ pub struct Experiment {
     pub precision: f64,
     /// At most so many trials per cell.
     pub most_trials: u32,
+    /// How long to look on after promotion or rollback.
+    pub aftermath: Span,
     /// Which engine to use.
     pub engine: EngineChoice,
     /// Root of all randomness.

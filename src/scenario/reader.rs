@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::ops::{Range, RangeInclusive};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use toml::Spanned;
@@ -42,6 +43,25 @@ impl<'r> Value<'r> {
             format!("{}: {message}", self.path),
             help.to_string(),
         );
+    }
+
+    /// The bytes of the file that a text names, and the path to show for it. `kind` says what file
+    /// is wanted.
+    pub(super) fn file(&self, most_mib: u64, kind: &str) -> Option<(Vec<u8>, PathBuf)> {
+        let name = self.words()?;
+        let files = self.report.files;
+        let shown = files.path(name);
+        match files.bytes(name, most_mib) {
+            Ok(bytes) => Some((bytes, shown)),
+            Err(error) => {
+                let shown = shown.display();
+                self.refuse(
+                    format_args!("`{shown}` cannot be read: {error}"),
+                    format_args!("name {kind}, relative to the scenario"),
+                );
+                None
+            }
+        }
     }
 
     /// The value as it was written, on one line; a text without its quotes.
@@ -121,6 +141,15 @@ impl<'r> Value<'r> {
         self.quantity()
     }
 
+    /// Yes or no.
+    pub(super) fn boolean(&self) -> Option<bool> {
+        let answer = self.node.get_ref().as_bool();
+        if answer.is_none() {
+            self.wrong_type("true or false without quotes");
+        }
+        answer
+    }
+
     /// A whole number within limits.
     pub(super) fn whole(&self, limits: RangeInclusive<u64>) -> Option<u64> {
         let DeValue::Integer(number) = self.node.get_ref() else {
@@ -182,6 +211,21 @@ impl<'r> Value<'r> {
             advice(text, &names),
         );
         None
+    }
+
+    /// The fields of a table whose names are free, in the order of their names.
+    pub(super) fn entries(&self) -> Option<Vec<(&'r str, Value<'r>)>> {
+        let Some(entries) = self.node.get_ref().as_table() else {
+            self.wrong_type("a table");
+            return None;
+        };
+        let values = entries.iter().map(|(key, node)| {
+            let name: &str = key.get_ref();
+            let path = format!("{}.{name}", self.path);
+            let report = self.report;
+            (name, Value { report, path, node })
+        });
+        Some(values.collect())
     }
 
     /// The values of a list.
@@ -258,6 +302,15 @@ impl<'r> Table<'r> {
     /// Bytes of the table, or of its heading.
     pub(super) fn span(&self) -> Range<usize> {
         self.span.clone()
+    }
+
+    /// Notes that the table as a whole is wrong: `message` goes after its path.
+    pub(super) fn refuse(&self, message: impl Display, help: impl Display) {
+        self.report.error(
+            self.span(),
+            format!("{}: {message}", self.path),
+            help.to_string(),
+        );
     }
 
     /// Says that the fields asked for from now on are those of one of several kinds of table.

@@ -7,11 +7,14 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::DeTable;
 
+use super::files::Files;
 use crate::base::{Problem, Severity, place};
 
 /// What is wrong with a text so far. Readers share it and go on after an error.
 pub(super) struct Report<'t> {
     pub(super) text: &'t str,
+    /// Where files that the text names are looked for.
+    pub(super) files: Files<'t>,
     found: RefCell<Vec<Problem>>,
     /// Lines that are not TOML: what was recovered from them is not judged any further.
     broken: BTreeSet<usize>,
@@ -38,6 +41,7 @@ impl<'t> Report<'t> {
         }
         let report = Report {
             text,
+            files: Files::Embedded,
             found: RefCell::new(found),
             broken,
             asked: RefCell::default(),

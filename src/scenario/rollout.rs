@@ -4,12 +4,17 @@ use super::canary_file::{self, Imported};
 use super::defaults;
 use super::files::Files;
 use super::gates;
-use super::names::Names;
+use super::latency;
+use super::names::Known;
 use super::reader::{Table, Value};
 use super::traffic::positive_span;
-use crate::base::{Problems, Span, Weight};
+use super::week;
+use crate::base::{Probability, Problems, Span, Weight};
 use crate::gate::Gate;
-use crate::rollout::{Counting, Plan, Rollback, StagedPlan, Step, WhenInconclusive};
+use crate::model::service::Latency;
+use crate::rollout::{
+    Counting, Judgement, OfficeHours, Plan, Rollback, StagedPlan, Step, WhenInconclusive,
+};
 use crate::telemetry::Buckets;
 
 /// More checks than this in one rollout are a slip of a unit.
@@ -30,7 +35,7 @@ pub(super) fn read(
     mut table: Table<'_>,
     files: Files<'_>,
     foreign: &mut Option<Problems>,
-    names: Option<&Names>,
+    names: &Known,
 ) -> Option<Rollout> {
     if let Some(value) = table.get("flagger") {
         return read_flagger(&value, table, files, foreign);
@@ -65,6 +70,17 @@ pub(super) fn read(
             .and_then(|failures| u32::try_from(failures).ok()),
     };
     let (counting, inconclusive, rollback) = read_habits(&mut table);
+    let asks =
+        rollback == Some(Rollback::Manual) || (steps.iter().flatten()).any(|step| step.pause);
+    let judgement = read_judgement(&mut table, asks);
+    let min_requests = match table.get("min_requests") {
+        None => Some(0),
+        Some(value) => value.whole(0..=1_000_000_000_000),
+    };
+    let office_hours = match table.get("office_hours") {
+        None => Some(None),
+        Some(value) => value.table().and_then(read_office_hours).map(Some),
+    };
     let analysis = match table.get("gates") {
         None => Some(Vec::new()),
         Some(value) => gates::read(&value, names),
@@ -78,6 +94,9 @@ pub(super) fn read(
         counting: counting?,
         inconclusive: inconclusive?,
         rollback: rollback?,
+        min_requests: min_requests?,
+        judgement: judgement?,
+        office_hours: office_hours?,
     };
     Some(Rollout {
         plan: Plan::Staged(plan),
@@ -109,10 +128,104 @@ fn read_habits(
         None => Some(Rollback::Automatic),
         Some(value) => value.choice(&[
             ("automatic", Rollback::Automatic),
+            ("manual", Rollback::Manual),
             ("never", Rollback::Never),
         ]),
     };
     (counting, inconclusive, rollback)
+}
+
+/// How long people take; `asks` says whether anybody is ever asked.
+fn read_judgement(table: &mut Table<'_>, asks: bool) -> Option<Judgement> {
+    let Some(value) = table.get("judgement") else {
+        return judgement(defaults::JUDGEMENT).ok();
+    };
+    let text = value.words()?;
+    let read = judgement(text)
+        .map_err(|why| value.refuse(why, "write the median and one more: \"p50=20m,p90=60m\""));
+    if !asks && text != defaults::JUDGEMENT {
+        value.doubt(
+            "nobody is ever asked: the rollback is not manual and no step pauses",
+            "write rollback = \"manual\", or pause = true at a step",
+        );
+    }
+    read.ok()
+}
+
+/// Reads `p50=20m,p90=60m`.
+fn judgement(text: &str) -> Result<Judgement, String> {
+    let delays = latency(text).map_err(|error| {
+        let error = error.to_string();
+        let what = error.split(": write").next().unwrap_or_default();
+        what.to_owned()
+    })?;
+    let at = |level| Probability::new(level).map(|p| Span::from_secs_f64(delays.quantile(p)));
+    matches!(delays, Latency::LogNormal { .. })
+        .then(|| Judgement::from_quantiles(at(0.5)?, 0.9, at(0.9)?))
+        .flatten()
+        .ok_or_else(|| format!("`{text}` gives more than two quantiles"))
+}
+
+fn read_office_hours(mut table: Table<'_>) -> Option<OfficeHours> {
+    fn read<'r, T>(
+        table: &mut Table<'r>,
+        key: &'static str,
+        default: &str,
+        parse: fn(&str) -> Option<T>,
+        help: &str,
+    ) -> (Option<T>, Option<Value<'r>>) {
+        let Some(value) = table.get(key) else {
+            return (parse(default), None);
+        };
+        let read = value.words().and_then(|text| {
+            let read = parse(text);
+            if read.is_none() {
+                value.refuse(format_args!("`{text}` is not understood"), help);
+            }
+            read
+        });
+        (read, Some(value))
+    }
+    let clock = "write a time of day: \"09:00\"";
+    let (from, begin) = read(
+        &mut table,
+        "from",
+        defaults::OFFICE_FROM,
+        week::clock,
+        clock,
+    );
+    let (to, written) = read(&mut table, "to", defaults::OFFICE_TO, week::clock, clock);
+    let (days, _) = read(
+        &mut table,
+        "days",
+        defaults::OFFICE_DAYS,
+        week::days,
+        "write Mon, Tue, Wed, Thu, Fri, Sat or Sun: \"Mon-Fri\" or \"Sat,Sun\"",
+    );
+    let (start, _) = read(
+        &mut table,
+        "start",
+        defaults::OFFICE_START,
+        week::moment,
+        "write a day and a time: \"Fri 16:00\"",
+    );
+    table.finish();
+    let (from, to) = (from?, to?);
+    if to <= from {
+        if let Some(value) = written.or(begin) {
+            value.refuse(
+                "the day ends before it begins",
+                "office hours lie within one day: write from = \"09:00\", to = \"17:00\"",
+            );
+        }
+        return None;
+    }
+    Some(OfficeHours {
+        from,
+        to,
+        days: days?,
+        start: start?,
+    })
 }
 
 fn read_flagger(
@@ -130,6 +243,9 @@ fn read_flagger(
         "counting",
         "inconclusive",
         "rollback",
+        "judgement",
+        "min_requests",
+        "office_hours",
         "gates",
     ] {
         table.hint(
@@ -230,9 +346,14 @@ fn read_step(mut table: Table<'_>, interval: Option<Span>, warmup: Option<Span>)
             }
             Some(hold)
         });
+    let pause = match table.get("pause") {
+        None => Some(false),
+        Some(value) => value.boolean(),
+    };
     table.finish();
     Some(Step {
         weight: weight?,
         hold: hold?,
+        pause: pause?,
     })
 }

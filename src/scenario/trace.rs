@@ -10,9 +10,9 @@ use crate::model::traffic::Trace;
 /// The most rows that a trace may have.
 pub const MOST_ROWS: usize = 1_000_000;
 /// The most bytes that a trace may unpack to.
-const MOST_BYTES: u64 = 256 * 1024 * 1024;
+pub(super) const MOST_BYTES: u64 = 256 * 1024 * 1024;
 /// After so many bad rows reading stops: the reader has seen the pattern.
-const MOST_PROBLEMS: usize = 5;
+pub(super) const MOST_PROBLEMS: usize = 5;
 /// Rows that come this much early or late are on time (decimal seconds are rounded).
 const TOLERANCE_NANOS: i128 = 1_000;
 
@@ -91,6 +91,22 @@ pub enum TraceError {
     /// More rows than [`MOST_ROWS`].
     #[error("has more than {MOST_ROWS} rows")]
     TooLong,
+    /// A line of an access log without the time of a request.
+    #[error("line {line}: `{text}` has no time of a request")]
+    NotARequest {
+        /// Its line.
+        line: u64,
+        /// The offending text.
+        text: String,
+    },
+    /// A line of an HdrHistogram log that is not an interval.
+    #[error("line {line}: `{text}` is not an interval of an HdrHistogram log")]
+    NotAnInterval {
+        /// Its line.
+        line: u64,
+        /// The offending text.
+        text: String,
+    },
     /// All counts are zero.
     #[error("has no requests at all")]
     NoRequests,
@@ -115,6 +131,13 @@ impl TraceError {
             TraceError::Gap { .. } => "fill the gap with rows, or use the part before or after it",
             TraceError::TooShort(_) => "give two rows or more",
             TraceError::TooLong => "use a part of it, or sum rows up",
+            TraceError::NotARequest { .. } => {
+                "give a log in the common or combined format of NGINX or Apache, or JSON lines \
+                 with a start_time (columns = { time = \"…\" } names another field)"
+            }
+            TraceError::NotAnInterval { .. } => {
+                "give an interval log of HdrHistogram with histograms of version 1 or 2"
+            }
             TraceError::NoRequests => "give a trace with traffic",
         }
     }
@@ -135,16 +158,11 @@ pub struct Columns {
 /// # Errors
 /// Everything that is wrong with it, up to five bad rows.
 pub fn read(bytes: &[u8], columns: &Columns) -> Result<Trace, Vec<TraceError>> {
-    let text: Box<dyn Read> = if bytes.starts_with(&[0x1f, 0x8b]) {
-        Box::new(MultiGzDecoder::new(bytes))
-    } else {
-        Box::new(bytes)
-    };
     let mut rows = csv::ReaderBuilder::new()
         .flexible(true)
         .trim(csv::Trim::All)
         .comment(Some(b'#'))
-        .from_reader(text.take(MOST_BYTES));
+        .from_reader(unpacked(bytes).take(MOST_BYTES));
     let (time, count) = find_columns(&mut rows, columns).map_err(|error| vec![error])?;
     let mut bins = Bins::default();
     let mut problems = Vec::new();
@@ -173,6 +191,45 @@ pub fn read(bytes: &[u8], columns: &Columns) -> Result<Trace, Vec<TraceError>> {
         return Err(problems);
     }
     bins.into_trace().map_err(|error| vec![error])
+}
+
+/// The text of a file, plain or gzip.
+pub(super) fn unpacked(bytes: &[u8]) -> Box<dyn Read + '_> {
+    if bytes.starts_with(&[0x1f, 0x8b]) {
+        Box::new(MultiGzDecoder::new(bytes))
+    } else {
+        Box::new(bytes)
+    }
+}
+
+/// What a recorded file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    /// Counts in rows.
+    Csv,
+    /// A line for each request.
+    AccessLog,
+    /// Intervals of HdrHistogram.
+    Hdr,
+}
+
+impl Format {
+    /// Told by the first line that is not a comment.
+    pub(super) fn of(bytes: &[u8]) -> Format {
+        let mut start = Vec::new();
+        // What cannot be unpacked is reported by whoever reads it.
+        let _ = unpacked(bytes).take(16 * 1024).read_to_end(&mut start);
+        let start = String::from_utf8_lossy(&start);
+        let is_hdr = |line: &str| line.starts_with("\"StartTimestamp\"") || line.contains(",HIST");
+        let is_access =
+            |line: &str| line.starts_with('{') || (line.contains(" [") && line.contains("] \""));
+        let mut lines = start.lines().map(str::trim);
+        match lines.find(|line| !line.is_empty() && !line.starts_with('#')) {
+            Some(line) if is_hdr(line) => Format::Hdr,
+            Some(line) if is_access(line) => Format::AccessLog,
+            _ => Format::Csv,
+        }
+    }
 }
 
 fn unreadable(error: &csv::Error) -> TraceError {
@@ -423,6 +480,29 @@ mod tests {
             matches!(errors[..], [TraceError::Unreadable(_)]),
             "{errors:?}"
         );
+    }
+
+    #[test]
+    fn the_kind_of_a_file_is_told_by_its_content() {
+        for (text, format) in [
+            ("time,requests\n0,1\n", Format::Csv),
+            ("# a remark\ntime,requests\n", Format::Csv),
+            (
+                "192.0.2.1 - - [10/Oct/2024:13:55:36 -0700] \"GET / HTTP/1.1\" 200 1\n",
+                Format::AccessLog,
+            ),
+            (
+                "\n{\"start_time\": \"2024-10-10T13:55:36Z\"}\n",
+                Format::AccessLog,
+            ),
+            (
+                "#[Logged with x]\n\"StartTimestamp\",\"Interval_Length\"\n",
+                Format::Hdr,
+            ),
+            ("Tag=A,0.127,1.007,2.769,HISTFAAAAEV4\n", Format::Hdr),
+        ] {
+            assert_eq!(Format::of(text.as_bytes()), format, "{text}");
+        }
     }
 
     #[test]

@@ -1,214 +1,295 @@
 //! The traffic section.
 
+use super::arrivals;
 use super::defaults;
-use super::files::Files;
+use super::preset::{self, Preset};
+use super::rate;
+pub(super) use super::rate::with_mean;
 use super::reader::{Table, Value};
-use super::trace::{self, Columns};
-use crate::base::{Probability, Rate, Span, Time};
-use crate::model::traffic::{Arrivals, Population, Profile, Traffic};
+use super::report::advice;
+use super::sessions;
+use crate::base::{Probability, Span};
+use crate::model::traffic::{
+    Activity, MOST_ROUTES, Population, Profile, Route, Traffic, UserGroup,
+};
 
-/// The most MiB of a trace file that are read.
-const MOST_TRACE_MIB: u64 = 64;
 /// A population's table of activities stays below 100 MB.
 const MOST_USERS: u64 = 10_000_000;
-
-const RATE_HELP: &str = "write rate = \"20/s\", or a table with steps, ramp, diurnal or trace";
+/// Shares that add up to 1 but for so much were meant to.
+const TOLERANCE: f64 = 1e-6;
 
 /// The requests and the share of them that an A/B condition selects.
-pub(super) fn read(mut table: Table<'_>, files: Files<'_>) -> Option<(Traffic, Probability)> {
-    let rate = table.require("rate", RATE_HELP);
-    let profile = rate.and_then(|rate| read_profile(&rate, files));
+pub(super) fn read(mut table: Table<'_>) -> Option<(Traffic, Probability)> {
+    let preset = match table.get("preset") {
+        None => Some(Preset::default()),
+        Some(value) => value.choice(&preset::NAMES).map(preset::Name::preset),
+    };
+    // A preset that is not known is reported; the rest is read as if there were none.
+    let is_known = preset.is_some();
+    let preset = preset.unwrap_or_default();
+    let profile = read_rate(&mut table, preset.profile, is_known);
     let arrivals = match table.get("arrivals") {
-        None => Some(Arrivals::Poisson),
-        Some(value) => value.choice(&[("poisson", Arrivals::Poisson), ("even", Arrivals::Even)]),
+        None => Some(preset.arrivals),
+        Some(value) => arrivals::read(&value),
     };
-    let users = match table.get("users") {
-        None => Some(u64::from(defaults::USERS)),
-        Some(value) => value.whole(1..=MOST_USERS),
+    let swing = match table.get("swing") {
+        None => Some(preset.swing),
+        Some(value) => arrivals::read_swing(&value).map(Some),
     };
-    let zipf = match table.get("zipf") {
-        None => Some(defaults::ZIPF),
-        Some(value) => value.number(0.0..=5.0),
+    let cron = share_or(&mut table, "cron", Probability::ZERO);
+    let crowd = read_crowd(&mut table, preset.crowd);
+    let returning = share_or(&mut table, "returning", preset.returning);
+    let sessions = match table.get("sessions") {
+        None => Some(preset.sessions),
+        Some(value) => sessions::read(&value).map(Some),
     };
-    let matched = match table.get("matched") {
-        None => Some(defaults::matched()),
-        Some(value) => value.share(),
+    let matched = share_or(&mut table, "matched", defaults::matched());
+    let routes = match table.get("routes") {
+        None => Some(Vec::new()),
+        Some(list) => read_routes(&list),
     };
+    let groups = table.get("groups");
     table.finish();
-    let users = Population::zipf(u32::try_from(users?).ok()?, zipf?);
+    let groups = match groups {
+        None => Some(Vec::new()),
+        Some(list) => {
+            // Whatever could not be read has been reported; groups are judged all the same.
+            let crowd = crowd.unwrap_or(preset.crowd);
+            let returning = returning.unwrap_or(preset.returning);
+            read_groups(&list, crowd, returning, routes.as_deref())
+        }
+    };
     let traffic = Traffic {
         arrivals: arrivals?,
-        ..Traffic::plain(profile?, users)
+        swing: swing?,
+        cron: cron?,
+        groups: groups?,
+        sessions: sessions?,
+        returning: returning?,
+        routes: routes?,
+        ..Traffic::plain(profile?, crowd?.population())
     };
-    Some((traffic, matched?))
+    is_known.then_some((traffic, matched?))
 }
 
-fn read_profile(value: &Value<'_>, files: Files<'_>) -> Option<Profile> {
-    if !value.is_table() {
-        return value.quantity().map(Profile::Constant);
-    }
-    let mut table = value.table()?;
-    let steps = table.get("steps");
-    let ramp = table.get("ramp");
-    let diurnal = table.get("diurnal");
-    let recorded = table.get("trace");
-    let mean = table.get("mean");
-    let columns = table.get("columns");
-    table.finish();
-    let shapes = [&steps, &ramp, &diurnal, &recorded];
-    if shapes.iter().filter(|shape| shape.is_some()).count() != 1 {
-        value.refuse(
-            format_args!("`{}` is not one shape of a rate", value.written()),
-            "give exactly one of steps, ramp, diurnal and trace",
-        );
-        return None;
-    }
-    if recorded.is_none() {
-        for value in [&mean, &columns].into_iter().flatten() {
-            value.refuse("goes with a trace only", "take it out");
-        }
-    }
-    if let Some(steps) = steps {
-        return read_steps(&steps);
-    }
-    if let Some(ramp) = ramp {
-        return read_ramp(ramp.table()?);
-    }
-    if let Some(diurnal) = diurnal {
-        return read_diurnal(diurnal.table()?);
-    }
-    let columns = match columns {
-        None => Columns::default(),
-        Some(columns) => read_columns(columns.table()?)?,
-    };
-    let profile = read_trace(&recorded?, &columns, files)?;
-    match mean {
-        None => Some(profile),
-        Some(mean) => Some(with_mean(&profile, mean.quantity()?, Span::ZERO)),
+fn share_or(
+    table: &mut Table<'_>,
+    key: &'static str,
+    otherwise: Probability,
+) -> Option<Probability> {
+    match table.get(key) {
+        None => Some(otherwise),
+        Some(value) => value.share(),
     }
 }
 
-fn read_steps(list: &Value<'_>) -> Option<Profile> {
-    let items = list.list()?;
-    if items.is_empty() {
-        list.refuse(
-            "is empty",
-            "write [[\"0s\", \"10/s\"], [\"10m\", \"50/s\"]]",
-        );
-        return None;
-    }
-    let mut steps: Vec<(Time, Rate)> = Vec::new();
-    let mut sound = true;
-    for item in &items {
-        let step = item
-            .pair("a time and a rate, like [\"10m\", \"50/s\"]")
-            .and_then(|[at, rate]| Some((at.quantity::<Span>()?, rate.quantity::<Rate>()?)));
-        let Some((at, rate)) = step else {
-            sound = false;
-            continue;
+/// The rate; beside a preset a constant one keeps the preset's shape.
+fn read_rate(table: &mut Table<'_>, preset: Option<Profile>, is_known: bool) -> Option<Profile> {
+    let Some(shape) = preset else {
+        // An unknown preset might have had one.
+        let value = match is_known {
+            true => table.require("rate", rate::HELP),
+            false => table.get("rate"),
         };
-        let at = Time::START + at;
-        match steps.last() {
-            None if at > Time::START => {
-                item.refuse(
-                    format_args!("the first rate begins at {at}"),
-                    "begin with [\"0s\", …]: there must be a rate from the start",
-                );
-                sound = false;
-            }
-            Some((before, _)) if at <= *before => {
-                item.refuse(
-                    format_args!("{at} is not after {before}"),
-                    "write the steps in order of time",
-                );
-                sound = false;
-            }
-            _ => {}
+        return value.and_then(|value| rate::read(&value));
+    };
+    let Some(value) = table.get("rate") else {
+        return Some(shape);
+    };
+    let profile = rate::read(&value)?;
+    Some(match (profile, shape) {
+        (Profile::Constant(base), Profile::Flash(flash)) => {
+            Profile::Flash(crate::model::traffic::Flash { base, ..flash })
         }
-        steps.push((at, rate));
+        (Profile::Constant(mean), shape) => with_mean(&shape, mean, Span::ZERO),
+        (profile, _) => profile,
+    })
+}
+
+/// How many users, and how unequal.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Crowd {
+    pub(super) users: u32,
+    pub(super) activity: Activity,
+}
+
+impl Crowd {
+    fn population(self) -> Population {
+        match self.activity {
+            Activity::Zipf(exponent) => Population::zipf(self.users, exponent),
+            Activity::LogNormal(sigma) => Population::log_normal(self.users, sigma),
+        }
     }
-    sound.then_some(Profile::Stepped(steps))
 }
 
-fn read_ramp(mut table: Table<'_>) -> Option<Profile> {
-    let from = table
-        .require("from", "write from = \"10/s\"")
-        .and_then(|value| value.quantity());
-    let to = table
-        .require("to", "write to = \"50/s\"")
-        .and_then(|value| value.quantity());
-    let over = table
-        .require("over", "write over = \"10m\"")
-        .and_then(|value| positive_span(&value));
-    table.finish();
-    Some(Profile::Ramp {
-        from: from?,
-        to: to?,
-        over: over?,
-    })
-}
-
-fn read_diurnal(mut table: Table<'_>) -> Option<Profile> {
-    let mean = table
-        .require("mean", "write mean = \"20/s\"")
-        .and_then(|value| value.quantity());
-    let peak_over_trough = table
-        .require("peak_over_trough", "write peak_over_trough = 4.4")
-        .and_then(|value| value.number(1.0..=1e6));
-    let peak = table
-        .require(
-            "peak_at",
-            "write peak_at = \"3h\": counted from the start of the rollout",
-        )
-        .and_then(|value| value.quantity());
-    let period = match table.get("period") {
-        None => Some(defaults::PERIOD),
-        Some(value) => positive_span(&value),
+fn read_crowd(table: &mut Table<'_>, otherwise: Crowd) -> Option<Crowd> {
+    let users = match table.get("users") {
+        None => Some(otherwise.users),
+        Some(value) => value
+            .whole(1..=MOST_USERS)
+            .and_then(|users| u32::try_from(users).ok()),
     };
-    table.finish();
-    Some(Profile::Diurnal {
-        mean: mean?,
-        peak_over_trough: peak_over_trough?,
-        peak: peak?,
-        period: period?,
-    })
-}
-
-fn read_columns(mut table: Table<'_>) -> Option<Columns> {
-    let mut name = |key| match table.get(key) {
-        None => Some(None),
-        Some(value) => value.words().map(|name| Some(name.to_owned())),
-    };
-    let (time, count) = (name("time"), name("count"));
-    table.finish();
-    Some(Columns {
-        time: time?,
-        count: count?,
-    })
-}
-
-fn read_trace(value: &Value<'_>, columns: &Columns, files: Files<'_>) -> Option<Profile> {
-    let name = value.words()?;
-    let shown = files.path(name);
-    let shown = shown.display();
-    let bytes = files
-        .bytes(name, MOST_TRACE_MIB)
-        .map_err(|error| {
+    let (zipf, spread) = (table.get("zipf"), table.get("spread"));
+    let activity = match (zipf, spread) {
+        (None, None) => Some(otherwise.activity),
+        (Some(value), None) => value.number(0.0..=5.0).map(Activity::Zipf),
+        (None, Some(value)) => value.number(0.0..=5.0).map(Activity::LogNormal),
+        (Some(_), Some(value)) => {
             value.refuse(
-                format_args!("`{shown}` cannot be read: {error}"),
-                "name a CSV file, relative to the scenario",
+                "stands beside zipf",
+                "give zipf or spread: both say how unequal users are",
             );
-        })
-        .ok()?;
-    match trace::read(&bytes, columns) {
-        Ok(trace) => Some(Profile::Trace(trace)),
-        Err(errors) => {
-            for error in errors {
-                value.refuse(format_args!("{shown} {error}"), error.help());
-            }
             None
         }
+    };
+    Some(Crowd {
+        users: users?,
+        activity: activity?,
+    })
+}
+
+/// The items of a list, each read whatever is wrong with others.
+fn read_all<T>(list: &Value<'_>, read: impl Fn(Table<'_>) -> Option<T>) -> Option<Vec<T>> {
+    let items = list.list()?;
+    let items: Vec<Option<T>> = items.iter().map(|item| read(item.table()?)).collect();
+    items.into_iter().collect()
+}
+
+/// Refuses shares that do not add up to all.
+pub(super) fn add_up(list: &Value<'_>, shares: impl Iterator<Item = f64>) -> Option<()> {
+    let sum: f64 = shares.sum();
+    if (sum - 1.0).abs() <= TOLERANCE {
+        return Some(());
     }
+    let percent = (sum * 1e6).round() / 1e4;
+    list.refuse(
+        format_args!("the shares add up to {percent}%"),
+        "make them add up to 100%",
+    );
+    None
+}
+
+fn unique<'n>(list: &Value<'_>, names: impl Iterator<Item = &'n str>) -> Option<()> {
+    let mut seen = std::collections::BTreeSet::new();
+    for name in names {
+        if !seen.insert(name) {
+            list.refuse(
+                format_args!("`{name}` stands there twice"),
+                "give each its own name",
+            );
+            return None;
+        }
+    }
+    Some(())
+}
+
+fn read_routes(list: &Value<'_>) -> Option<Vec<Route>> {
+    let routes = read_all(list, |mut table| {
+        let name = table
+            .require("name", "write name = \"checkout\"")
+            .and_then(|value| value.words().map(str::to_owned));
+        let share = table
+            .require("share", "write share = \"10%\"")
+            .and_then(|value| value.share());
+        table.finish();
+        Some(Route {
+            name: name?,
+            share: share?,
+        })
+    })?;
+    if routes.is_empty() || routes.len() > MOST_ROUTES {
+        list.refuse(
+            format_args!("has {} routes", routes.len()),
+            format_args!("write 1 to {MOST_ROUTES}"),
+        );
+        return None;
+    }
+    unique(list, routes.iter().map(|route| route.name.as_str()))?;
+    add_up(list, routes.iter().map(|route| route.share.get()))?;
+    Some(routes)
+}
+
+fn read_groups(
+    list: &Value<'_>,
+    crowd: Crowd,
+    returning: Probability,
+    routes: Option<&[Route]>,
+) -> Option<Vec<UserGroup>> {
+    let groups = read_all(list, |table| read_group(table, crowd, returning, routes))?;
+    if groups.is_empty() {
+        list.refuse(
+            "is empty",
+            "write [[traffic.groups]] with name and share, or take it out",
+        );
+        return None;
+    }
+    unique(list, groups.iter().map(|group| group.name.as_str()))?;
+    add_up(list, groups.iter().map(|group| group.share.get()))?;
+    Some(groups)
+}
+
+fn read_group(
+    mut table: Table<'_>,
+    crowd: Crowd,
+    returning: Probability,
+    routes: Option<&[Route]>,
+) -> Option<UserGroup> {
+    let name = table
+        .require("name", "write name = \"bots\"")
+        .and_then(|value| value.words().map(str::to_owned));
+    let share = table
+        .require("share", "write share = \"20%\"")
+        .and_then(|value| value.share());
+    let crowd = read_crowd(&mut table, crowd);
+    let choices = [(true, "cookies"), (false, "matched")];
+    let [cookies, matched] = choices.map(|(otherwise, key)| match table.get(key) {
+        None => Some(otherwise),
+        Some(value) => value.boolean(),
+    });
+    let returning = share_or(&mut table, "returning", returning);
+    let mix = match table.get("mix") {
+        None => Some(Vec::new()),
+        Some(value) => read_mix(&value, routes),
+    };
+    table.finish();
+    Some(UserGroup {
+        name: name?,
+        share: share?,
+        users: crowd?.population(),
+        cookies: cookies?,
+        returning: returning?,
+        mix: mix?,
+        matched: matched?,
+    })
+}
+
+/// Shares by route; routes left out are not requested. Nothing without knowing the routes.
+fn read_mix(value: &Value<'_>, routes: Option<&[Route]>) -> Option<Vec<f64>> {
+    let routes = routes?;
+    let names: Vec<&str> = routes.iter().map(|route| route.name.as_str()).collect();
+    let mut mix = vec![0.0; routes.len()];
+    let mut sound = true;
+    for (name, share) in value.entries()? {
+        match names.iter().position(|route| *route == name) {
+            Some(index) => match share.share() {
+                Some(share) => mix[index] = share.get(),
+                None => sound = false,
+            },
+            None => {
+                let help = match names.is_empty() {
+                    true => "write [[traffic.routes]] first".to_owned(),
+                    false => advice(name, &names),
+                };
+                share.refuse(format_args!("`{name}` is not a route"), help);
+                sound = false;
+            }
+        }
+    }
+    if !sound {
+        return None;
+    }
+    add_up(value, mix.iter().copied())?;
+    Some(mix)
 }
 
 /// A length of time above zero.
@@ -222,20 +303,4 @@ pub(super) fn positive_span(value: &Value<'_>) -> Option<Span> {
         return None;
     }
     Some(span)
-}
-
-/// The same shape with another mean rate: a constant rate is replaced, a cycle and a trace get the
-/// mean over their period, steps and ramps over `horizon`.
-pub(super) fn with_mean(profile: &Profile, mean: Rate, horizon: Span) -> Profile {
-    let present = match profile {
-        Profile::Constant(_) => return Profile::Constant(mean),
-        Profile::Diurnal { mean, .. } => mean.get(),
-        Profile::Trace(trace) => trace.mean(),
-        Profile::Stepped(_) | Profile::Ramp { .. } => profile.mean(horizon).get(),
-    };
-    if present > 0.0 {
-        profile.scaled(mean.get() / present)
-    } else {
-        Profile::Constant(mean)
-    }
 }

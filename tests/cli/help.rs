@@ -6,7 +6,15 @@ use super::{answered, coalmine};
 
 #[test]
 fn every_page_of_help_fits_a_hundred_columns_and_stays_as_it_was_read() {
-    for command in ["", "power", "run", "report", "scenarios", "schema"] {
+    for command in [
+        "",
+        "power",
+        "run",
+        "report",
+        "scenarios",
+        "faults",
+        "schema",
+    ] {
         let said = answered(Path::new("."), &format!("{command} --help"));
         for line in said.out.lines() {
             assert!(line.chars().count() <= 100, "{command}: {line}");

@@ -45,7 +45,7 @@ const STRANGERS: [(&str, &str, &str); 3] = [
     ),
 ];
 
-const TOP_LEVEL: [&str; 10] = [
+const TOP_LEVEL: [&str; 11] = [
     "Cargo.toml",
     "Cargo.lock",
     "README.md",
@@ -54,6 +54,7 @@ const TOP_LEVEL: [&str; 10] = [
     "src",
     "scenarios",
     "results",
+    "docs",
     "benches",
     "tests",
 ];

@@ -97,7 +97,7 @@ impl Arms {
 
 impl Prepared {
     fn new(group: &Group, mean: f64, place: bool) -> Prepared {
-        let dense = place && mean > SPARSE * group.buckets.len() as f64;
+        let dense = place && group.counted && mean > SPARSE * group.buckets.len() as f64;
         let by_bucket = || PoissonBank::new(group.buckets.iter().map(|share| mean * share));
         Prepared {
             total: Count::new(mean),

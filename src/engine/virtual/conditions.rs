@@ -2,10 +2,10 @@
 //! requests of a version end, and how each group's latencies fall into the histogram's buckets.
 
 use crate::base::Probability;
-use crate::model::service::Latency;
-use crate::model::{Course, World};
+use crate::model::service::Service;
+use crate::model::{Course, Outcome, World};
 use crate::stats::draw::Alias;
-use crate::telemetry::{Buckets, Status, Version};
+use crate::telemetry::{Buckets, Demand, Plan, Reporter, Status, Version};
 
 use super::schedule::Schedule;
 
@@ -14,10 +14,18 @@ use super::schedule::Schedule;
 pub struct Group {
     /// How they end.
     pub status: Status,
+    /// Whether anybody counts them: a server does not see those that it never answers.
+    pub counted: bool,
     /// Whether their users met the fault.
     pub touched: bool,
-    /// Stratum of users, an index into [`World::strata`]; stable's users are not told apart.
+    /// Stratum of users, an index into [`World::strata`]; stable's users are told apart only where
+    /// a fault of stable's does.
     pub stratum: usize,
+    /// The route that all of them ask for, where its own series is read.
+    pub route: Option<usize>,
+    /// Chance of each goal for one of them, and `None` where it does not belong to their route;
+    /// empty when nobody reads goals.
+    pub goals: Vec<Option<f64>>,
     /// Share of the stratum's requests.
     pub probability: f64,
     /// Chance of each bucket, given the group.
@@ -30,28 +38,48 @@ pub struct Group {
     pub courses: Vec<(f64, Course)>,
 }
 
-/// One condition: the groups of both versions.
+/// One condition: the groups of all versions.
 #[derive(Debug, Clone)]
 pub struct Condition {
-    /// Groups of stable and of the canary.
-    pub groups: [Vec<Group>; 2],
+    /// Groups of stable, of the canary and, where it is read, of the baseline.
+    pub groups: [Vec<Group>; 3],
+}
+
+/// What keeps the requests of different groups apart.
+#[derive(Debug, Clone, PartialEq)]
+struct Kind {
+    status: Status,
+    counted: bool,
+    touched: bool,
+    route: Option<usize>,
+    goals: Vec<Option<f64>>,
+}
+
+/// What groups are made for.
+struct Maker<'a> {
+    world: &'a World,
+    plan: &'a Plan,
+    demand: Demand,
 }
 
 impl Condition {
-    /// The groups under every condition of a schedule.
-    pub fn all(world: &World, schedule: &Schedule, bounds: &Buckets, sums: bool) -> Vec<Condition> {
-        let strata = world.strata();
+    /// The groups under every condition of a schedule, as `demand` needs them.
+    pub fn all(world: &World, schedule: &Schedule, plan: &Plan, demand: Demand) -> Vec<Condition> {
+        let maker = Maker {
+            world,
+            plan,
+            demand,
+        };
         let one = |severities: &Vec<f64>| {
-            let stable = world.stable_courses();
-            let mut groups = [
-                group(&stable, &world.stable.latency, 0, bounds, sums),
-                Vec::new(),
-            ];
-            for (index, &stratum) in strata.iter().enumerate() {
-                let courses = world.canary_courses(stratum, severities);
-                groups[1].extend(group(&courses, &world.canary.latency, index, bounds, sums));
+            let stable = maker.groups(false, severities);
+            let baseline = if world.rules.baseline {
+                stable.clone()
+            } else {
+                Vec::new()
+            };
+            Condition {
+                groups: [stable, maker.groups(true, severities), baseline],
             }
-            Condition { groups }
         };
         schedule.conditions.iter().map(one).collect()
     }
@@ -62,60 +90,123 @@ impl Condition {
     }
 }
 
-fn group(
-    courses: &[Course],
-    latency: &Latency,
-    stratum: usize,
-    bounds: &Buckets,
-    sums: bool,
-) -> Vec<Group> {
-    let mut groups = Vec::new();
-    for (failed, touched) in [(false, false), (false, true), (true, false), (true, true)] {
-        let alike: Vec<Course> = courses
-            .iter()
-            .filter(|course| course.failed == failed && course.touched == touched)
-            .copied()
-            .collect();
-        let probability: f64 = alike.iter().map(|course| course.probability).sum();
-        if probability == 0.0 {
-            continue;
+impl Maker<'_> {
+    /// A version's groups, stratum after stratum.
+    fn groups(&self, canary: bool, severities: &[f64]) -> Vec<Group> {
+        let world = self.world;
+        if !canary && !world.divides_stable() {
+            let courses = world.stable_courses(1.0, severities);
+            return self.divide(canary, (0, 1.0), severities, courses);
         }
-        let buckets = bucket_shares(&alike, latency, bounds, probability);
+        let mut groups = Vec::new();
+        for (index, stratum) in world.strata().into_iter().enumerate() {
+            let courses = if canary {
+                world.canary_courses(stratum, severities)
+            } else {
+                world.stable_courses(stratum, severities)
+            };
+            groups.extend(self.divide(canary, (index, stratum), severities, courses));
+        }
+        groups
+    }
+
+    /// Divides the courses of one stratum into groups.
+    fn divide(
+        &self,
+        canary: bool,
+        (index, stratum): (usize, f64),
+        severities: &[f64],
+        courses: Vec<Course>,
+    ) -> Vec<Group> {
+        let mut kinds: Vec<(Kind, Vec<Course>)> = Vec::new();
+        for course in courses {
+            let kind = self.kind(canary, stratum, severities, &course);
+            match kinds.iter_mut().find(|(other, _)| *other == kind) {
+                Some((_, alike)) => alike.push(course),
+                None => kinds.push((kind, vec![course])),
+            }
+        }
+        // Stable: kinds that are equal here keep the order of the routes.
+        kinds.sort_by_key(|(kind, _)| (!kind.counted, kind.status, kind.touched));
+        let service = if canary {
+            &self.world.canary
+        } else {
+            &self.world.stable
+        };
+        (kinds.into_iter())
+            .map(|(kind, alike)| self.group(kind, index, service, &alike))
+            .collect()
+    }
+
+    fn kind(&self, canary: bool, stratum: f64, severities: &[f64], course: &Course) -> Kind {
+        let counted = course.outcome.is_answered() || self.plan.reporter == Reporter::Client;
+        let apart = course.route < 32 && self.demand.routes >> course.route & 1 == 1;
+        let goals = if self.demand.goals {
+            let chance = |goal| {
+                let chance =
+                    self.world
+                        .goal_chance(goal, canary, course.route, stratum, severities)?;
+                Some(if course.outcome == Outcome::Right {
+                    chance
+                } else {
+                    0.0
+                })
+            };
+            (0..self.world.goals.len()).map(chance).collect()
+        } else {
+            Vec::new()
+        };
+        Kind {
+            status: if course.outcome.is_failure() {
+                Status::Failure
+            } else {
+                Status::Success
+            },
+            counted,
+            touched: course.touched,
+            route: apart.then_some(course.route),
+            goals,
+        }
+    }
+
+    fn group(&self, kind: Kind, stratum: usize, service: &Service, alike: &[Course]) -> Group {
+        let bounds = &self.plan.buckets;
+        let probability: f64 = alike.iter().map(|course| course.probability).sum();
+        let buckets = bucket_shares(alike, service, bounds, probability);
         let mut below = 0.0;
         let cumulative = alike.iter().map(|course| {
             below += course.probability / probability;
             (below, *course)
         });
-        groups.push(Group {
-            status: if failed {
-                Status::Failure
-            } else {
-                Status::Success
-            },
-            touched,
+        Group {
+            status: kind.status,
+            counted: kind.counted,
+            touched: kind.touched,
             stratum,
+            route: kind.route,
+            goals: kind.goals,
             probability,
             alias: Alias::new(&buckets),
-            moments: if sums {
-                moments(&alike, latency, bounds, &buckets, probability)
+            moments: if self.demand.sums {
+                moments(alike, service, bounds, &buckets, probability)
             } else {
                 Vec::new()
             },
-            buckets,
             courses: cumulative.collect(),
-        });
+            buckets,
+        }
     }
-    groups
 }
 
 fn bucket_shares(
     courses: &[Course],
-    latency: &Latency,
+    service: &Service,
     bounds: &Buckets,
     probability: f64,
 ) -> Vec<f64> {
     let mut shares = vec![0.0; bounds.len()];
     for course in courses {
+        let latency = service.latency_of(course.route);
         let weight = course.probability / probability;
         let mut below = 0.0;
         for (index, share) in shares.iter_mut().enumerate() {
@@ -134,7 +225,7 @@ fn bucket_shares(
 /// Mean and variance of the latency given the bucket, by the midpoint rule over probability.
 fn moments(
     courses: &[Course],
-    latency: &Latency,
+    service: &Service,
     bounds: &Buckets,
     buckets: &[f64],
     probability: f64,
@@ -143,11 +234,15 @@ fn moments(
     let edge = |index: usize, course: &Course| match index {
         0 => 0.0,
         _ if index == bounds.len() => 1.0,
-        _ => course.cdf(latency, bounds.bound_seconds(index - 1)),
+        _ => course.cdf(
+            service.latency_of(course.route),
+            bounds.bound_seconds(index - 1),
+        ),
     };
     let of_bucket = |bucket: usize| {
         let (mut first, mut second) = (0.0, 0.0);
         for course in courses {
+            let latency = service.latency_of(course.route);
             let (low, high) = (edge(bucket, course), edge(bucket + 1, course));
             let weight = course.probability / probability * (high - low) / f64::from(SLICES);
             if weight <= 0.0 {

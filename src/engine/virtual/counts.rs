@@ -6,7 +6,7 @@
 //! the number of requests is given and the groups divide it (multinomial).
 
 use crate::model::World;
-use crate::model::split::Split;
+use crate::model::split::{InTurn, Split};
 use crate::model::traffic::Arrivals;
 use crate::stats::draw::Poisson;
 use crate::telemetry::{Birth, Demand, Plan, Sampling, Status, Telemetry, Version};
@@ -27,8 +27,7 @@ pub struct Counts {
     born_at_start: bool,
     filler: Filler,
     arms: Arms,
-    /// Share of a request that the even split owes the canary.
-    credit: f64,
+    in_turn: InTurn,
 }
 
 impl Counts {
@@ -42,20 +41,20 @@ impl Counts {
             born_at_start: plan.birth == Birth::Zero || plan.sampling == Sampling::Exact,
             filler: Filler::new(world, plan, demand),
             arms: Arms::default(),
-            credit: 0.0,
+            in_turn: InTurn::default(),
         }
     }
 
     /// Forgets the trial before.
     pub fn reset(&mut self) {
-        self.credit = 0.0;
+        self.in_turn.reset();
     }
 
     /// Plays one stretch.
     pub fn advance(&mut self, scene: &Scene, stretch: usize, flow: Flow, play: &mut Play) {
         if self.independent {
-            for version in Version::BOTH {
-                if version == Version::Canary || self.demand.stable {
+            for version in Version::ALL {
+                if version == Version::Canary || self.demand.reads(version) {
                     self.advance_version(scene, stretch, version, flow, play);
                 }
             }
@@ -82,13 +81,19 @@ impl Counts {
     ) {
         let stretch = &scene.schedule.stretches[stretch];
         let read = self.demand.reads(version);
-        let unborn = Status::BOTH
-            .map(|status| read && !self.born_at_start && !play.telemetry.is_born(version, status));
+        // A route's series may appear at any scrape too.
+        let every = read && self.demand.routes != 0 && !self.born_at_start;
+        let unborn = Status::BOTH.map(|status| {
+            every || read && !self.born_at_start && !play.telemetry.is_born(version, status)
+        });
+        let pieces = &scene.schedule.pieces[stretch.pieces.clone()];
+        let span = (pieces[0].from, pieces[pieces.len() - 1].to);
+        let swung = play.luck.expected(span.0, span.1);
         let mut item = Item {
             version,
             condition: stretch.condition,
-            expected: stretch.expected,
-            frequent: stretch.frequent,
+            expected: swung.unwrap_or(stretch.expected),
+            frequent: stretch.frequent && swung.is_none(),
             wanted: unborn.map(|unborn| !unborn),
         };
         if unborn != [true; 2] {
@@ -100,11 +105,12 @@ impl Counts {
         item.wanted = unborn;
         for index in stretch.pieces.clone() {
             let piece = &scene.schedule.pieces[index];
-            item.expected = piece.expected;
-            item.frequent = piece.frequent;
+            let swung = play.luck.expected(piece.from, piece.to);
+            item.expected = swung.unwrap_or(piece.expected);
+            item.frequent = piece.frequent && swung.is_none();
             self.draw(scene, item, flow, play);
             let edge = stretch.edge && index + 1 == stretch.pieces.end;
-            if piece.scraped && !edge && appeared(&play.telemetry, version) {
+            if piece.scraped && !edge && (every || appeared(&play.telemetry, version)) {
                 play.telemetry.scrape(version, piece.to);
             }
         }
@@ -124,7 +130,7 @@ impl Counts {
             }
             return;
         }
-        let shares = play.luck.shares(item.version, flow.canary);
+        let shares = play.luck.shares(item.version, flow);
         self.filler.draw_directly(item, groups, shares, true, play);
         if mirrored > 0.0 {
             let shares = play.luck.everyone().map(|share| share * mirrored);
@@ -137,29 +143,35 @@ impl Counts {
         let stretch = &scene.schedule.stretches[stretch];
         for index in stretch.pieces.clone() {
             let piece = &scene.schedule.pieces[index];
+            let swung = play.luck.expected(piece.from, piece.to);
+            let expected = swung.unwrap_or(piece.expected);
             let requests = match self.arrivals {
-                Arrivals::Even => play.luck.even_arrivals(piece.expected),
-                _ => Poisson::new(piece.expected).sample(&mut play.luck.arrivals),
+                Arrivals::Even => play.luck.even_arrivals(expected),
+                _ => Poisson::new(expected).sample(&mut play.luck.arrivals),
             };
-            let shares = play.luck.shares(Version::Canary, flow.canary);
+            let shares = play.luck.shares(Version::Canary, flow);
             let canary = match self.split {
-                Split::Even => self.in_turn(requests, flow.canary),
+                Split::Even => self.in_turn.take(requests, flow.canary),
                 _ => binomial(requests, shares.iter().sum(), &mut play.luck.split),
             };
-            let mirrored = binomial(requests - canary, flow.mirror, &mut play.luck.split);
+            let baseline = match flow.baseline {
+                0.0 => 0,
+                share => {
+                    let others = 1.0 - flow.canary;
+                    binomial(requests - canary, share / others, &mut play.luck.split)
+                }
+            };
+            let stable = requests - canary - baseline;
+            let mirrored = binomial(stable, flow.mirror, &mut play.luck.split);
             let everyone = play.luck.everyone();
             let groups = &scene.conditions[stretch.condition];
-            if self.demand.stable {
-                let groups = groups.of(Version::Stable);
-                let whole = play.luck.shares(Version::Stable, 0.0);
-                self.filler.divide(
-                    Version::Stable,
-                    groups,
-                    whole,
-                    requests - canary,
-                    true,
-                    play,
-                );
+            for (version, requests) in [(Version::Stable, stable), (Version::Baseline, baseline)] {
+                if self.demand.reads(version) && (version == Version::Stable || requests > 0) {
+                    let whole = play.luck.within_stable(flow);
+                    let groups = groups.of(version);
+                    self.filler
+                        .divide(version, groups, whole, requests, true, play);
+                }
             }
             let groups = groups.of(Version::Canary);
             self.filler
@@ -171,15 +183,6 @@ impl Counts {
                 self.demand.scrape(&mut play.telemetry, piece.to);
             }
         }
-    }
-
-    /// How many of the next requests smooth round robin sends to the canary.
-    fn in_turn(&mut self, requests: u64, canary: f64) -> u64 {
-        self.credit += requests as f64 * canary;
-        // Float dust must not hold a request back.
-        let whole = (self.credit + 1e-7).floor();
-        self.credit -= whole;
-        whole as u64
     }
 }
 

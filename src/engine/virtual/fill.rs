@@ -5,22 +5,29 @@ use rand_distr::{Binomial, Distribution, StandardNormal};
 
 use crate::base::Stream;
 use crate::model::World;
-use crate::model::service::Latency;
+use crate::model::service::Service;
 use crate::stats::draw::{Halves, Poisson};
-use crate::telemetry::{Buckets, Counters, Demand, Plan, Version};
+use crate::telemetry::{Buckets, Counters, Demand, Plan, Telemetry, Version};
 
 use super::arms::{Arm, Item, SPARSE};
 use super::conditions::Group;
+use super::goals::Goals;
 use super::luck::Shares;
 use super::play::Play;
+use super::route_series::Addition;
 
-/// Fills the counters of both versions.
+/// Fills the counters of all versions.
 #[derive(Debug)]
 pub struct Filler {
     demand: Demand,
-    latencies: [Latency; 2],
+    /// How stable, the canary and the baseline answer.
+    services: [Service; 3],
     bounds: Buckets,
     before: Vec<u64>,
+    goals: Goals,
+    /// How many requests of which group were drawn; kept while goals are read.
+    drawn: Vec<(usize, u64)>,
+    of_route: Addition,
 }
 
 /// Up to this many requests, latencies are drawn and summed one by one; above, their sum is drawn
@@ -32,9 +39,16 @@ impl Filler {
     pub fn new(world: &World, plan: &Plan, demand: Demand) -> Filler {
         Filler {
             demand,
-            latencies: [world.stable.latency.clone(), world.canary.latency.clone()],
+            services: [
+                world.stable.clone(),
+                world.canary.clone(),
+                world.stable.clone(),
+            ],
             bounds: plan.buckets.clone(),
             before: Vec::new(),
+            goals: Goals::new(world, demand),
+            drawn: Vec::new(),
+            of_route: Addition::default(),
         }
     }
 
@@ -53,11 +67,12 @@ impl Filler {
         play: &mut Play,
     ) {
         let mut halves = Halves::new(play.luck.of(item.version));
-        let counters = play.telemetry.counters_mut(item.version);
-        for (group, prepared) in groups.iter().zip(&arm.groups) {
+        for (index, (group, prepared)) in groups.iter().zip(&arm.groups).enumerate() {
             if !item.wanted[group.status as usize] {
                 continue;
             }
+            let counters = play.telemetry.counters_mut(item.version);
+            self.begin(group, counters);
             let count = match &prepared.buckets {
                 None => {
                     let count = prepared.total.draw(&mut halves);
@@ -73,8 +88,10 @@ impl Filler {
                     total
                 }
             };
+            self.end(item.version, index, group, count, &mut play.telemetry);
             play.tally.add(item.version, group, count, users);
         }
+        self.reach_goals(item.version, groups, users, play);
     }
 
     /// Independent Poisson counts, with shares that differ from trial to trial.
@@ -87,13 +104,15 @@ impl Filler {
         play: &mut Play,
     ) {
         let stream = play.luck.of(item.version);
-        let counters = play.telemetry.counters_mut(item.version);
-        for group in groups {
+        for (index, group) in groups.iter().enumerate() {
             let mean = item.expected * shares[group.stratum] * group.probability;
             if !item.wanted[group.status as usize] || mean <= 0.0 {
                 continue;
             }
-            let dense = self.places() && mean > SPARSE * group.buckets.len() as f64;
+            let counters = play.telemetry.counters_mut(item.version);
+            self.begin(group, counters);
+            let dense =
+                group.counted && self.places() && mean > SPARSE * group.buckets.len() as f64;
             let count = if dense {
                 self.remember(group, counters);
                 let mut total = 0;
@@ -117,8 +136,10 @@ impl Filler {
                 );
                 count
             };
+            self.end(item.version, index, group, count, &mut play.telemetry);
             play.tally.add(item.version, group, count, users);
         }
+        self.reach_goals(item.version, groups, users, play);
     }
 
     /// Divides a given number of requests among groups and buckets.
@@ -135,19 +156,67 @@ impl Filler {
             return;
         }
         let stream = play.luck.of(version);
-        let counters = play.telemetry.counters_mut(version);
         let (mut left, mut rest) = (requests, shares.iter().sum::<f64>());
-        for group in groups {
+        for (index, group) in groups.iter().enumerate() {
+            let counters = play.telemetry.counters_mut(version);
+            self.begin(group, counters);
             let share = shares[group.stratum] * group.probability;
             let count = binomial(left, share / rest, stream);
             left -= count;
             rest -= share;
-            if count as f64 <= 8.0 * group.buckets.len() as f64 || !self.places() {
+            let few = count as f64 <= 8.0 * group.buckets.len() as f64;
+            if few || !self.places() || !group.counted {
                 self.place_each(version, group, count, counters, &mut Halves::new(stream));
             } else {
                 self.place_divided(group, count, counters, stream);
             }
+            self.end(version, index, group, count, &mut play.telemetry);
             play.tally.add(version, group, count, users);
+        }
+        self.reach_goals(version, groups, users, play);
+    }
+
+    /// Before requests of a group are counted.
+    #[inline]
+    fn begin(&mut self, group: &Group, counters: &mut Counters) {
+        if group.route.is_some() {
+            self.of_route.begin(counters, group.status);
+        }
+    }
+
+    /// After `count` requests of a group have been counted.
+    #[inline]
+    fn end(
+        &mut self,
+        version: Version,
+        index: usize,
+        group: &Group,
+        count: u64,
+        telemetry: &mut Telemetry,
+    ) {
+        if let Some(route) = group.route {
+            self.of_route
+                .end(telemetry.counters_mut(version), group.status);
+            let counters = telemetry.route_counters_mut(version, route);
+            self.of_route.add_to(counters, group.status);
+        }
+        if self.goals.are_read() {
+            self.drawn.push((index, count));
+        }
+    }
+
+    /// What the users of the requests drawn last do. Copies have no users.
+    fn reach_goals(&mut self, version: Version, groups: &[Group], users: bool, play: &mut Play) {
+        for (index, count) in self.drawn.drain(..) {
+            if users {
+                let group = &groups[index];
+                self.goals.draw(group, count, &mut play.luck.goals);
+                self.goals.add_to(play.telemetry.counters_mut(version));
+                if let Some(route) = group.route {
+                    let counters = play.telemetry.route_counters_mut(version, route);
+                    self.goals.add_to(counters);
+                }
+            }
         }
     }
 
@@ -159,14 +228,17 @@ impl Filler {
         counters: &mut Counters,
         halves: &mut Halves<'_, Stream>,
     ) {
+        if !group.counted {
+            return;
+        }
         counters.requests[group.status as usize] += count;
         if !self.places() {
             return;
         }
         if self.demand.sums && count <= SUMMED {
             for _ in 0..count {
-                let latency = &self.latencies[version as usize];
-                let seconds = sample(group, latency, halves.stream());
+                let service = &self.services[version as usize];
+                let seconds = sample(group, service, halves.stream());
                 counters.row_mut(group.status)[self.bounds.index(seconds)] += 1;
                 counters.seconds[group.status as usize] += seconds;
             }
@@ -226,6 +298,10 @@ impl Filler {
         let (mut mean, mut variance) = (0.0, 0.0);
         let row = counters.row_mut(group.status);
         for ((now, before), (first, second)) in row.iter().zip(&self.before).zip(&group.moments) {
+            // The moments of a bucket that is practically never reached may be infinite.
+            if now == before {
+                continue;
+            }
             let placed = (now - before) as f64;
             mean += placed * first;
             variance += placed * second;
@@ -236,7 +312,7 @@ impl Filler {
 }
 
 /// Draws the latency of one request of a group, in seconds.
-pub fn sample(group: &Group, latency: &Latency, stream: &mut Stream) -> f64 {
+pub fn sample(group: &Group, service: &Service, stream: &mut Stream) -> f64 {
     let course = match group.courses.as_slice() {
         [(_, only)] => only,
         courses => {
@@ -245,7 +321,7 @@ pub fn sample(group: &Group, latency: &Latency, stream: &mut Stream) -> f64 {
             &courses[index.min(courses.len() - 1)].1
         }
     };
-    latency.sample(stream) * course.multiply + course.add
+    service.latency_of(course.route).sample(stream) * course.multiply + course.add
 }
 
 /// Draws how many of `trials` succeed with probability `p`.

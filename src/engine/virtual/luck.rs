@@ -1,10 +1,12 @@
 //! Everything random about one trial: its streams, and what is drawn once for all of it.
 
-use crate::base::{Probability, Purpose, Seed, Span, Stream};
+use crate::base::{Probability, Purpose, Seed, Span, Stream, Time};
 use crate::model::World;
 use crate::model::split::Split;
-use crate::model::traffic::Population;
+use crate::model::traffic::{Path, Population, Traffic};
 use crate::telemetry::{Phase, Sampling, Version};
+
+use super::play::Flow;
 
 /// The most strata that faults' scopes may divide users into.
 pub const MOST_STRATA: usize = 8;
@@ -18,7 +20,9 @@ pub struct Luck {
     pub split: Stream,
     /// Who sends them.
     pub users: Stream,
-    versions: [Stream; 2],
+    /// What users do after an answer.
+    pub goals: Stream,
+    versions: [Stream; 3],
     /// Places users in the faults' scopes.
     pub scope_salt: u64,
     /// Places users among the versions, when the split is by user.
@@ -32,22 +36,42 @@ pub struct Luck {
     scratch: Vec<f64>,
     /// Requests that even arrivals owe.
     owed: f64,
+    /// Whether stable's users are told apart.
+    divides_stable: bool,
+    /// Whether anything but users, arrivals and the two versions needs luck.
+    has_baseline: bool,
+    has_goals: bool,
+    swings: Option<Box<Swings>>,
+}
+
+/// A rate that swings at random.
+#[derive(Debug)]
+struct Swings {
+    traffic: Traffic,
+    horizon: Span,
+    path: Option<Path>,
 }
 
 /// Shares of all requests, by stratum of users.
 pub type Shares = [f64; MOST_STRATA];
 
 impl Luck {
-    /// The luck of replicate 0 in `world`; [`Luck::deal`] deals another.
-    pub fn new(world: &World, seed: Seed) -> Luck {
+    /// The luck of replicate 0 in `world` up to `horizon`; [`Luck::deal`] deals another.
+    pub fn new(world: &World, horizon: Span, seed: Seed) -> Luck {
         let stream = |purpose| seed.stream(0, purpose);
         let mut cuts = world.strata();
         cuts.truncate(MOST_STRATA);
+        let swings = world.traffic.swing.is_some() || world.traffic.cron > Probability::ZERO;
         Luck {
             arrivals: stream(Purpose::Arrivals),
             split: stream(Purpose::Split),
             users: stream(Purpose::Users),
-            versions: [stream(Purpose::Stable), stream(Purpose::Canary)],
+            goals: stream(Purpose::Goals),
+            versions: [
+                stream(Purpose::Stable),
+                stream(Purpose::Canary),
+                stream(Purpose::Baseline),
+            ],
             scope_salt: seed.salt(0, Purpose::Users),
             version_salt: (world.split == Split::UserHash).then(|| seed.salt(0, Purpose::Split)),
             population: world.traffic.users.clone(),
@@ -56,6 +80,16 @@ impl Luck {
             canary: Vec::new(),
             scratch: Vec::new(),
             owed: 0.0,
+            divides_stable: world.divides_stable(),
+            has_baseline: world.rules.baseline,
+            has_goals: !world.goals.is_empty(),
+            swings: swings.then(|| {
+                Box::new(Swings {
+                    traffic: world.traffic.clone(),
+                    horizon,
+                    path: None,
+                })
+            }),
         }
     }
 
@@ -65,7 +99,18 @@ impl Luck {
         self.arrivals = stream(Purpose::Arrivals);
         self.split = stream(Purpose::Split);
         self.users = stream(Purpose::Users);
-        self.versions = [stream(Purpose::Stable), stream(Purpose::Canary)];
+        self.versions[0] = stream(Purpose::Stable);
+        self.versions[1] = stream(Purpose::Canary);
+        if self.has_baseline {
+            self.versions[2] = stream(Purpose::Baseline);
+        }
+        if self.has_goals {
+            self.goals = stream(Purpose::Goals);
+        }
+        if let Some(swings) = &mut self.swings {
+            let mut stream = stream(Purpose::Swing);
+            swings.path = Path::draw(&swings.traffic, swings.horizon, &mut stream);
+        }
         self.scope_salt = seed.salt(replicate, Purpose::Users);
         if self.version_salt.is_some() {
             self.version_salt = Some(seed.salt(replicate, Purpose::Split));
@@ -80,34 +125,80 @@ impl Luck {
         &mut self.versions[version as usize]
     }
 
-    /// Whether a version's share of requests is known beforehand and the same in every trial.
-    pub fn is_plain(&self, version: Version) -> bool {
-        self.version_salt.is_none() && (self.cuts.len() == 1 || version == Version::Stable)
+    /// Whether the rate swings at random in this trial.
+    pub fn swings(&self) -> bool {
+        (self.swings.as_ref()).is_some_and(|swings| swings.path.is_some())
     }
 
-    /// A version's share of all requests by stratum, when a share `canary` is routed to the
-    /// canary. Stable's users are not told apart: its whole share is in the first place.
-    pub fn shares(&mut self, version: Version, canary: f64) -> Shares {
+    /// Requests expected from `from` to `to` in this trial, where the rate swings at random; `None`
+    /// where it follows its profile.
+    #[inline]
+    pub fn expected(&self, from: Time, to: Time) -> Option<f64> {
+        let swings = self.swings.as_ref()?;
+        let path = swings.path.as_ref()?;
+        Some(path.expected(&swings.traffic.profile, from, to))
+    }
+
+    /// Whether a version's share of requests is known beforehand and the same in every trial.
+    pub fn is_plain(&self, version: Version) -> bool {
+        self.version_salt.is_none() && (self.cuts.len() == 1 || !self.divides(version))
+    }
+
+    /// Whether a version's users are told apart.
+    fn divides(&self, version: Version) -> bool {
+        version == Version::Canary || self.divides_stable
+    }
+
+    /// A version's share of all requests by stratum. Users who are not told apart are all in the
+    /// first place.
+    pub fn shares(&mut self, version: Version, flow: Flow) -> Shares {
         let mut shares = [0.0; MOST_STRATA];
         if self.is_plain(version) {
-            shares[0] = match version {
-                Version::Stable => 1.0 - canary,
-                Version::Canary => canary,
-                Version::Baseline => 0.0,
-            };
+            shares[0] = flow.share(version);
             return shares;
         }
-        let of_canary = match self.version_salt {
+        let of_canary = self.canary_shares(flow.canary);
+        match (version, self.divides_stable) {
+            (Version::Canary, _) => return of_canary,
+            (Version::Baseline, false) => shares[0] = flow.baseline,
+            (Version::Stable, false) => {
+                shares[0] = 1.0 - of_canary.iter().sum::<f64>() - flow.baseline;
+            }
+            // No baseline is carved out of users.
+            (_, true) => {
+                let everyone = self.everyone();
+                let by_user = self.version_salt.is_some();
+                for ((share, all), canary) in shares.iter_mut().zip(everyone).zip(of_canary) {
+                    *share = match by_user {
+                        true => (all - canary).max(0.0),
+                        false => all * flow.share(version),
+                    };
+                }
+            }
+        }
+        shares
+    }
+
+    /// How the requests of stable or a baseline divide among the strata, on any scale.
+    pub fn within_stable(&mut self, flow: Flow) -> Shares {
+        if self.divides_stable {
+            return self.shares(Version::Stable, flow);
+        }
+        let mut shares = [0.0; MOST_STRATA];
+        shares[0] = 1.0;
+        shares
+    }
+
+    /// The canary's share of all requests by stratum, when a share `canary` is routed to it.
+    fn canary_shares(&mut self, canary: f64) -> Shares {
+        if self.is_plain(Version::Canary) {
+            let mut shares = [0.0; MOST_STRATA];
+            shares[0] = canary;
+            return shares;
+        }
+        match self.version_salt {
             Some(salt) => self.hashed(salt, canary),
             None => self.everyone().map(|share| share * canary),
-        };
-        match version {
-            Version::Canary => of_canary,
-            Version::Baseline => shares,
-            Version::Stable => {
-                shares[0] = 1.0 - of_canary.iter().sum::<f64>();
-                shares
-            }
         }
     }
 
@@ -161,7 +252,7 @@ impl Luck {
     /// in proportion to activity.
     pub fn distinct_users(&mut self, levels: &[(f64, [u64; MOST_STRATA])]) -> f64 {
         let shares: Vec<Shares> = (levels.iter())
-            .map(|(canary, _)| self.shares(Version::Canary, *canary))
+            .map(|(canary, _)| self.canary_shares(*canary))
             .collect();
         let one_by_one = self.version_salt.is_some();
         let inner = &self.cuts[..self.cuts.len() - 1];

@@ -8,11 +8,14 @@
 mod arms;
 mod conditions;
 mod counts;
+mod coupled;
 mod fill;
+mod goals;
 mod luck;
 mod one_by_one;
 mod play;
 mod requests;
+mod route_series;
 mod schedule;
 
 pub use luck::MOST_STRATA;
@@ -26,6 +29,7 @@ use crate::telemetry::{self, Demand, Telemetry, Version};
 use super::{Ending, Trial};
 use conditions::Condition;
 use counts::Counts;
+use coupled::Coupled;
 use luck::Luck;
 use play::{Flow, Play, Scene, Tally};
 use requests::Requests;
@@ -41,6 +45,9 @@ pub enum Kind {
     /// Every request on its own, with its own arrival, version, course and latency throughout: the
     /// obvious way, which the others are held against.
     OneByOne,
+    /// Every request followed through sessions, cookies, queues, retries and faults that remember:
+    /// for worlds in which requests depend on one another ([`World::coupling`]).
+    Coupled,
 }
 
 /// Everything that decides how one cell's rollouts go, but luck.
@@ -56,6 +63,8 @@ pub struct Setting<'a> {
     pub analysis: &'a [Gate],
     /// Where a rollout is cut off.
     pub horizon: Span,
+    /// How long to go on after promotion, rollback or the horizon, to see who is hurt then.
+    pub aftermath: Span,
     /// Holds the canary's share here whenever the controller gives it any.
     pub held: Option<Weight>,
     /// Which engine fills the counters.
@@ -96,6 +105,57 @@ pub struct Player<'a> {
 enum Engine {
     Counts(Box<Counts>),
     Requests(Box<Requests>),
+    Coupled(Box<Coupled>),
+}
+
+/// How a rollout ended, and what had been met until then.
+#[derive(Debug)]
+struct End {
+    ending: Ending,
+    at: Time,
+    canary: u64,
+    exposed: u64,
+    /// Distinct users, where they are followed.
+    met: Option<u64>,
+    levels: Vec<(f64, [u64; MOST_STRATA])>,
+}
+
+impl End {
+    fn new(ending: Ending, at: Time, tally: &Tally, engine: &Engine) -> End {
+        End {
+            ending,
+            at,
+            canary: tally.canary,
+            exposed: tally.exposed,
+            met: engine.met_users(),
+            levels: tally.levels.clone(),
+        }
+    }
+}
+
+impl Engine {
+    #[inline]
+    fn advance(&mut self, scene: &Scene, stretch: usize, flow: Flow, play: &mut Play) {
+        match self {
+            Engine::Counts(counts) => counts.advance(scene, stretch, flow, play),
+            Engine::Requests(requests) => requests.advance(scene, stretch, flow, play),
+            Engine::Coupled(coupled) => coupled.advance(scene, stretch, flow, play),
+        }
+    }
+
+    fn met_users(&self) -> Option<u64> {
+        match self {
+            Engine::Counts(_) => None,
+            Engine::Requests(requests) => requests.met_users(),
+            Engine::Coupled(coupled) => coupled.met_users(),
+        }
+    }
+
+    fn promote(&mut self, now: Time) {
+        if let Engine::Coupled(coupled) = self {
+            coupled.promote(now);
+        }
+    }
 }
 
 impl<'a> Player<'a> {
@@ -118,6 +178,10 @@ impl<'a> Player<'a> {
         let (world, plan) = (setting.world, setting.telemetry);
         let engine = match setting.engine {
             Kind::Counts => Engine::Counts(Box::new(Counts::new(world, plan, demand))),
+            Kind::Coupled => {
+                let horizon = setting.horizon + setting.aftermath;
+                Engine::Coupled(Box::new(Coupled::new(world, plan, demand, horizon)))
+            }
             kind => {
                 let each = kind == Kind::OneByOne;
                 Engine::Requests(Box::new(Requests::new(world, plan, demand, each)))
@@ -132,7 +196,7 @@ impl<'a> Player<'a> {
             scenes: Vec::new(),
             engine,
             play: Play {
-                luck: Luck::new(world, Seed::DEFAULT),
+                luck: Luck::new(world, setting.horizon, Seed::DEFAULT),
                 telemetry,
                 tally: Tally::default(),
             },
@@ -167,25 +231,37 @@ impl<'a> Player<'a> {
         let scene = self.prepare(seed, replicate);
         let scene = &self.scenes[scene].1;
         let setting = &self.setting;
-        let matched = setting.world.matched.get();
         let held = setting.held.map(Weight::share);
         let mut controller = setting.rollout.start();
+        let patience = seed.salt(replicate, Purpose::Judgement);
+        let cut = Time::START + setting.horizon;
         let mut routing = Routing::STABLE;
         let mut first_traffic = None;
-        let mut trial = None;
+        let mut end: Option<End> = None;
         for (index, &now) in scene.schedule.ticks.iter().enumerate() {
-            let flow = Flow::new(routing, matched, held);
+            if end.is_none() && now > cut {
+                end = Some(End::new(
+                    Ending::Horizon,
+                    cut,
+                    &self.play.tally,
+                    &self.engine,
+                ));
+            }
+            if (end.as_ref()).is_some_and(|end| !to_the_end && now > end.at + setting.aftermath) {
+                break;
+            }
+            let flow = Flow::new(routing, setting.world, held);
             self.play.tally.enter(flow.canary);
             for stretch in scene.schedule.until_tick[index].clone() {
-                match &mut self.engine {
-                    Engine::Counts(counts) => counts.advance(scene, stretch, flow, &mut self.play),
-                    Engine::Requests(requests) => {
-                        requests.advance(scene, stretch, flow, &mut self.play);
-                    }
-                }
+                self.engine.advance(scene, stretch, flow, &mut self.play);
+            }
+            if end.is_some() && !to_the_end {
+                continue;
             }
             let surroundings = Surroundings {
                 new_revision: index == 0,
+                canary_requests: self.play.tally.canary,
+                patience,
                 ..Surroundings::default()
             };
             let mut verdict = None;
@@ -215,30 +291,50 @@ impl<'a> Player<'a> {
                 verdict,
                 telemetry: &self.play.telemetry,
             });
-            if let (None, Some(ending)) = (&trial, ending) {
-                trial = Some((ending, now, self.play.tally.canary, self.play.tally.exposed));
+            if let (None, Some(ending)) = (&end, ending) {
+                end = Some(End::new(ending, now, &self.play.tally, &self.engine));
+                if ending == Ending::Promoted && !setting.aftermath.is_zero() {
+                    // Everybody has the new version now, on as many instances as stable had.
+                    routing = Routing::weighted(Weight::FULL);
+                    self.engine.promote(now);
+                }
             }
-            if (trial.is_some() && !to_the_end) || controller.is_over() {
+            let done = end.is_some() && setting.aftermath.is_zero();
+            if (done && !to_the_end) || (controller.is_over() && end.is_none()) {
+                break;
+            }
+            if to_the_end && controller.is_over() {
                 break;
             }
         }
-        let end = Time::START + setting.horizon;
-        let tally = &self.play.tally;
-        let (ending, ended, canary_requests, exposed_requests) =
-            trial.unwrap_or((Ending::Horizon, end, tally.canary, tally.exposed));
-        let detection = (ending == Ending::RolledBack)
-            .then(|| setting.world.first_fault().zip(first_traffic))
+        let end =
+            end.unwrap_or_else(|| End::new(Ending::Horizon, cut, &self.play.tally, &self.engine));
+        self.sum_up(end, first_traffic)
+    }
+
+    /// What a rollout that ended so came to.
+    fn sum_up(&mut self, end: End, first_traffic: Option<Time>) -> Trial {
+        let detection = (end.ending == Ending::RolledBack)
+            .then(|| self.setting.world.first_fault().zip(first_traffic))
             .flatten()
             .map(|(fault, traffic)| fault.max(traffic))
-            .filter(|begin| *begin <= ended)
-            .map(|begin| ended.since(begin));
+            .filter(|begin| *begin <= end.at)
+            .map(|begin| end.at.since(begin));
+        let exposed_after = self.play.tally.exposed - end.exposed;
+        if exposed_after > 0 {
+            self.play.tally.levels = end.levels;
+        }
         Trial {
-            ending,
-            ended,
+            ending: end.ending,
+            ended: end.at,
             detection,
-            canary_requests,
-            exposed_requests,
-            exposed_users: self.exposed_users(exposed_requests),
+            canary_requests: end.canary,
+            exposed_requests: end.exposed,
+            exposed_users: match end.met {
+                Some(users) => users as f64,
+                None => self.expected_users(end.exposed),
+            },
+            exposed_after,
         }
     }
 
@@ -254,6 +350,7 @@ impl<'a> Player<'a> {
         match &mut self.engine {
             Engine::Counts(counts) => counts.reset(),
             Engine::Requests(requests) => requests.reset(),
+            Engine::Coupled(coupled) => coupled.reset(seed, replicate, &mut self.play),
         }
         if let Some(index) = self.scenes.iter().position(|(other, _)| *other == phase) {
             return index;
@@ -264,10 +361,12 @@ impl<'a> Player<'a> {
             &self.windows,
             setting.telemetry,
             phase,
-            setting.horizon,
+            setting.horizon + setting.aftermath,
         );
-        let buckets = &setting.telemetry.buckets;
-        let conditions = Condition::all(setting.world, &schedule, buckets, self.demand.sums);
+        let conditions = match self.engine {
+            Engine::Coupled(_) => Vec::new(),
+            _ => Condition::all(setting.world, &schedule, setting.telemetry, self.demand),
+        };
         self.scenes.push((
             phase,
             Scene {
@@ -278,14 +377,10 @@ impl<'a> Player<'a> {
         self.scenes.len() - 1
     }
 
-    fn exposed_users(&mut self, requests: u64) -> f64 {
+    /// Distinct users expected behind exposed requests, where users are not followed.
+    fn expected_users(&mut self, requests: u64) -> f64 {
         /// Up to this many requests the expectation is kept.
         const KEPT: usize = 1 << 16;
-        if let Engine::Requests(engine) = &self.engine
-            && let Some(users) = engine.met_users()
-        {
-            return users as f64;
-        }
         if !self.play.luck.is_plain(Version::Canary) {
             return self.play.luck.distinct_users(&self.play.tally.levels);
         }

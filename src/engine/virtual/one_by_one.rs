@@ -6,20 +6,21 @@ use rand_distr::{Distribution, Exp1, StandardNormal};
 
 use crate::base::{Stream, Time};
 use crate::model::Course;
-use crate::model::service::Latency;
+use crate::model::service::{Latency, Service};
 use crate::model::traffic::{Arrivals, Profile};
-use crate::telemetry::{Buckets, Status, Version};
+use crate::stats::draw::Poisson;
+use crate::telemetry::{Buckets, Version};
 
 use super::conditions::Condition;
 use super::play::Play;
 use super::schedule::Piece;
 
-/// The ways in which a request can end, stable's before the canary's.
+/// The ways in which a request can end, version after version.
 #[derive(Debug)]
 pub(super) struct Ways {
     pub(super) ways: Vec<Way>,
-    /// Index of the canary's first way.
-    canary: usize,
+    /// Index of each version's first way.
+    first: [usize; 3],
     /// Buckets of the histogram.
     width: usize,
     /// For each table, upper limits of the buckets on the scale of the standard normal number that
@@ -34,8 +35,10 @@ pub(super) struct Way {
     pub(super) version: Version,
     /// Cumulative share of 2³² within its version.
     below: u32,
-    pub(super) status: Status,
-    pub(super) touched: bool,
+    /// An index into its version's groups.
+    pub(super) group: usize,
+    /// Whose latency it has.
+    pub(super) route: usize,
     pub(super) multiply: f64,
     pub(super) add: f64,
     /// Which of the tables of limits is its own; ways of equal latency share one, for the cache.
@@ -47,28 +50,27 @@ impl Ways {
     const FINE: usize = 512;
     const SLICES: usize = 16 * Ways::FINE;
 
-    pub(super) fn new(condition: &Condition, latencies: &[Latency; 2], bounds: &Buckets) -> Ways {
+    pub(super) fn new(condition: &Condition, services: &[Service; 3], bounds: &Buckets) -> Ways {
         let mut all = Ways {
             ways: Vec::new(),
-            canary: 0,
+            first: [0; 3],
             width: bounds.len(),
             limits: Vec::new(),
             guide: Vec::new(),
         };
-        for version in Version::BOTH {
-            if version == Version::Canary {
-                all.canary = all.ways.len();
-            }
+        for version in Version::ALL {
+            all.first[version as usize] = all.ways.len();
             let mut below = 0.0;
-            for group in condition.of(version) {
+            for (index, group) in condition.of(version).iter().enumerate() {
                 for (_, course) in &group.courses {
                     below += course.probability;
-                    let table = all.table(course, &latencies[version as usize], bounds);
+                    let latency = services[version as usize].latency_of(course.route);
+                    let table = all.table(course, latency, bounds);
                     all.ways.push(Way {
                         version,
                         below: (below * 2.0_f64.powi(32)).min(u32::MAX.into()) as u32,
-                        status: group.status,
-                        touched: group.touched,
+                        group: index,
+                        route: course.route,
                         multiply: course.multiply,
                         add: course.add,
                         table,
@@ -90,6 +92,12 @@ impl Ways {
         let limit = |index: usize| {
             if index + 1 == bounds.len() {
                 return f64::INFINITY;
+            }
+            if course.multiply == 0.0 {
+                return match bounds.bound_seconds(index) >= course.add {
+                    true => f64::INFINITY,
+                    false => f64::NEG_INFINITY,
+                };
             }
             let seconds = (bounds.bound_seconds(index) - course.add) / course.multiply;
             if seconds > 0.0 {
@@ -117,8 +125,8 @@ impl Ways {
     }
 
     #[inline]
-    pub(super) fn choose(&self, canary: bool, bits: u32) -> usize {
-        let mut index = if canary { self.canary } else { 0 };
+    pub(super) fn choose(&self, version: Version, bits: u32) -> usize {
+        let mut index = self.first[version as usize];
         // The last way of each version reaches to the end.
         while bits >= self.ways[index].below && self.ways[index].below != u32::MAX {
             index += 1;
@@ -142,7 +150,8 @@ impl Ways {
         let width = self.width;
         while clock.next_steadily(&mut stream) {
             let bits = stream.next_u64();
-            let way = self.choose((bits & 0xffff_ffff) < threshold, (bits >> 32) as u32);
+            let canary = (bits & 0xffff_ffff) < threshold;
+            let way = self.choose(Version::BOTH[usize::from(canary)], (bits >> 32) as u32);
             let z: f64 = StandardNormal.sample(&mut stream);
             let table = self.ways[way].table;
             let slice = ((z + 8.0) * Ways::FINE as f64) as i32;
@@ -165,7 +174,7 @@ pub(super) struct Clock {
     bound: f64,
     mean_gap: f64,
     constant: bool,
-    /// Requests left, when they come evenly.
+    /// Requests left, when it is known how many come.
     left: Option<u64>,
 }
 
@@ -177,13 +186,20 @@ impl Clock {
         play: &mut Play,
     ) -> Clock {
         let bound = profile.bound(piece.from, piece.to);
+        let left = match (arrivals, play.luck.expected(piece.from, piece.to)) {
+            (Arrivals::Even, swung) => {
+                Some(play.luck.even_arrivals(swung.unwrap_or(piece.expected)))
+            }
+            (_, Some(swung)) => Some(Poisson::new(swung).sample(&mut play.luck.arrivals)),
+            (_, None) => None,
+        };
         Clock {
             now: piece.from.as_secs_f64(),
             end: piece.to.as_secs_f64(),
             bound,
             mean_gap: bound.recip(),
             constant: profile.is_constant(piece.from, piece.to),
-            left: (arrivals == Arrivals::Even).then(|| play.luck.even_arrivals(piece.expected)),
+            left,
         }
     }
 

@@ -1,5 +1,7 @@
 //! What an engine needs to play a stretch: the scene, which stays, and the play, which moves.
 
+use crate::model::World;
+use crate::model::split::Rules;
 use crate::rollout::{Reach, Routing};
 use crate::telemetry::{Telemetry, Version};
 
@@ -28,10 +30,14 @@ pub struct Play {
 }
 
 /// Where requests go, as shares of all of them.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Flow {
+    /// Share meant for the canary, before rules and replicas.
+    pub weight: f64,
     /// Share answered by the canary.
     pub canary: f64,
+    /// Share answered by the baseline.
+    pub baseline: f64,
     /// Share of stable's requests copied to the canary.
     pub mirror: f64,
 }
@@ -48,17 +54,28 @@ pub struct Tally {
 }
 
 impl Flow {
-    /// The flow of a routing, in a world where a share `matched` of requests matches the A/B
-    /// condition; `held` replaces the canary's share while it has any.
-    pub fn new(routing: Routing, matched: f64, held: Option<f64>) -> Flow {
-        let canary = match (routing.canary.is_zero(), held, routing.reach) {
-            (true, _, _) => 0.0,
-            (false, Some(held), _) => held,
-            (false, None, Reach::Everyone) => routing.canary.share(),
-            (false, None, Reach::Matched) => routing.canary.share() * matched,
+    /// The flow of a routing in `world`; `held` replaces the canary's weight while it has any.
+    pub fn new(routing: Routing, world: &World, held: Option<f64>) -> Flow {
+        let (weight, by_weight) = match (routing.canary.is_zero(), held, routing.reach) {
+            (true, _, _) => (0.0, true),
+            (false, Some(held), _) => (held, true),
+            (false, None, Reach::Everyone) => (routing.canary.share(), true),
+            (false, None, Reach::Matched) => (routing.canary.share() * world.matched.get(), false),
+        };
+        let canary = if weight > 0.0 && by_weight {
+            share_of(weight, &world.rules)
+        } else {
+            weight
         };
         Flow {
+            weight,
             canary,
+            // As much as the canary, but never more than what stable has.
+            baseline: if world.rules.baseline {
+                canary.min(1.0 - canary)
+            } else {
+                0.0
+            },
             mirror: routing.mirror.share(),
         }
     }
@@ -66,9 +83,21 @@ impl Flow {
     /// A version's share of users' requests.
     pub fn share(self, version: Version) -> f64 {
         match version {
-            Version::Stable => 1.0 - self.canary,
+            Version::Stable => 1.0 - self.canary - self.baseline,
             Version::Canary => self.canary,
-            Version::Baseline => 0.0,
+            Version::Baseline => self.baseline,
+        }
+    }
+
+    /// The version of a request that draws this number from 0 to 1.
+    #[inline]
+    pub fn choose(self, uniform: f64) -> Version {
+        if uniform < self.canary {
+            Version::Canary
+        } else if uniform >= 1.0 - self.baseline {
+            Version::Baseline
+        } else {
+            Version::Stable
         }
     }
 
@@ -76,8 +105,17 @@ impl Flow {
     pub fn mirrored(self, version: Version) -> f64 {
         match version {
             Version::Stable | Version::Baseline => 0.0,
-            Version::Canary => self.mirror * (1.0 - self.canary),
+            Version::Canary => self.mirror * self.share(Version::Stable),
         }
+    }
+}
+
+/// The share of requests that a weight leads to the canary.
+fn share_of(weight: f64, rules: &Rules) -> f64 {
+    let share = rules.share(weight);
+    match rules.matched {
+        Some(matched) => matched.get() + (1.0 - matched.get()) * share,
+        None => share,
     }
 }
 
@@ -113,6 +151,68 @@ impl Tally {
         self.exposed += requests;
         if let Some((_, strata)) = self.levels.last_mut() {
             strata[stratum] += requests;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{Probability, Weight};
+    use crate::engine::r#virtual::tests::world_at;
+
+    fn flow(percent: f64, rules: Rules) -> Flow {
+        let routing = Routing {
+            canary: Weight::percent(percent).unwrap(),
+            ..Routing::STABLE
+        };
+        let world = World {
+            rules,
+            ..world_at(1.0)
+        };
+        Flow::new(routing, &world, None)
+    }
+
+    #[test]
+    fn replicas_round_a_weight_up_to_whole_pods() {
+        let pods = |pods| Rules {
+            replicas: Some(pods),
+            ..Rules::default()
+        };
+        for (percent, replicas, canary) in [
+            (10.0, 6, 1.0 / 7.0),
+            (10.0, 1, 0.5),
+            (50.0, 6, 0.5),
+            (10.0, 10, 0.1),
+            (100.0, 6, 1.0),
+            (0.0, 6, 0.0),
+        ] {
+            let share = flow(percent, pods(replicas)).canary;
+            assert!((share - canary).abs() < 1e-12, "{percent} % of {replicas}");
+        }
+    }
+
+    #[test]
+    fn matching_requests_go_to_the_canary_while_it_has_any_weight() {
+        let rules = Rules {
+            matched: Probability::new(0.05),
+            ..Rules::default()
+        };
+        assert!((flow(10.0, rules).canary - (0.05 + 0.95 * 0.1)).abs() < 1e-12);
+        assert_eq!(flow(0.0, rules).canary, 0.0);
+    }
+
+    #[test]
+    fn a_baseline_gets_as_much_as_the_canary_while_there_is_enough() {
+        let rules = Rules {
+            baseline: true,
+            ..Rules::default()
+        };
+        for (percent, baseline) in [(0.0, 0.0), (10.0, 0.1), (50.0, 0.5), (80.0, 0.2)] {
+            let flow = flow(percent, rules);
+            assert!((flow.baseline - baseline).abs() < 1e-12, "{percent}");
+            let all: f64 = Version::ALL.map(|version| flow.share(version)).iter().sum();
+            assert!((all - 1.0).abs() < 1e-12 && flow.share(Version::Stable) > -1e-12);
         }
     }
 }

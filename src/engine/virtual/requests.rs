@@ -10,14 +10,15 @@ use rand::{Rng, RngExt};
 
 use crate::base::Stream;
 use crate::model::World;
-use crate::model::service::Latency;
-use crate::model::split::Split;
+use crate::model::service::{Latency, Service};
+use crate::model::split::{InTurn, Split};
 use crate::model::traffic::{Arrivals, Population, Profile};
 use crate::stats::draw::{Alias, Halves, Poisson};
-use crate::telemetry::{Buckets, Counters, Demand, Plan, Status, Version};
+use crate::telemetry::{Buckets, Counters, Demand, Plan, Telemetry, Version};
 
 use super::conditions::{Condition, Group};
 use super::fill::{binomial, sample};
+use super::goals::Goals;
 use super::one_by_one::{Clock, Ways};
 use super::play::{Flow, Play, Scene};
 use super::schedule::Piece;
@@ -32,18 +33,23 @@ pub struct Requests {
     split: Split,
     population: Population,
     cuts: Vec<f64>,
-    latencies: [Latency; 2],
+    /// Whether stable's users are told apart.
+    divides_stable: bool,
+    /// How stable, the canary and the baseline answer.
+    services: [Service; 3],
+    /// Whether every latency is log-normal.
+    log_normal: bool,
     bounds: Buckets,
-    /// Joint tables by condition and canary share.
-    joints: Vec<(usize, u64, Joint)>,
+    goals: Goals,
+    /// Joint tables by condition and by the shares of canary and baseline.
+    joints: Vec<(usize, [u64; 2], Joint)>,
     /// Ways in which requests end, by condition.
     ways: Vec<(usize, Ways)>,
     counted: Vec<u32>,
     /// Users who met the fault in this trial, a bit each.
     met: Vec<u64>,
     met_users: u64,
-    /// Share of a request that the even split owes the canary.
-    credit: f64,
+    in_turn: InTurn,
 }
 
 /// One look-up chooses version, group and bucket.
@@ -56,8 +62,8 @@ struct Joint {
 #[derive(Debug, Clone, Copy)]
 struct Cell {
     version: Version,
-    status: Status,
-    touched: bool,
+    /// An index into the version's groups.
+    group: usize,
     bucket: usize,
 }
 
@@ -66,6 +72,15 @@ impl Requests {
     /// request even where one look-up would do.
     pub fn new(world: &World, plan: &Plan, demand: Demand, each: bool) -> Requests {
         let users = world.traffic.users.users() as usize;
+        let services = [
+            world.stable.clone(),
+            world.canary.clone(),
+            world.stable.clone(),
+        ];
+        let routes = world.traffic.routes.len().max(1);
+        let log_normal = services.iter().all(|service| {
+            (0..routes).all(|route| matches!(service.latency_of(route), Latency::LogNormal { .. }))
+        });
         Requests {
             demand,
             each,
@@ -74,14 +89,17 @@ impl Requests {
             split: world.split,
             population: world.traffic.users.clone(),
             cuts: world.strata(),
-            latencies: [world.stable.latency.clone(), world.canary.latency.clone()],
+            divides_stable: world.divides_stable(),
+            services,
+            log_normal,
             bounds: plan.buckets.clone(),
+            goals: Goals::new(world, demand),
             joints: Vec::new(),
             ways: Vec::new(),
             counted: Vec::new(),
             met: vec![0; users.div_ceil(64)],
             met_users: 0,
-            credit: 0.0,
+            in_turn: InTurn::default(),
         }
     }
 
@@ -89,7 +107,7 @@ impl Requests {
     pub fn reset(&mut self) {
         self.met.fill(0);
         self.met_users = 0;
-        self.credit = 0.0;
+        self.in_turn.reset();
     }
 
     /// Distinct users who met the fault, when users are followed.
@@ -107,7 +125,7 @@ impl Requests {
                 self.by_user(piece, condition, flow, play);
             } else if self.each
                 || self.demand.sums
-                || !self.profile.is_constant(piece.from, piece.to)
+                || !(play.luck.swings() || self.profile.is_constant(piece.from, piece.to))
             {
                 self.one_by_one(piece, stretch.condition, condition, flow, play);
             } else {
@@ -130,32 +148,27 @@ impl Requests {
         let requests = self.arrivals_in(piece, play);
         for _ in 0..requests {
             let user = self.population.sample(&mut play.luck.users);
-            let canary = match (self.split, play.luck.version_salt) {
-                (Split::UserHash, Some(salt)) => Population::place(user, salt) < flow.canary,
-                (Split::Even, _) => self.next_in_turn(flow.canary),
-                _ => play.luck.split.random::<f64>() < flow.canary,
+            let version = match (self.split, play.luck.version_salt) {
+                (Split::UserHash, Some(salt)) => {
+                    Version::BOTH[usize::from(Population::place(user, salt) < flow.canary)]
+                }
+                (Split::Even, _) => Version::BOTH[usize::from(self.in_turn.next(flow.canary))],
+                _ => flow.choose(play.luck.split.random::<f64>()),
             };
-            let (version, stratum) = if canary {
-                let place = match self.cuts.len() {
-                    1 => 0.0,
-                    _ => Population::place(user, play.luck.scope_salt),
-                };
-                (
-                    Version::Canary,
-                    self.cuts.partition_point(|cut| *cut <= place),
-                )
-            } else {
-                (Version::Stable, 0)
-            };
-            if version == Version::Stable && !self.demand.stable {
+            if version != Version::Canary && !self.demand.reads(version) {
                 continue;
             }
-            let stream = play.luck.of(version);
-            let group = choose(condition.of(version), stratum, stream);
-            let counters = play.telemetry.counters_mut(version);
-            self.answer(version, group, counters, stream);
+            let divides = version == Version::Canary || self.divides_stable;
+            let stratum = if divides && self.cuts.len() > 1 {
+                let place = Population::place(user, play.luck.scope_salt);
+                self.cuts.partition_point(|cut| *cut <= place)
+            } else {
+                0
+            };
+            let group = choose(condition.of(version), stratum, play.luck.of(version));
+            self.answer(version, group, true, play);
             play.tally.add(version, group, 1, true);
-            if canary && group.touched {
+            if version == Version::Canary && group.touched {
                 let (word, bit) = (user as usize / 64, 1_u64 << (user % 64));
                 self.met_users += u64::from(self.met[word] & bit == 0);
                 self.met[word] |= bit;
@@ -163,21 +176,37 @@ impl Requests {
         }
     }
 
-    /// Counts one request of a group.
-    fn answer(
-        &self,
-        version: Version,
-        group: &Group,
-        counters: &mut Counters,
-        stream: &mut Stream,
-    ) {
-        counters.requests[group.status as usize] += 1;
-        if self.demand.sums {
-            let seconds = sample(group, &self.latencies[version as usize], stream);
-            counters.row_mut(group.status)[self.bounds.index(seconds)] += 1;
-            counters.seconds[group.status as usize] += seconds;
+    /// Counts one request of a group; copies (`users` false) reach no goals.
+    fn answer(&mut self, version: Version, group: &Group, users: bool, play: &mut Play) {
+        let stream = play.luck.of(version);
+        let (bucket, seconds) = if self.demand.sums {
+            let seconds = sample(group, &self.services[version as usize], stream);
+            (Some(self.bounds.index(seconds)), seconds)
         } else if self.demand.latency {
-            counters.row_mut(group.status)[group.alias.cell(stream.next_u32())] += 1;
+            (Some(group.alias.cell(stream.next_u32())), 0.0)
+        } else {
+            (None, 0.0)
+        };
+        count_each(&mut play.telemetry, version, group, |counters| {
+            counters.requests[group.status as usize] += 1;
+            counters.seconds[group.status as usize] += seconds;
+            if let Some(bucket) = bucket {
+                counters.row_mut(group.status)[bucket] += 1;
+            }
+        });
+        if users {
+            self.reach_goals(version, group, 1, play);
+        }
+    }
+
+    /// What the users of so many requests of a group do.
+    fn reach_goals(&mut self, version: Version, group: &Group, count: u64, play: &mut Play) {
+        if self.goals.are_read() {
+            self.goals.draw(group, count, &mut play.luck.goals);
+            let goals = &self.goals;
+            count_each(&mut play.telemetry, version, group, |counters| {
+                goals.add_to(counters);
+            });
         }
     }
 
@@ -195,7 +224,7 @@ impl Requests {
             .iter()
             .position(|(index, _)| *index == condition_index);
         let at = known.unwrap_or_else(|| {
-            let ways = Ways::new(condition, &self.latencies, &self.bounds);
+            let ways = Ways::new(condition, &self.services, &self.bounds);
             self.ways.push((condition_index, ways));
             self.ways.len() - 1
         });
@@ -203,49 +232,60 @@ impl Requests {
         self.counted.clear();
         self.counted.resize(ways.ways.len() * self.bounds.len(), 0);
         let mut clock = Clock::new(self.arrivals, &self.profile, piece, play);
-        let log_normal = (self.latencies.iter()).all(|l| matches!(l, Latency::LogNormal { .. }));
-        if log_normal && !self.demand.sums && self.split == Split::Random && clock.is_steady() {
+        if self.log_normal
+            && !self.demand.sums
+            && self.split == Split::Random
+            && flow.baseline == 0.0
+            && clock.is_steady()
+        {
             ways.race(&mut clock, flow.canary, play, &mut self.counted);
         } else {
-            self.walk(at, &mut clock, flow, play);
+            self.walk(at, condition, &mut clock, flow, play);
         }
         let width = self.bounds.len();
-        for (way, counted) in self.ways[at].1.ways.iter().zip(self.counted.chunks(width)) {
-            let counters = play.telemetry.counters_mut(way.version);
-            let mut total = 0;
-            for (cell, count) in counters.row_mut(way.status).iter_mut().zip(counted) {
-                *cell += u64::from(*count);
-                total += u64::from(*count);
-            }
-            counters.requests[way.status as usize] += total;
-            if way.version == Version::Canary {
-                play.tally.canary += total;
-                if way.touched {
-                    play.tally.expose(0, total);
+        for index in 0..self.ways[at].1.ways.len() {
+            let way = &self.ways[at].1.ways[index];
+            let (version, group) = (way.version, &condition.of(way.version)[way.group]);
+            let counted = &self.counted[index * width..][..width];
+            let total: u64 = counted.iter().map(|count| u64::from(*count)).sum();
+            count_each(&mut play.telemetry, version, group, |counters| {
+                for (cell, count) in counters.row_mut(group.status).iter_mut().zip(counted) {
+                    *cell += u64::from(*count);
                 }
-            }
+                counters.requests[group.status as usize] += total;
+            });
+            play.tally.add(version, group, total, true);
+            self.reach_goals(version, group, total, play);
         }
     }
 
     /// The general form of [`Ways::race`].
-    fn walk(&mut self, ways: usize, clock: &mut Clock, flow: Flow, play: &mut Play) {
+    fn walk(
+        &mut self,
+        ways: usize,
+        condition: &Condition,
+        clock: &mut Clock,
+        flow: Flow,
+        play: &mut Play,
+    ) {
         let width = self.bounds.len();
         while clock.next(&self.profile, &mut play.luck.arrivals) {
             let bits = play.luck.split.next_u64();
-            let canary = match self.split {
-                Split::Even => self.next_in_turn(flow.canary),
-                _ => share_of(bits as u32) < flow.canary,
+            let version = match self.split {
+                Split::Even => Version::BOTH[usize::from(self.in_turn.next(flow.canary))],
+                _ => flow.choose(share_of(bits as u32)),
             };
-            let version = Version::BOTH[usize::from(canary)];
             let ways = &self.ways[ways].1;
-            let index = ways.choose(canary, (bits >> 32) as u32);
+            let index = ways.choose(version, (bits >> 32) as u32);
             let way = &ways.ways[index];
-            let latency = &self.latencies[version as usize];
+            let latency = self.services[version as usize].latency_of(way.route);
             let stream = play.luck.of(version);
             let seconds = latency.sample(stream) * way.multiply + way.add;
             if self.demand.sums {
-                let counters = play.telemetry.counters_mut(version);
-                counters.seconds[way.status as usize] += seconds;
+                let group = &condition.of(version)[way.group];
+                count_each(&mut play.telemetry, version, group, |counters| {
+                    counters.seconds[group.status as usize] += seconds;
+                });
             }
             self.counted[index * width + self.bounds.index(seconds)] += 1;
         }
@@ -261,21 +301,25 @@ impl Requests {
         play: &mut Play,
     ) {
         let requests = self.arrivals_in(piece, play);
-        let (canary, share) = match self.split {
+        match self.split {
             Split::Even => {
                 let canary = (0..requests)
-                    .filter(|_| self.next_in_turn(flow.canary))
+                    .filter(|_| self.in_turn.next(flow.canary))
                     .count() as u64;
-                (Some(canary), 1.0)
+                let only = |canary| Flow {
+                    canary,
+                    ..Flow::default()
+                };
+                self.look_up(condition_index, condition, only(1.0), canary, play);
+                self.look_up(
+                    condition_index,
+                    condition,
+                    only(0.0),
+                    requests - canary,
+                    play,
+                );
             }
-            _ => (None, flow.canary),
-        };
-        match canary {
-            None => self.look_up(condition_index, condition, share, requests, play),
-            Some(canary) => {
-                self.look_up(condition_index, condition, 1.0, canary, play);
-                self.look_up(condition_index, condition, 0.0, requests - canary, play);
-            }
+            _ => self.look_up(condition_index, condition, flow, requests, play),
         }
     }
 
@@ -283,18 +327,18 @@ impl Requests {
         &mut self,
         condition_index: usize,
         condition: &Condition,
-        share: f64,
+        flow: Flow,
         requests: u64,
         play: &mut Play,
     ) {
-        let key = (condition_index, share.to_bits());
+        let shares = [flow.canary.to_bits(), flow.baseline.to_bits()];
         let known = self
             .joints
             .iter()
-            .position(|(index, bits, _)| (*index, *bits) == key);
+            .position(|(index, bits, _)| (*index, *bits) == (condition_index, shares));
         let at = known.unwrap_or_else(|| {
-            self.joints
-                .push((key.0, key.1, Joint::new(condition, share)));
+            let joint = Joint::new(condition, flow);
+            self.joints.push((condition_index, shares, joint));
             self.joints.len() - 1
         });
         let joint = &self.joints[at].2;
@@ -306,15 +350,30 @@ impl Requests {
                 continue;
             }
             let count = u64::from(*count);
-            let counters = play.telemetry.counters_mut(cell.version);
-            counters.requests[cell.status as usize] += count;
-            counters.row_mut(cell.status)[cell.bucket] += count;
-            if cell.version == Version::Canary {
-                play.tally.canary += count;
-                if cell.touched {
-                    play.tally.expose(0, count);
-                }
-            }
+            let group = &condition.of(cell.version)[cell.group];
+            count_each(&mut play.telemetry, cell.version, group, |counters| {
+                counters.requests[group.status as usize] += count;
+                counters.row_mut(group.status)[cell.bucket] += count;
+            });
+            play.tally.add(cell.version, group, count, true);
+        }
+        if self.goals.are_read() {
+            self.reach_goals_of_cells(at, condition, play);
+        }
+    }
+
+    /// What users do after the requests counted last, group after group.
+    fn reach_goals_of_cells(&mut self, joint: usize, condition: &Condition, play: &mut Play) {
+        let mut first = 0;
+        while let Some(cell) = self.joints[joint].2.cells.get(first).copied() {
+            let cells = &self.joints[joint].2.cells[first..];
+            let same = |other: &&Cell| (other.version, other.group) == (cell.version, cell.group);
+            let width = cells.iter().take_while(same).count();
+            let counted = &self.counted[first..first + width];
+            let count = counted.iter().map(|count| u64::from(*count)).sum();
+            let group = &condition.of(cell.version)[cell.group];
+            self.reach_goals(cell.version, group, count, play);
+            first += width;
         }
     }
 
@@ -324,9 +383,11 @@ impl Requests {
         if share == 0.0 {
             return;
         }
+        let swung = play.luck.expected(piece.from, piece.to);
+        let expected = swung.unwrap_or(piece.expected);
         let copies = match self.arrivals {
-            Arrivals::Even => binomial(piece.expected.round() as u64, share, &mut play.luck.split),
-            _ => Poisson::new(piece.expected * share).sample(&mut play.luck.split),
+            Arrivals::Even => binomial(expected.round() as u64, share, &mut play.luck.split),
+            _ => Poisson::new(expected * share).sample(&mut play.luck.split),
         };
         for _ in 0..copies {
             let stream = play.luck.of(Version::Canary);
@@ -338,24 +399,17 @@ impl Requests {
                 }
             };
             let group = choose(condition.of(Version::Canary), stratum, stream);
-            let counters = play.telemetry.counters_mut(Version::Canary);
-            self.answer(Version::Canary, group, counters, stream);
+            self.answer(Version::Canary, group, false, play);
         }
     }
 
     fn arrivals_in(&self, piece: &Piece, play: &mut Play) -> u64 {
+        let swung = play.luck.expected(piece.from, piece.to);
+        let expected = swung.unwrap_or(piece.expected);
         match self.arrivals {
-            Arrivals::Even => play.luck.even_arrivals(piece.expected),
-            _ => Poisson::new(piece.expected).sample(&mut play.luck.arrivals),
+            Arrivals::Even => play.luck.even_arrivals(expected),
+            _ => Poisson::new(expected).sample(&mut play.luck.arrivals),
         }
-    }
-
-    /// Whether smooth round robin sends the next request to the canary.
-    fn next_in_turn(&mut self, canary: f64) -> bool {
-        self.credit += canary;
-        let turn = self.credit >= 1.0 - 1e-9;
-        self.credit -= f64::from(u8::from(turn));
-        turn
     }
 }
 
@@ -373,25 +427,37 @@ fn choose<'a>(groups: &'a [Group], stratum: usize, stream: &mut Stream) -> &'a G
     of_stratum().next_back().unwrap_or(&groups[0])
 }
 
+/// Counts something in all the series that show a group.
+#[inline]
+fn count_each(
+    telemetry: &mut Telemetry,
+    version: Version,
+    group: &Group,
+    count: impl Fn(&mut Counters),
+) {
+    if !group.counted {
+        return;
+    }
+    count(telemetry.counters_mut(version));
+    if let Some(route) = group.route {
+        count(telemetry.route_counters_mut(version, route));
+    }
+}
+
 impl Joint {
-    fn new(condition: &Condition, canary: f64) -> Joint {
+    fn new(condition: &Condition, flow: Flow) -> Joint {
         let mut cells = Vec::new();
         let mut weights = Vec::new();
-        for version in Version::BOTH {
-            let share = match version {
-                Version::Stable => 1.0 - canary,
-                Version::Canary => canary,
-                Version::Baseline => 0.0,
-            };
-            for group in condition.of(version) {
+        for version in Version::ALL {
+            let share = flow.share(version);
+            for (index, group) in condition.of(version).iter().enumerate() {
                 for (bucket, probability) in group.buckets.iter().enumerate() {
                     let weight = share * group.probability * probability;
                     if weight > 0.0 {
                         weights.push(weight);
                         cells.push(Cell {
                             version,
-                            status: group.status,
-                            touched: group.touched,
+                            group: index,
                             bucket,
                         });
                     }

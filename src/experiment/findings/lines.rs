@@ -10,7 +10,7 @@ use crate::model::service::{Latency, Service};
 use crate::model::split::Split;
 use crate::model::traffic::{Arrivals, Profile};
 use crate::rollout::flagger::Strategy;
-use crate::rollout::{FlaggerPlan, Plan, Rollback};
+use crate::rollout::{FlaggerPlan, Plan, Rollback, StagedPlan};
 use crate::scenario::Scenario;
 
 /// One line about traffic, versions and fault.
@@ -46,6 +46,16 @@ fn traffic(scenario: &Scenario) -> String {
             peak_over_trough, ..
         } => {
             format!(" on average, daily cycle {peak_over_trough}:1")
+        }
+        Profile::Week(week) => {
+            let ratio = week.peak_over_trough();
+            format!(" on average, weekly cycle {ratio:.1}:1")
+        }
+        Profile::Flash(flash) => {
+            format!(
+                " on average, a flash crowd of {} times the rate at {}",
+                flash.peak, flash.at
+            )
         }
         Profile::Trace(trace) => {
             format!(" on average, a recorded trace in bins of {}", trace.bin())
@@ -150,9 +160,20 @@ pub(in crate::experiment) fn rollout_line(scenario: &Scenario) -> String {
                     let failures = u64::from(plan.failures.max(1));
                     format!("rollback at {}", plural(failures, "failed check"))
                 }
+                Rollback::Manual => {
+                    let failures = u64::from(plan.failures.max(1));
+                    format!(
+                        "a person alerted at {}, who takes {} (median)",
+                        plural(failures, "failed check"),
+                        words::time(plan.judgement.quantile(0.5).as_secs_f64())
+                    )
+                }
             };
             let steps = path(scenario);
-            format!("staged {steps}, a check every {period}, {end}")
+            format!(
+                "staged {steps}, a check every {period}, {end}{}",
+                conditions(plan)
+            )
         }
     };
     let gates: Vec<String> = scenario.analysis.iter().map(ToString::to_string).collect();
@@ -161,6 +182,23 @@ pub(in crate::experiment) fn rollout_line(scenario: &Scenario) -> String {
     } else {
         spaced(&format!("{controller} · {}", gates.join("; ")))
     }
+}
+
+/// What else a step waits for.
+fn conditions(plan: &StagedPlan) -> String {
+    let mut text = String::new();
+    let pauses = plan.steps.iter().filter(|step| step.pause).count() as u64;
+    if pauses > 0 {
+        text.push_str(&format!(", {}", plural(pauses, "pause")));
+    }
+    if plan.min_requests > 0 {
+        let requests = plural(plan.min_requests, "canary request");
+        text.push_str(&format!(", at least {requests} a step"));
+    }
+    if plan.office_hours.is_some() {
+        text.push_str(", in office hours");
+    }
+    text
 }
 
 fn flagger(scenario: &Scenario, plan: &FlaggerPlan) -> String {

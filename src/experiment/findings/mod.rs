@@ -1,9 +1,11 @@
 //! What the numbers mean, in sentences. Each follows from the cells and from what is true of the
 //! scenario; none is a guess.
 
+mod correlation;
 mod lines;
 mod sight;
 mod traffic;
+mod unseen;
 
 pub(super) use lines::{rollout_line, world_line};
 
@@ -36,6 +38,8 @@ pub(super) fn findings(scenario: &Scenario, cells: &[Cell]) -> Vec<String> {
         }
     }
     sentences.extend(sight::sentences(scenario));
+    sentences.extend(unseen::sentences(scenario));
+    sentences.extend(correlation::sentences(scenario));
     if percentages_matter(scenario) {
         sentences.extend(traffic::sentence(scenario, cells));
         if has_fault && !scenario.analysis.is_empty() && !never_rolls_back(scenario) {
@@ -144,8 +148,13 @@ fn exposure(scenario: &Scenario, cell: &Cell) -> Option<String> {
         (0.0, _) => "before it is promoted".to_owned(),
         _ => "before it is rolled back or promoted".to_owned(),
     };
+    let after = match cell.exposure.after {
+        Some(after) if after > 0.0 => format!(" {} more follow after that.", count(after)),
+        Some(_) => " None follow after that.".to_owned(),
+        None => String::new(),
+    };
     Some(format!(
-        "On average a bad release {} {} requests of {} users {until}.",
+        "On average a bad release {} {} requests of {} users {until}.{after}",
         sight::verb(&scenario.world),
         count(cell.exposure.requests),
         count(cell.exposure.users),

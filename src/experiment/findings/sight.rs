@@ -1,12 +1,13 @@
 //! What the gates can see of the fault, judged by what is true of both versions, however many
 //! requests there are.
 
+use super::unseen;
 use crate::base::Probability;
 use crate::experiment::words::{exact_share, latency, share};
 use crate::gate::{Comparison, Gate, Metric, flagger};
-use crate::model::fault::{Fault, FaultKind, Schedule, Scope};
-use crate::model::service::Latency;
-use crate::model::{Course, World};
+use crate::model::fault::{Fault, FaultKind, Schedule, Scope, Target};
+use crate::model::service::Service;
+use crate::model::{Course, Outcome, World};
 use crate::scenario::Scenario;
 use crate::telemetry::Version;
 
@@ -25,30 +26,21 @@ pub(super) struct Truth {
 enum Harm {
     Errors,
     Latency,
+    /// Calls that end without an answer: nothing for a server to count.
+    Calls,
+    /// Answers with status 200 that do users no good, or less.
+    Goals,
 }
 
 impl Truth {
     /// Works it out.
     pub(super) fn of(world: &World) -> Truth {
-        let full = vec![1.0; world.faults.len()];
-        let mut canary = Vec::new();
-        let mut below = 0.0;
-        for cut in world.strata() {
-            for course in world.canary_courses(cut, &full) {
-                let probability = course.probability * (cut - below);
-                canary.push(Course {
-                    probability,
-                    ..course
-                });
-            }
-            below = cut;
-        }
-        let stable = world.stable_courses();
+        let (stable, canary) = (courses(world, false), courses(world, true));
         Truth {
             stable_errors: errors(&stable),
             canary_errors: errors(&canary),
-            stable_p99: p99(&stable, &world.stable.latency),
-            canary_p99: p99(&canary, &world.canary.latency),
+            stable_p99: p99(&stable, &world.stable),
+            canary_p99: p99(&canary, &world.canary),
         }
     }
 }
@@ -63,15 +55,37 @@ pub(super) fn steady_errors(world: &World) -> Option<f64> {
         .then_some(truth.canary_errors)
 }
 
+/// How a version's requests end with every fault at full size, all users together.
+fn courses(world: &World, canary: bool) -> Vec<Course> {
+    let full = vec![1.0; world.faults.len()];
+    let mut all = Vec::new();
+    let mut below = 0.0;
+    for cut in world.strata() {
+        let courses = if canary {
+            world.canary_courses(cut, &full)
+        } else {
+            world.stable_courses(cut, &full)
+        };
+        all.extend(courses.into_iter().map(|course| Course {
+            probability: course.probability * (cut - below),
+            ..course
+        }));
+        below = cut;
+    }
+    all
+}
+
 fn errors(courses: &[Course]) -> f64 {
-    let failed = courses.iter().filter(|course| course.failed);
+    let failed = (courses.iter()).filter(|course| course.outcome == Outcome::Failed);
     failed.map(|course| course.probability).sum()
 }
 
 /// By bisection: shares of answers within a time have no closed inverse where courses mix.
-fn p99(courses: &[Course], latency: &Latency) -> f64 {
+fn p99(courses: &[Course], service: &Service) -> f64 {
     let within = |seconds: f64| -> f64 {
-        let share = |course: &Course| course.probability * course.cdf(latency, seconds);
+        let share = |course: &Course| {
+            course.probability * course.cdf(service.latency_of(course.route), seconds)
+        };
         courses.iter().map(share).sum()
     };
     let (mut low, mut high) = (0.0, 1.0);
@@ -93,23 +107,55 @@ fn p99(courses: &[Course], latency: &Latency) -> f64 {
 fn harms(world: &World) -> Vec<Harm> {
     let truth = Truth::of(world);
     let mut harms = Vec::new();
-    if truth.canary_errors > truth.stable_errors * (1.0 + 1e-9) {
+    let has = |harm: Harm| {
+        let differs = |fault: &&Fault| fault.target != Target::Both;
+        (world.faults.iter().filter(differs)).any(|fault| harm_of(&fault.kind) == Some(harm))
+    };
+    // A share of errors is seen in what is true at full size; what comes and goes, by its kind.
+    let lasting = |fault: &Fault| matches!(fault.kind, FaultKind::Errors { .. });
+    let passing = (world.faults.iter()).any(|fault| {
+        fault.target != Target::Both
+            && !lasting(fault)
+            && harm_of(&fault.kind) == Some(Harm::Errors)
+    });
+    if truth.canary_errors > truth.stable_errors * (1.0 + 1e-9) || passing {
         harms.push(Harm::Errors);
     }
-    let slows = |kind: &FaultKind| !matches!(kind, FaultKind::Errors { .. });
-    if world.canary.latency.mean() > world.stable.latency.mean()
-        || world.faults.iter().any(|fault| slows(&fault.kind))
-    {
+    if world.canary.latency.mean() > world.stable.latency.mean() || has(Harm::Latency) {
         harms.push(Harm::Latency);
     }
+    harms.extend(
+        [Harm::Calls, Harm::Goals]
+            .into_iter()
+            .filter(|harm| has(*harm)),
+    );
     harms
+}
+
+/// The harm by which a kind of fault shows first; `None` where it harms nobody, or only stable.
+fn harm_of(kind: &FaultKind) -> Option<Harm> {
+    match kind {
+        FaultKind::Errors { .. } | FaultKind::Bursts { .. } | FaultKind::Bounce { .. } => {
+            Some(Harm::Errors)
+        }
+        FaultKind::Latency { .. }
+        | FaultKind::Tail { .. }
+        | FaultKind::MemoryLeak { .. }
+        | FaultKind::Capacity { .. }
+        | FaultKind::SharedLoad { .. } => Some(Harm::Latency),
+        FaultKind::Corrupt { .. } | FaultKind::Business { .. } => Some(Harm::Goals),
+        FaultKind::Metrics { .. } | FaultKind::Poison { .. } => None,
+        unanswered => unseen::is_hidden_from_servers(unanswered).then_some(Harm::Calls),
+    }
 }
 
 /// `fails`, `slows` or `fails or slows`: what a bad release does to requests.
 pub(super) fn verb(world: &World) -> &'static str {
     match harms(world)[..] {
-        [Harm::Errors] => "fails",
+        [Harm::Errors] | [Harm::Calls] | [Harm::Errors, Harm::Calls] => "fails",
         [Harm::Latency] => "slows",
+        [Harm::Goals] => "spoils",
+        [.., Harm::Goals] => "harms",
         _ => "fails or slows",
     }
 }
@@ -161,24 +207,44 @@ pub(super) fn sentences(scenario: &Scenario) -> Vec<String> {
 fn overlooked(scenario: &Scenario) -> Option<String> {
     let harms = harms(&scenario.world);
     let seen = |harm: Harm| {
-        let looks = |gate: &Gate| subject(gate).is_none_or(|subject| subject == harm);
+        // The caller's side counts calls that end without an answer as failures.
+        let shown = match harm {
+            Harm::Calls if !unseen::measured_by_servers(scenario) => Harm::Errors,
+            harm => harm,
+        };
+        let looks = |gate: &Gate| subject(gate).is_none_or(|subject| subject == shown);
         scenario.analysis.iter().any(looks)
     };
     let name = |harm| match harm {
         Harm::Errors => ("failures", "fails more often"),
         Harm::Latency => ("latency", "is slower"),
+        Harm::Calls => ("calls without an answer", "leaves calls without an answer"),
+        Harm::Goals => ("what users do next", "serves users worse with status 200"),
+    };
+    let advice = |harm| match harm {
+        Harm::Calls if unseen::measured_by_servers(scenario) => {
+            " Servers cannot count what they do not answer: measure at the caller (reporter = \
+             \"client\")."
+        }
+        Harm::Goals => " Count what the business wants (a goal), and check it.",
+        _ => "",
     };
     let unseen = *harms.iter().find(|harm| !seen(**harm))?;
     let (what, does) = name(unseen);
     Some(match harms.iter().find(|harm| seen(**harm)) {
         None => format!(
             "The bad release {does}, and nothing here looks at {what}: no amount of traffic makes \
-             this fault visible. Add a check on {what}."
+             this fault visible.{}",
+            match advice(unseen) {
+                "" => format!(" Add a check on {what}."),
+                advice => advice.to_owned(),
+            }
         ),
         Some(other) => format!(
             "The bad release also {does}, and nothing here looks at {what}: only the {} can give it \
-             away.",
-            name(*other).0
+             away.{}",
+            name(*other).0,
+            advice(unseen)
         ),
     })
 }

@@ -344,15 +344,12 @@ mod tests {
         let step = |ticks: &u64| Step {
             weight: Weight::clamped(5.0),
             hold: Span::from_secs(60 * ticks),
+            pause: false,
         };
         StagedPlan {
-            steps: holds.iter().map(step).collect(),
-            interval: Span::from_secs(60),
-            warmup: Span::ZERO,
             failures,
             counting,
-            inconclusive: WhenInconclusive::Ignore,
-            rollback: Rollback::Automatic,
+            ..StagedPlan::new(holds.iter().map(step), Span::from_secs(60))
         }
     }
 

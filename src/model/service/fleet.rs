@@ -19,6 +19,9 @@ pub struct Fleet {
     pub cache: Option<CacheWarmUp>,
     /// How instances differ by where they run.
     pub placement: Option<Placement>,
+    /// Whether there are as many instances as the version's share of stable's, at least one, and not
+    /// a number of its own.
+    pub scaled: bool,
     /// Whether the instances have long been running when the rollout begins.
     pub warm: bool,
 }
@@ -32,6 +35,7 @@ impl Default for Fleet {
             warm_up: None,
             cache: None,
             placement: None,
+            scaled: false,
             warm: true,
         }
     }
@@ -43,7 +47,8 @@ impl Fleet {
         self.capacity.is_some()
             || self.pauses.is_some()
             || self.placement.is_some()
-            || (!self.warm && (self.warm_up.is_some() || self.cache.is_some()))
+            || self.cache.is_some()
+            || (!self.warm && self.warm_up.is_some())
     }
 }
 
@@ -65,7 +70,15 @@ pub struct WarmUp {
     pub requests: f64,
 }
 
-/// A share of requests misses the cache and takes longer:
+impl WarmUp {
+    /// In the middle of what is told of runtimes that compile as they go.
+    pub const USUAL: WarmUp = WarmUp {
+        factor: 5.0,
+        requests: 2000.0,
+    };
+}
+
+/// A share of requests misses the cache and takes longer than the latency, which is that of hits:
 /// `warm + (cold - warm) · (1 + answered / requests)^-decay`, with `answered` counted by instance.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CacheWarmUp {

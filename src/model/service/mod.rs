@@ -3,12 +3,20 @@
 mod capacity;
 mod fleet;
 mod goal;
+mod instance;
 mod latency;
+mod queue;
+mod sharing;
+#[cfg(test)]
+mod tests;
 
 pub use capacity::{Capacity, Discipline};
 pub use fleet::{CacheWarmUp, Fleet, Pauses, Placement, WarmUp};
 pub use goal::{Goal, GoalValue};
+pub use instance::{Leak, PauseClock};
 pub use latency::{Latency, LatencyError};
+pub use queue::{Admission, Queue, workers_left};
+pub use sharing::Sharing;
 
 use crate::base::Probability;
 

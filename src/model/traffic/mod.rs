@@ -1,20 +1,30 @@
 //! Requests and the users behind them.
 
 mod arrivals;
+mod clock;
+mod flash;
 mod group;
+mod path;
 mod population;
 mod profile;
 mod route;
 mod session;
 mod swing;
+mod trace;
+mod week;
 
-pub use arrivals::Arrivals;
+pub use arrivals::{Arrivals, Gaps};
+pub use clock::Clock;
+pub use flash::Flash;
 pub use group::UserGroup;
-pub use population::Population;
-pub use profile::{Profile, Trace};
+pub use path::Path;
+pub use population::{Activity, Population};
+pub use profile::Profile;
 pub use route::{MOST_ROUTES, Route};
 pub use session::Sessions;
-pub use swing::{Path, Swing};
+pub use swing::Swing;
+pub use trace::Trace;
+pub use week::Week;
 
 use crate::base::Probability;
 

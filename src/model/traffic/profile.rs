@@ -3,6 +3,7 @@
 
 use std::f64::consts::TAU;
 
+use super::{Flash, Trace, Week};
 use crate::base::{Rate, Span, Time};
 
 /// The request rate over time; time counts from the start of the rollout.
@@ -32,89 +33,12 @@ pub enum Profile {
         /// Length of the cycle, usually a day.
         period: Span,
     },
+    /// A weekly cycle by the hour.
+    Week(Week),
+    /// A flash crowd.
+    Flash(Flash),
     /// Counts per bin, recorded somewhere; repeats when it ends.
     Trace(Trace),
-}
-
-/// Recorded counts in bins of equal width, scaled to a mean rate. Within a bin the rate is constant.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Trace {
-    bin: Span,
-    rates: Vec<f64>,
-    /// Requests expected from the start of the trace to the end of bin k, at index k + 1.
-    sums: Vec<f64>,
-}
-
-impl Trace {
-    /// A trace of `rates` in requests per second, one for each `bin`; `None` when there are none,
-    /// one is negative or not finite, or a bin has no length.
-    pub fn new(bin: Span, rates: Vec<f64>) -> Option<Trace> {
-        let possible = |rate: &f64| rate.is_finite() && *rate >= 0.0;
-        if bin.is_zero() || rates.is_empty() || !rates.iter().all(possible) {
-            return None;
-        }
-        let width = bin.as_secs_f64();
-        let mut total = 0.0;
-        let mut sums = Vec::with_capacity(rates.len() + 1);
-        sums.push(total);
-        for rate in &rates {
-            total += rate * width;
-            sums.push(total);
-        }
-        Some(Trace { bin, rates, sums })
-    }
-
-    /// Width of a bin.
-    pub fn bin(&self) -> Span {
-        self.bin
-    }
-
-    /// Requests per second in each bin.
-    pub fn rates(&self) -> &[f64] {
-        &self.rates
-    }
-
-    /// Mean over the whole trace in requests per second.
-    pub fn mean(&self) -> f64 {
-        self.sums[self.rates.len()] / (self.bin.as_secs_f64() * self.rates.len() as f64)
-    }
-
-    /// The same trace with every rate multiplied.
-    fn scaled(&self, factor: f64) -> Trace {
-        let scale = |values: &[f64]| values.iter().map(|value| value * factor).collect();
-        Trace {
-            bin: self.bin,
-            rates: scale(&self.rates),
-            sums: scale(&self.sums),
-        }
-    }
-
-    fn rate(&self, bin: u64) -> f64 {
-        self.rates[(bin % self.rates.len() as u64) as usize]
-    }
-
-    /// Requests expected in whole bins: from the start of bin `from` to the start of bin `to`,
-    /// counted over repetitions.
-    fn whole_bins(&self, from: u64, to: u64) -> f64 {
-        let length = self.rates.len() as u64;
-        let before = |bin: u64| self.sums[(bin % length) as usize];
-        let repeats = (to / length - from / length) as f64;
-        before(to) - before(from) + repeats * self.sums[self.rates.len()]
-    }
-
-    /// Requests expected from `from` to `to`.
-    fn expected(&self, from: Time, to: Time) -> f64 {
-        let width = self.bin.as_nanos();
-        let (first, last) = (from.as_nanos() / width, to.as_nanos() / width);
-        if first == last {
-            return self.rate(first) * to.since(from).as_secs_f64();
-        }
-        let head = Span::from_nanos((first + 1) * width - from.as_nanos());
-        let tail = Span::from_nanos(to.as_nanos() - last * width);
-        self.rate(first) * head.as_secs_f64()
-            + self.whole_bins(first + 1, last)
-            + self.rate(last) * tail.as_secs_f64()
-    }
 }
 
 impl Profile {
@@ -140,7 +64,9 @@ impl Profile {
                 let phase = TAU * (now.as_secs_f64() - peak.as_secs_f64()) / period.as_secs_f64();
                 mean.get() * (1.0 + swing * phase.cos())
             }
-            Profile::Trace(trace) => trace.rate(now.as_nanos() / trace.bin.as_nanos()),
+            Profile::Week(week) => week.rate(now.as_secs_f64()),
+            Profile::Flash(flash) => flash.rate(now.as_secs_f64()),
+            Profile::Trace(trace) => trace.rate(now.as_nanos() / trace.bin().as_nanos()),
         }
     }
 
@@ -159,8 +85,11 @@ impl Profile {
                 }
                 total
             }
-            Profile::Ramp { .. } | Profile::Diurnal { .. } => {
-                self.cumulative(to) - self.cumulative(from)
+            Profile::Ramp { .. }
+            | Profile::Diurnal { .. }
+            | Profile::Week(_)
+            | Profile::Flash(_) => {
+                self.cumulative(to.as_secs_f64()) - self.cumulative(from.as_secs_f64())
             }
             Profile::Trace(trace) => trace.expected(from, to),
         }
@@ -181,9 +110,11 @@ impl Profile {
                 peak_over_trough,
                 ..
             } => mean.get() * 2.0 * peak_over_trough / (peak_over_trough + 1.0),
+            Profile::Week(week) => week.bound(from.as_secs_f64(), to.as_secs_f64()),
+            Profile::Flash(flash) => flash.bound(from.as_secs_f64(), to.as_secs_f64()),
             Profile::Trace(trace) => {
                 let mut highest = self.rate(from);
-                let width = trace.bin.as_nanos();
+                let width = trace.bin().as_nanos();
                 let mut now = from;
                 while now < to {
                     highest = highest.max(self.rate(now));
@@ -203,8 +134,10 @@ impl Profile {
             Profile::Diurnal {
                 peak_over_trough, ..
             } => *peak_over_trough == 1.0,
+            Profile::Week(week) => week.is_constant(),
+            Profile::Flash(flash) => flash.is_constant(from.as_secs_f64(), to.as_secs_f64()),
             Profile::Trace(trace) => {
-                let width = trace.bin.as_nanos();
+                let width = trace.bin().as_nanos();
                 to.as_nanos() <= (from.as_nanos() / width + 1) * width
             }
         }
@@ -240,12 +173,14 @@ impl Profile {
                 peak: *peak,
                 period: *period,
             },
+            Profile::Week(week) => Profile::Week(week.scaled(factor)),
+            Profile::Flash(flash) => Profile::Flash(flash.scaled(factor)),
             Profile::Trace(trace) => Profile::Trace(trace.scaled(factor)),
         }
     }
 
-    fn cumulative(&self, now: Time) -> f64 {
-        let t = now.as_secs_f64();
+    /// Requests expected from the start of the rollout to `t` seconds after it.
+    pub(super) fn cumulative(&self, t: f64) -> f64 {
         match self {
             Profile::Ramp { from, to, over } => {
                 let over = over.as_secs_f64();
@@ -266,8 +201,10 @@ impl Profile {
                 let phase = TAU * (t - peak.as_secs_f64()) / period;
                 mean.get() * (t + swing * period / TAU * phase.sin())
             }
+            Profile::Week(week) => week.cumulative(t),
+            Profile::Flash(flash) => flash.cumulative(t),
             Profile::Constant(_) | Profile::Stepped(_) | Profile::Trace(_) => {
-                self.expected(Time::START, now)
+                self.expected(Time::START, Time::START + Span::from_secs_f64(t))
             }
         }
     }
@@ -300,6 +237,17 @@ mod tests {
                 peak: Span::from_secs(500),
                 period: Span::from_secs(2_000),
             },
+            Profile::Week(
+                Week::new(rate(20.0), &Week::NASA, 0.6, Span::from_secs(7 * 3_600)).unwrap(),
+            ),
+            Profile::Flash(Flash {
+                base: rate(20.0),
+                peak: 10.0,
+                at: Span::from_secs(200),
+                rise: Span::from_secs(100),
+                hold: Span::from_secs(50),
+                half_life: Span::from_secs(300),
+            }),
             Profile::Trace(Trace::new(Span::from_secs(60), vec![1.0, 9.0, 4.0]).unwrap()),
         ]
     }

@@ -54,7 +54,9 @@ impl Status {
             | Phase::Waiting
             | Phase::Progressing
             | Phase::Promoting
-            | Phase::Failed => {}
+            | Phase::Failed
+            | Phase::Paused
+            | Phase::Alerted => {}
         }
     }
 }

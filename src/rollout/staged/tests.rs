@@ -9,15 +9,11 @@ fn plan(steps: &[(f64, &str)]) -> StagedPlan {
     let step = |&(percent, hold): &(f64, &str)| Step {
         weight: Weight::percent(percent).unwrap(),
         hold: hold.parse().unwrap(),
+        pause: false,
     };
     StagedPlan {
-        steps: steps.iter().map(step).collect(),
-        interval: Span::from_secs(60),
-        warmup: Span::ZERO,
         failures: 2,
-        counting: Counting::Consecutive,
-        inconclusive: WhenInconclusive::Ignore,
-        rollback: Rollback::Automatic,
+        ..StagedPlan::new(steps.iter().map(step), Span::from_secs(60))
     }
 }
 
@@ -48,13 +44,22 @@ struct Played {
 
 /// Plays outcomes, one a check, until they are used up or the rollout is over.
 fn play(plan: &StagedPlan, outcomes: impl IntoIterator<Item = char>) -> Played {
+    play_in(plan, outcomes, |_| Surroundings::default())
+}
+
+/// The same, where surroundings change with time.
+fn play_in(
+    plan: &StagedPlan,
+    outcomes: impl IntoIterator<Item = char>,
+    surroundings: impl Fn(Time) -> Surroundings,
+) -> Played {
     let mut staged = Staged::new(plan);
     let mut outcomes = outcomes.into_iter();
     let (mut actions, mut weights, mut checks) = (Vec::new(), Vec::new(), 0);
     let mut end = None;
     let mut now = plan.cadence().first;
     while !staged.is_over() {
-        if staged.handle_tick(now, &Surroundings::default()) == Need::Verdict {
+        if staged.handle_tick(now, &surroundings(now)) == Need::Verdict {
             let Some(letter) = outcomes.next() else {
                 break;
             };
@@ -217,6 +222,149 @@ fn a_rollout_can_be_entered_at_any_weight() {
     assert_eq!(own.steps().len(), 3, "the plan itself is left alone");
 }
 
+/// A judgement of which nobody strays far: every delay is within a second of this one.
+fn always(delay: Span) -> Judgement {
+    let later = Span::from_nanos(delay.as_nanos() + 10_000_000);
+    Judgement::from_quantiles(delay, 0.999_999, later).unwrap()
+}
+
+#[test]
+fn an_alerted_person_rolls_back_at_the_first_tick_after_their_delay() {
+    let manual = |delay: &str| StagedPlan {
+        rollback: Rollback::Manual,
+        judgement: always(delay.parse().unwrap()),
+        ..plan(TWO)
+    };
+    // The alert goes out at the second failure, at 2m; checks go on, whatever they say.
+    for (delay, end) in [
+        ("3m30s", "6m"),
+        ("90s", "4m"),
+        ("10s", "3m"),
+        ("2h", "2h3m"),
+    ] {
+        let played = play(&manual(delay), "ff".chars().chain(std::iter::repeat('p')));
+        assert_eq!(played.actions, format!("0s 5%, {end} roll back"), "{delay}");
+        let noticed = played.staged.would_have_rolled_back_at();
+        assert_eq!(noticed, Some(Time::from_secs(120)));
+        let end = played.end.unwrap().since(Time::START);
+        assert!(end <= manual(delay).longest(), "{delay}");
+    }
+    let alerted = play(&manual("3m"), "ffp".chars()).staged;
+    assert_eq!(alerted.state().phase, Phase::Alerted);
+    let good = play(&manual("3m"), "pfpppp".chars());
+    assert_eq!(good.actions, "0s 5%, 3m 10%, 5m promote");
+}
+
+#[test]
+fn people_are_as_slow_in_one_rollout_as_in_no_other() {
+    let manual = StagedPlan {
+        rollback: Rollback::Manual,
+        ..plan(TWO)
+    };
+    let end = |patience| {
+        let surroundings = |_| Surroundings {
+            patience,
+            ..Surroundings::default()
+        };
+        play_in(&manual, std::iter::repeat('f'), surroundings)
+            .end
+            .unwrap()
+    };
+    let ends: std::collections::BTreeSet<Time> = (0..20).map(end).collect();
+    assert!(ends.len() > 10, "{ends:?}");
+    assert_eq!(end(7), end(7));
+}
+
+#[test]
+fn a_pause_waits_for_a_person_and_still_checks() {
+    let mut paused = plan(&[(5.0, "2m"), (10.0, "2m")]);
+    paused.steps = paused
+        .steps
+        .iter()
+        .map(|step| Step {
+            pause: step.weight.as_percent() < 6.0,
+            ..*step
+        })
+        .collect();
+    paused.judgement = always(Span::from_secs(150));
+    // Asked at 2m, confirmed at 4m30s, which shows at 5m; the second step has no pause.
+    let played = play(&paused, std::iter::repeat('p'));
+    assert_eq!(played.actions, "0s 5%, 5m 10%, 7m promote");
+    assert!(played.end.unwrap().since(Time::START) <= paused.longest());
+    let waiting = play(&paused, "ppp".chars()).staged;
+    assert_eq!(waiting.state().phase, Phase::Paused);
+    // A failure in the meantime keeps the weight; two roll back.
+    let played = play(&paused, "ppppfppp".chars());
+    assert_eq!(played.actions, "0s 5%, 6m 10%, 8m promote");
+    let played = play(&paused, "pppff".chars());
+    assert_eq!(played.actions, "0s 5%, 5m roll back");
+}
+
+#[test]
+fn outside_office_hours_weights_stay_and_only_what_is_automatic_rolls_back() {
+    let friday = |start: u64| {
+        Some(OfficeHours {
+            start: Span::from_secs(start),
+            ..OfficeHours::USUAL
+        })
+    };
+    // Friday at 16:57.
+    let late = friday((4 * 24 + 17) * 3_600 - 180);
+    let hours = StagedPlan {
+        office_hours: late,
+        ..plan(TWO)
+    };
+    // The second step begins at 16:59 and is over at 17:01: promotion waits until Monday at 9:00.
+    let played = play(&hours, std::iter::repeat('p'));
+    assert_eq!(played.actions, "0s 5%, 2m 10%, 2d16h3m promote");
+    assert!(played.end.unwrap().since(Time::START) <= hours.longest());
+    let played = play(&hours, "ppp".chars().chain(['p'; 100]).chain(['f', 'f']));
+    assert_eq!(played.actions, "0s 5%, 2m 10%, 1h45m roll back");
+    // Nobody is there to start it on Saturday.
+    let weekend = StagedPlan {
+        office_hours: friday((5 * 24 + 10) * 3_600),
+        ..plan(TWO)
+    };
+    let played = play(&weekend, std::iter::repeat('p'));
+    assert_eq!(played.actions, "1d23h 5%, 1d23h2m 10%, 1d23h4m promote");
+    assert!(played.end.unwrap().since(Time::START) <= weekend.longest());
+    // Who is alerted at 16:59 and needs ten minutes finishes them on Monday.
+    let manual = StagedPlan {
+        rollback: Rollback::Manual,
+        judgement: always(Span::from_secs(600)),
+        ..hours
+    };
+    let played = play(&manual, std::iter::repeat('f'));
+    // A hair over nine minutes of work are left on Monday, so 9:10 is the tick.
+    assert_eq!(played.actions, "0s 5%, 2d16h13m roll back");
+}
+
+#[test]
+fn a_step_is_neither_judged_nor_over_before_the_canary_answered_enough() {
+    let guarded = StagedPlan {
+        min_requests: 100,
+        ..plan(TWO)
+    };
+    // Forty requests a minute: a hundred are there after three minutes in each step.
+    let busy = |now: Time| Surroundings {
+        canary_requests: now.as_nanos() / 1_500_000_000,
+        ..Surroundings::default()
+    };
+    let played = play_in(&guarded, std::iter::repeat('p'), busy);
+    assert_eq!(played.actions, "0s 5%, 3m 10%, 6m promote");
+    assert_eq!(played.checks, 2);
+    let played = play_in(&guarded, std::iter::repeat('f'), busy);
+    assert_eq!(played.actions, "0s 5%, 4m roll back");
+    // Nobody comes: it waits for ever, and the horizon is a convention.
+    let mut silent = Staged::new(&guarded);
+    for minute in 0..1_000 {
+        let need = silent.handle_tick(Time::from_secs(60 * minute), &Surroundings::default());
+        assert_eq!(need, Need::Nothing);
+    }
+    assert!(!silent.is_over());
+    assert_eq!(guarded.longest(), Span::from_secs(16 * 60));
+}
+
 fn any_plan() -> impl Strategy<Value = StagedPlan> {
     (
         prop::collection::btree_set(1_u32..=100, 1..6),
@@ -232,6 +380,7 @@ fn any_plan() -> impl Strategy<Value = StagedPlan> {
                     .map(|(weight, hold)| Step {
                         weight: Weight::clamped(weight.into()),
                         hold: Span::from_secs(hold),
+                        pause: false,
                     })
                     .collect(),
                 interval: Span::from_secs(interval),
@@ -248,6 +397,7 @@ fn any_plan() -> impl Strategy<Value = StagedPlan> {
                 } else {
                     Rollback::Never
                 },
+                ..StagedPlan::new([], Span::from_secs(1))
             },
         )
 }

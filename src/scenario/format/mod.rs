@@ -3,20 +3,30 @@
 //! these fields.
 
 mod fault;
+mod goal;
 mod rollout;
 mod service;
 mod split;
 mod telemetry;
 mod traffic;
 
-pub use fault::Fault;
+pub use fault::{Fault, Reach};
+pub use goal::{Goal, GoalValue};
 pub use rollout::{
-    Against, Controller, Counting, Gate, Inconclusive, Rollback, Rollout, SampledBy, Step, Stratify,
+    Against, Controller, Counting, Gate, Inconclusive, OfficeHours, Rollback, Rollout, SampledBy,
+    Step, Stratify,
 };
-pub use service::{Canary, Latency, Service};
-pub use split::{Policy, Split};
+pub use service::{
+    CacheWarmUp, Canary, Discipline, Instances, Latency, Pauses, Placement, RecordedUnit,
+    RouteService, Scaled, Service, Shaped, Tail, WarmUp,
+};
+pub use split::{Affinity, Ejection, Policy, Precedence, Retried, Retries, Split};
 pub use telemetry::{Buckets, Reporter, Series, Telemetry, Vendor};
-pub use traffic::{Arrivals, Columns, Diurnal, Ramp, Traffic, TrafficRate};
+pub use traffic::{
+    Arrivals, Columns, Diurnal, EvenOrPoisson, Flash, GammaGaps, Group, LogNormalSwing, Memory,
+    Mmpp, OnOff, Preset, Ramp, Recording, Route, SessionKind, Sessions, Swing, Traffic,
+    TrafficRate, Week, WeibullGaps,
+};
 
 use schemars::JsonSchema;
 
@@ -42,6 +52,11 @@ pub enum Share {
     Number(f64),
 }
 
+/// An amount of memory: a number and a unit.
+#[derive(Debug, JsonSchema)]
+#[schemars(extend("examples" = ["2KiB", "512MiB", "1.5GiB", "100B"]))]
+pub struct Bytes(pub String);
+
 /// The canary's share of the traffic in percent, 0 to 100; the sign may be left out.
 #[derive(Debug, JsonSchema)]
 #[schemars(untagged, extend("examples" = ["5%", 5, 2.5]))]
@@ -62,6 +77,9 @@ pub struct Scenario {
     pub name: Option<String>,
     /// One line for lists and headings. Left out: the name.
     pub title: Option<String>,
+    /// The heading under which `coalmine scenarios` lists it.
+    #[schemars(extend("default" = defaults::SUBJECT))]
+    pub subject: Option<String>,
     /// What the scenario teaches: the mechanism, what to watch, what to do in production. Markdown
     /// paragraphs.
     pub story: Option<String>,
@@ -73,6 +91,10 @@ pub struct Scenario {
     pub stable: Option<Service>,
     /// How the new release answers: stable, with these differences and faults.
     pub canary: Option<Canary>,
+    /// What is wrong with both versions: with what they share. It is there with a good canary too.
+    pub faults: Option<Vec<Fault>>,
+    /// What the business counts.
+    pub goals: Option<Vec<Goal>>,
     /// Which version a request goes to.
     pub split: Option<Split>,
     /// How the gate's figures are collected.
@@ -99,6 +121,9 @@ pub struct Experiment {
     /// At most so many trials for each percentage.
     #[schemars(range(min = 1, max = 1_000_000), extend("default" = defaults::MOST_TRIALS))]
     pub most_trials: Option<u32>,
+    /// How long to look on after promotion or rollback, counting who is hurt then.
+    #[schemars(extend("default" = "0s"))]
+    pub aftermath: Option<Span>,
     /// How trials are played.
     #[schemars(extend("default" = "auto"))]
     pub engine: Option<Engine>,

@@ -35,6 +35,16 @@ pub struct Rollout {
     /// Whether reaching the failures rolls back, or only tells somebody.
     #[schemars(extend("default" = "automatic"))]
     pub rollback: Option<Rollback>,
+    /// How long people take, from the alert to the rollback and from the end of a hold to the
+    /// confirmation of a pause: two quantiles, the median first.
+    #[schemars(extend("default" = defaults::JUDGEMENT))]
+    pub judgement: Option<String>,
+    /// A step is neither judged nor over before the canary has answered so many requests since the
+    /// step began.
+    #[schemars(extend("default" = 0))]
+    pub min_requests: Option<u64>,
+    /// When weights grow and people answer. Left out: at any hour.
+    pub office_hours: Option<OfficeHours>,
     /// What a check checks, in this order; the first gate that fails decides.
     pub gates: Option<Vec<Gate>>,
 }
@@ -55,6 +65,27 @@ pub struct Step {
     pub weight: Weight,
     /// How long it is held: a multiple of the rollout's interval.
     pub hold: Span,
+    /// Whether a person has to confirm before the rollout goes on from here.
+    #[schemars(extend("default" = false))]
+    pub pause: Option<bool>,
+}
+
+/// When weights grow and people answer. What rolls back automatically always does.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct OfficeHours {
+    /// When the day begins.
+    #[schemars(extend("default" = defaults::OFFICE_FROM))]
+    pub from: Option<String>,
+    /// When it ends, `24:00` at the latest.
+    #[schemars(extend("default" = defaults::OFFICE_TO))]
+    pub to: Option<String>,
+    /// On which days: `Mon-Fri`, or several with commas in between.
+    #[schemars(extend("default" = defaults::OFFICE_DAYS))]
+    pub days: Option<String>,
+    /// When the rollout starts: a day and a time.
+    #[schemars(extend("default" = defaults::OFFICE_START))]
+    pub start: Option<String>,
 }
 
 /// How failed checks are counted.
@@ -85,6 +116,8 @@ pub enum Inconclusive {
 pub enum Rollback {
     /// Everything goes back to stable at once.
     Automatic,
+    /// A person is alerted and rolls back after the judgement's delay.
+    Manual,
     /// The rollout goes on.
     Never,
 }

@@ -1,26 +1,23 @@
 //! Gates that refer to routes and goals by name.
 
 use crate::gate::{Business, RouteSeries, SampledBy, SuccessRatio};
-use crate::scenario::names::Names;
+use crate::scenario::names::Known;
 use crate::scenario::reader::Table;
 use crate::scenario::report::Report;
 use crate::scenario::{gates, schema};
 
 use super::*;
 
-fn names() -> Names {
-    Names {
-        routes: vec!["browse".to_owned(), "checkout".to_owned()],
-        goals: vec!["click".to_owned(), "conversion".to_owned()],
-    }
+fn names() -> Known {
+    Known::named(&["browse", "checkout"], &["click", "conversion"])
 }
 
 /// One gate with these fields, or what is wrong with it.
-fn read(fields: &str, names: &Names) -> Result<Gate, Vec<String>> {
+fn read(fields: &str, names: &Known) -> Result<Gate, Vec<String>> {
     let text = format!("gates = [{{ {fields} }}]");
     let (report, root) = Report::parse(&text);
     let mut table = Table::root(&report, &root);
-    let analysis = gates::read(&table.get("gates").unwrap(), Some(names));
+    let analysis = gates::read(&table.get("gates").unwrap(), names);
     match analysis {
         Some(mut analysis) if !report.has_errors() => Ok(analysis.remove(0)),
         _ => {
@@ -169,7 +166,7 @@ fn a_comparison_may_be_stratified() {
 
 #[test]
 fn names_and_combinations_that_do_not_fit_are_refused() {
-    let nameless = Names::default();
+    let nameless = Known::named(&[], &[]);
     for (names, fields, said) in [
         (
             &names(),

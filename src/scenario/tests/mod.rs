@@ -1,14 +1,17 @@
 //! Reading scenarios: every field, every default, every warning.
 
 mod gates;
+mod people;
 mod schema;
+mod split;
+mod traffic;
 
 use super::*;
 use crate::base::{Probability, Rate, Time};
 use crate::gate::{Comparison, ComparisonLimit, Gate, LatencyQuantile, Metric, TwoProportionZ};
 use crate::model::fault::{FaultKind, Schedule};
 use crate::model::split::Split;
-use crate::model::traffic::{Arrivals, Profile};
+use crate::model::traffic::{Activity, Arrivals, Profile};
 use crate::rollout::{Counting, Plan, Rollback, StagedPlan, WhenInconclusive};
 use crate::telemetry::{Birth, Buckets, Phase, Reporter, Sampling, Unit, Version};
 
@@ -68,7 +71,7 @@ fn what_is_left_out_is_as_documented() {
     assert_eq!(least.warnings, Vec::<String>::new());
     assert_eq!(least.horizon, least.rollout.longest());
     assert_eq!(least.world.traffic.users.users(), 10_000);
-    assert_eq!(least.world.traffic.users.exponent(), 1.0);
+    assert_eq!(least.world.traffic.users.law(), Activity::Zipf(1.0));
     assert_eq!(least.world.traffic.arrivals, Arrivals::Poisson);
     assert_eq!(least.world.matched, share(0.1));
     assert_eq!(least.world.stable.errors, share(0.001));

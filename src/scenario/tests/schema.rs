@@ -9,26 +9,66 @@ use crate::scenario::reader::Table;
 use crate::scenario::report::Report;
 use crate::scenario::*;
 
+/// Latencies that between them read every table of a latency.
+const LATENCIES: [&str; 5] = [
+    "{ quantiles = [] }",
+    "{ hdr = \"\" }",
+    "{ gamma = {} }",
+    "{ weibull = {} }",
+    "{ body = \"\", tail = {} }",
+];
+
 /// Scenarios that between them read every table of every kind.
 fn every_table() -> Vec<String> {
     let mut texts = vec![
         with("rollout", "flagger = \"plain-flagger.yaml\""),
-        LEAST.to_owned() + "[split]\n[telemetry]\nbuckets = { ms = [5] }\n[experiment]\n",
-        LEAST.replace(
-            "[canary]",
-            "[stable]\nlatency = { quantiles = [] }\n[canary]",
-        ),
-        with("canary", "latency = { quantiles = [] }"),
+        LEAST.to_owned()
+            + "[split]\naffinity = {}\nretries = {}\nejection = {}\n[telemetry]\nbuckets = { ms = [5] }\n[experiment]\n",
+        with("rollout", "office_hours = {}"),
     ];
-    for rate in ["ramp = {}", "diurnal = {}", "trace = \"\", columns = {}"] {
+    for latency in LATENCIES {
+        texts.push(with(
+            "traffic",
+            &format!("sessions = {{ think = {latency} }}"),
+        ));
+        for heading in ["stable", "canary"] {
+            texts.push(with(heading, &format!("latency = {latency}")));
+            texts.push(with(
+                heading,
+                &format!("routes = [{{ latency = {latency} }}]"),
+            ));
+            let fleet = format!(
+                "pauses = {{ length = {latency} }}\nwarm_up = {{}}\ncache = {{}}\nplacement = {{}}"
+            );
+            texts.push(with(heading, &fleet));
+        }
+    }
+    for rate in [
+        "ramp = {}",
+        "diurnal = {}",
+        "week = {}",
+        "flash = {}",
+        "trace = \"\", columns = {}",
+    ] {
         texts.push(LEAST.replacen("\"20/s\"", &format!("{{ {rate} }}"), 1));
     }
-    for kind in ["errors", "latency", "tail", "leak"] {
-        texts.push(with(
-            "canary",
-            &format!("faults = [{{ kind = \"{kind}\" }}]"),
-        ));
+    for more in [
+        "arrivals = { gamma = {} }",
+        "arrivals = { weibull = {} }",
+        "swing = { log_normal = {} }",
+        "swing = { mmpp = {} }",
+        "swing = { on_off = {} }",
+        "routes = [{}]\ngroups = [{}]",
+    ] {
+        texts.push(with("traffic", more));
     }
+    for (kind, _) in fault_kind::KINDS {
+        let fault = format!("faults = [{{ kind = \"{kind}\" }}]");
+        texts.push(with("canary", &fault));
+        texts.push(with("stable", &fault));
+        texts.push(format!("{fault}\n{LEAST}"));
+    }
+    texts.push(format!("goals = [{{ value = {{}} }}]\n{LEAST}"));
     for kind in [
         "success-ratio",
         "latency-quantile",
@@ -216,12 +256,38 @@ fn writing_a_default_out_changes_nothing() {
 }
 
 #[test]
+fn writing_a_default_of_what_the_mesh_does_out_changes_nothing() {
+    let schema = schema();
+    let mut tried = 0;
+    for (definition, field) in [
+        ("Affinity", "affinity"),
+        ("Retries", "retries"),
+        ("Ejection", "ejection"),
+    ] {
+        let read =
+            |inside: &str| scenario(&with("split", &format!("{field} = {{{inside}}}"))).world;
+        for (name, value) in defaults_of(&schema, definition) {
+            let written = read(&format!("{name} = {value}"));
+            assert_eq!(written, read(""), "{field}.{name} = {value}");
+            tried += 1;
+        }
+    }
+    assert!(tried >= 10, "{tried} defaults found");
+}
+
+#[test]
 fn writing_a_default_of_a_gate_or_a_fault_out_changes_nothing() {
     let required = |kind: &str| match kind {
         "errors" => "probability = \"1%\"",
         "latency" => "add = \"1s\"",
         "tail" => "probability = \"1%\", add = \"1s\"",
         "leak" => "add = \"1s\", ramp = \"5m\"",
+        "memory-leak" | "crash-loop" | "failed-start" => "onset = \"0s\"",
+        "reset" | "corrupt" | "hang" | "bursts" | "bounce" | "poison" => "probability = \"1%\"",
+        "capacity" => "work = 2",
+        "business" => "multiply = 0.9",
+        "metrics" => "hidden = \"30%\"",
+        "shared-load" => "factor = 2",
         "success-ratio" => "min = \"99%\"",
         "latency-quantile" => "max = \"1s\"",
         "ratio" => "max = 2",
@@ -242,7 +308,9 @@ fn writing_a_default_of_a_gate_or_a_fault_out_changes_nothing() {
                 let fields = format!("kind = \"{kind}\", {}{more}", required(kind));
                 let (section, field) = list.split_once('.').unwrap();
                 let line = format!("[{section}]\n{field} = [{{ {fields} }}]\n");
-                let scenario = scenario(&least.replacen(&format!("[{section}]\n"), &line, 1));
+                let goal = "goals = [{ name = \"conversion\", probability = \"3%\" }]\n";
+                let text = least.replacen(&format!("[{section}]\n"), &line, 1);
+                let scenario = scenario(&format!("{goal}{text}"));
                 (scenario.world.faults, scenario.analysis)
             };
             for (name, property) in variant["properties"].as_object().unwrap() {

@@ -1,0 +1,319 @@
+//! What the faults of a world do to one attempt.
+
+use rand::RngExt;
+use rand_distr::{Distribution, Exp1};
+
+use crate::base::{Stream, Time};
+use crate::model::World;
+use crate::model::fault::{Fault, FaultKind, Target};
+use crate::telemetry::Version;
+
+/// The faults of a world under way.
+#[derive(Debug)]
+pub(super) struct Ailments {
+    all: Vec<Ailment>,
+    /// When a severity next changes, in seconds.
+    change: f64,
+}
+
+#[derive(Debug)]
+struct Ailment {
+    fault: Fault,
+    severity: f64,
+    /// Good and bad spells, by version.
+    spells: [Spell; 3],
+}
+
+/// A spell of a fault that comes in bursts.
+#[derive(Debug, Clone, Copy, Default)]
+struct Spell {
+    bad: bool,
+    until: f64,
+}
+
+/// Whom an attempt concerns.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Attempt {
+    pub(super) version: Version,
+    pub(super) route: u8,
+    pub(super) group: u8,
+    /// The user's place among those whom faults reach.
+    pub(super) place: f64,
+    /// The faults that the instance has, one bit each.
+    pub(super) faulty: u64,
+    /// Whether the user's last answer came from another version.
+    pub(super) moved: bool,
+    /// Whether the canary has written the user's data.
+    pub(super) written: bool,
+    /// The canary's share of traffic.
+    pub(super) share: f64,
+    pub(super) at: f64,
+}
+
+/// What becomes of it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Effect {
+    /// A server error,
+    pub(super) failed: bool,
+    /// after so many seconds, if not after the usual time.
+    pub(super) failed_after: Option<f64>,
+    /// Status 200 and a wrong body.
+    pub(super) wrong: bool,
+    /// Refused or cut off: the server knows nothing.
+    pub(super) reset: bool,
+    /// No answer; the caller gives up after so many seconds.
+    pub(super) hang: Option<f64>,
+    /// Factor on the time it takes,
+    pub(super) multiply: f64,
+    /// and added seconds.
+    pub(super) add: f64,
+    /// Whether it takes longer than without the faults.
+    pub(super) slowed: bool,
+    /// How often it is counted,
+    pub(super) counted: u32,
+    /// or not at all if it failed.
+    pub(super) hidden: bool,
+    /// Factor on the reported latency.
+    pub(super) unit: f64,
+}
+
+impl Effect {
+    pub(super) const NONE: Effect = Effect {
+        failed: false,
+        failed_after: None,
+        wrong: false,
+        reset: false,
+        hang: None,
+        multiply: 1.0,
+        add: 0.0,
+        slowed: false,
+        counted: 1,
+        hidden: false,
+        unit: 1.0,
+    };
+}
+
+/// Whether a fault with this target is in a version.
+pub(super) fn is_in(target: Target, version: Version) -> bool {
+    match target {
+        Target::Both => true,
+        Target::Canary => version == Version::Canary,
+        Target::Stable => version != Version::Canary,
+    }
+}
+
+/// Whether a fault can make a request of a version fail or take longer.
+pub(super) fn hurts(fault: &Fault, version: Version) -> bool {
+    match fault.kind {
+        FaultKind::Bounce { .. } | FaultKind::Poison { .. } | FaultKind::SharedLoad { .. } => true,
+        FaultKind::Business { .. } => false,
+        _ => is_in(fault.target, version),
+    }
+}
+
+impl Ailments {
+    pub(super) fn new(world: &World) -> Ailments {
+        let ailment = |fault: &Fault| Ailment {
+            fault: fault.clone(),
+            severity: 0.0,
+            spells: [Spell::default(); 3],
+        };
+        Ailments {
+            all: world.faults.iter().map(ailment).collect(),
+            change: f64::NEG_INFINITY,
+        }
+    }
+
+    /// Starts a trial.
+    pub(super) fn reset(&mut self, stream: &mut Stream) {
+        self.change = f64::NEG_INFINITY;
+        for ailment in &mut self.all {
+            ailment.severity = 0.0;
+            if let FaultKind::Bursts { good, bad, .. } = ailment.fault.kind {
+                let (good, bad) = (good.as_secs_f64(), bad.as_secs_f64());
+                for spell in &mut ailment.spells {
+                    // Spells last exponentially: what is left of one has the length of a whole one.
+                    spell.bad = stream.random::<f64>() < bad / (good + bad);
+                    let left: f64 = Exp1.sample(stream);
+                    spell.until = left * if spell.bad { bad } else { good };
+                }
+            }
+        }
+    }
+
+    /// The faults, with how severe each is now.
+    pub(super) fn severities(&self) -> impl Iterator<Item = (usize, &Fault, f64)> {
+        (self.all.iter().enumerate())
+            .map(|(index, ailment)| (index, &ailment.fault, ailment.severity))
+    }
+
+    /// Brings severities up to `now`; whether one changed.
+    pub(super) fn enter(&mut self, now: f64) -> bool {
+        if now < self.change {
+            return false;
+        }
+        let time = Time::from_nanos((now.max(0.0) * 1e9) as u64);
+        let mut change = Time::NEVER;
+        for ailment in &mut self.all {
+            let schedule = &ailment.fault.schedule;
+            ailment.severity = schedule.severity(time);
+            change = change.min(schedule.next_change(time));
+        }
+        self.change = if change == Time::NEVER {
+            f64::INFINITY
+        } else {
+            change.as_secs_f64()
+        };
+        true
+    }
+
+    /// Whether there is none.
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// What the faults do to an attempt, one after another.
+    #[inline]
+    pub(super) fn apply(&mut self, attempt: &Attempt, stream: &mut Stream) -> Effect {
+        let mut effect = Effect::NONE;
+        for (index, ailment) in self.all.iter_mut().enumerate() {
+            if ailment.severity > 0.0 && ailment.reaches(index, attempt, stream) {
+                ailment.strike(attempt, &mut effect, stream);
+            }
+        }
+        effect
+    }
+
+    /// What faults do to the chance of a goal after an answer.
+    pub(super) fn goal_factor(&self, attempt: &Attempt, goal: usize) -> f64 {
+        let mut factor = 1.0;
+        for (index, ailment) in self.all.iter().enumerate() {
+            if let FaultKind::Business {
+                goal: only,
+                multiply,
+            } = ailment.fault.kind
+                && ailment.severity > 0.0
+                && only.is_none_or(|only| only == goal)
+                && ailment.covers(index, attempt)
+            {
+                factor *= 1.0 + (multiply - 1.0) * ailment.severity;
+            }
+        }
+        factor
+    }
+}
+
+impl Ailment {
+    /// Whether all that does not change from request to request lets the fault reach it.
+    #[inline]
+    fn covers(&self, index: usize, attempt: &Attempt) -> bool {
+        let scope = &self.fault.scope;
+        let version = match self.fault.kind {
+            // What the canary's users bring with them strikes whoever answers.
+            FaultKind::Bounce { .. } | FaultKind::SharedLoad { .. } => true,
+            FaultKind::Poison { .. } => attempt.version != Version::Canary,
+            _ => is_in(self.fault.target, attempt.version),
+        };
+        version
+            && scope.routes & (1 << attempt.route) != 0
+            && scope.groups & (1 << attempt.group) != 0
+            && attempt.place < scope.users.get()
+            && (scope.instances.get() >= 1.0 || attempt.faulty & (1 << index) != 0)
+    }
+
+    #[inline]
+    fn reaches(&self, index: usize, attempt: &Attempt, stream: &mut Stream) -> bool {
+        let requests = self.fault.scope.requests.get();
+        self.covers(index, attempt) && (requests >= 1.0 || stream.random::<f64>() < requests)
+    }
+
+    #[inline]
+    fn strike(&mut self, attempt: &Attempt, effect: &mut Effect, stream: &mut Stream) {
+        let severity = self.severity;
+        let happens = |p: f64, stream: &mut Stream| {
+            p * severity >= 1.0 || stream.random::<f64>() < p * severity
+        };
+        match self.fault.kind {
+            FaultKind::Errors {
+                probability,
+                latency,
+            } => {
+                if happens(probability.get(), stream) {
+                    effect.failed = true;
+                    effect.failed_after = latency.map(|span| span.as_secs_f64());
+                }
+            }
+            FaultKind::Latency { multiply, add } => {
+                let factor = 1.0 + (multiply - 1.0) * severity;
+                effect.multiply *= factor;
+                effect.add = effect.add * factor + add.as_secs_f64() * severity;
+                effect.slowed = true;
+            }
+            FaultKind::Tail { probability, add } => {
+                if happens(probability.get(), stream) {
+                    effect.add += add.as_secs_f64();
+                    effect.slowed = true;
+                }
+            }
+            FaultKind::Reset { probability } => {
+                effect.reset |= happens(probability.get(), stream);
+            }
+            FaultKind::Hang {
+                probability,
+                timeout,
+            } => {
+                if happens(probability.get(), stream) {
+                    effect.hang = Some(timeout.as_secs_f64());
+                }
+            }
+            FaultKind::Corrupt { probability } => {
+                effect.wrong |= happens(probability.get(), stream);
+            }
+            FaultKind::Capacity { work, .. } => {
+                effect.multiply *= 1.0 + (work - 1.0) * severity;
+                effect.slowed |= work > 1.0;
+            }
+            FaultKind::Bursts {
+                probability,
+                good,
+                bad,
+            } => {
+                let spell = &mut self.spells[attempt.version as usize];
+                while spell.until <= attempt.at {
+                    spell.bad = !spell.bad;
+                    let length: f64 = Exp1.sample(stream);
+                    let mean = if spell.bad { bad } else { good };
+                    spell.until += length * mean.as_secs_f64();
+                }
+                effect.failed |= spell.bad && happens(probability.get(), stream);
+            }
+            FaultKind::Metrics {
+                hidden,
+                count,
+                unit,
+            } => {
+                effect.counted = count;
+                effect.unit *= unit;
+                effect.hidden |= happens(hidden.get(), stream);
+            }
+            FaultKind::Bounce { probability } => {
+                effect.failed |= attempt.moved && happens(probability.get(), stream);
+            }
+            FaultKind::Poison { probability } => {
+                effect.failed |= attempt.written && happens(probability.get(), stream);
+            }
+            FaultKind::SharedLoad { factor } => {
+                let factor = 1.0 + factor * attempt.share * severity;
+                effect.multiply *= factor;
+                effect.add *= factor;
+                effect.slowed |= attempt.share > 0.0;
+            }
+            // These strike instances, or what users do afterwards.
+            FaultKind::MemoryLeak { .. }
+            | FaultKind::CrashLoop { .. }
+            | FaultKind::FailedStart { .. }
+            | FaultKind::Business { .. } => {}
+        }
+    }
+}

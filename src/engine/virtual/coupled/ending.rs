@@ -1,0 +1,305 @@
+//! How an attempt ends, and what follows: counters, another attempt, the next page, what the business
+//! counts.
+
+use rand::RngExt;
+use rand_distr::{Distribution, StandardNormal};
+
+use crate::model::service::{Goal, GoalValue};
+use crate::telemetry::{Reporter, Status, Version};
+
+use super::ailments::Attempt;
+use super::ledger::Answer;
+use super::pool::Place;
+use super::{Ask, Coupled, Event, Play, UnderWay};
+
+/// How an attempt ended, from the caller's side.
+#[derive(Debug, Clone, Copy)]
+struct Outcome {
+    at: f64,
+    failed: bool,
+    /// Status 200 and a wrong body.
+    wrong: bool,
+    /// Whether no answer came: refused, cut off, or too late.
+    reset: bool,
+}
+
+/// Seconds that a refusal takes.
+const REFUSAL: f64 = 0.001;
+
+impl Coupled {
+    /// Keeps an attempt whose instance shares its workers among all.
+    pub(super) fn park(&mut self, at: f64, work: f64, under_way: UnderWay, play: &mut Play) {
+        let place = under_way.place;
+        let ticket = match self.free_parked.pop() {
+            Some(ticket) => {
+                self.parked[ticket as usize] = under_way;
+                ticket
+            }
+            None => {
+                self.parked.push(under_way);
+                (self.parked.len() - 1) as u32
+            }
+        };
+        self.finish_at(place, at, play);
+        self.pool.join(place, at, work, ticket.into());
+    }
+
+    /// Attempts that are complete by `until`, where workers are shared.
+    pub(super) fn finish_shared(&mut self, until: f64, play: &mut Play) {
+        if self.parked.len() == self.free_parked.len() {
+            return;
+        }
+        for place in self.pool.places() {
+            self.finish_at(place, until, play);
+        }
+    }
+
+    fn finish_at(&mut self, place: Place, until: f64, play: &mut Play) {
+        while let Some((end, ticket)) = self.pool.leave(place, until) {
+            let under_way = self.parked[ticket as usize];
+            self.free_parked.push(ticket as u32);
+            self.answered(end, under_way, play);
+        }
+    }
+
+    /// Crashes that nobody's request has met.
+    pub(super) fn live(&mut self, now: f64, play: &mut Play) {
+        if !self.pool.is_mortal() {
+            return;
+        }
+        for place in self.pool.places() {
+            if self.pool.live(place, now, &mut self.streams.fleet) {
+                (self.ledger).lose(place.version, place.index as u16, &mut play.telemetry);
+            }
+        }
+    }
+
+    /// An instance has done its work at `end`, whoever still waits for it.
+    pub(super) fn answered(&mut self, end: f64, under_way: UnderWay, play: &mut Play) {
+        let UnderWay {
+            ask,
+            place,
+            effect,
+            failed,
+            begun,
+        } = under_way;
+        let patience = self.patience(place.version);
+        let late = end - begun > patience;
+        let at = if late { begun + patience } else { end };
+        // The server's side of a request that hangs or that nobody waits for any more: a hang is
+        // never answered, a late answer is the proxy's own failure.
+        if effect.hang.is_none() {
+            let status = status_of(failed || late);
+            self.count_server(under_way, at, status, at - begun, play);
+        }
+        let outcome = Outcome {
+            at,
+            failed: failed || late || effect.hang.is_some(),
+            wrong: effect.wrong,
+            reset: late || effect.hang.is_some(),
+        };
+        self.pool.record(place, outcome.failed, at);
+        self.end(ask, Some(place), outcome, play);
+    }
+
+    /// How long a caller waits for one attempt, in seconds.
+    fn patience(&self, version: Version) -> f64 {
+        let fleet = match version {
+            Version::Canary => &self.world.canary.fleet,
+            Version::Stable | Version::Baseline => &self.world.stable.fleet,
+        };
+        let whole = fleet.capacity.and_then(|capacity| capacity.timeout);
+        let each = self
+            .world
+            .retries
+            .and_then(|retries| retries.per_try_timeout);
+        let seconds =
+            |span: Option<crate::base::Span>| span.map_or(f64::INFINITY, |s| s.as_secs_f64());
+        seconds(whole).min(seconds(each))
+    }
+
+    /// A full queue: the instance says so at once.
+    pub(super) fn turned_away(&mut self, at: f64, under_way: UnderWay, play: &mut Play) {
+        let at = at + REFUSAL;
+        self.count_server(under_way, at, Status::Failure, REFUSAL, play);
+        self.pool.record(under_way.place, true, at);
+        let outcome = Outcome {
+            at,
+            failed: true,
+            wrong: false,
+            reset: false,
+        };
+        self.end(under_way.ask, Some(under_way.place), outcome, play);
+    }
+
+    /// Nobody is there, or the connection is cut: no server knows of it.
+    pub(super) fn refused(&mut self, at: f64, ask: Ask, place: Option<Place>, play: &mut Play) {
+        let at = at + REFUSAL;
+        if let Some(place) = place {
+            self.pool.record(place, true, at);
+        }
+        let outcome = Outcome {
+            at,
+            failed: true,
+            wrong: false,
+            reset: true,
+        };
+        self.end(ask, place, outcome, play);
+    }
+
+    /// The counters of the server's side.
+    fn count_server(
+        &mut self,
+        under_way: UnderWay,
+        at: f64,
+        status: Status,
+        seconds: f64,
+        play: &mut Play,
+    ) {
+        let effect = &under_way.effect;
+        if self.reporter != Reporter::Server || (effect.hidden && status == Status::Failure) {
+            return;
+        }
+        let answer = Answer {
+            version: under_way.place.version,
+            route: under_way.ask.route,
+            instance: under_way.place.index as u16,
+            status,
+            seconds: seconds * effect.unit,
+        };
+        for _ in 0..effect.counted {
+            self.ledger.take(at, answer, &mut play.telemetry);
+        }
+    }
+
+    /// An attempt has ended: the mesh tries again, or it was the last.
+    fn end(&mut self, mut ask: Ask, place: Option<Place>, outcome: Outcome, play: &mut Play) {
+        if ask.shadow {
+            return;
+        }
+        if let Some(retries) = self.world.retries
+            && outcome.failed
+            && u32::from(ask.attempts) < retries.attempts
+            && (if outcome.reset {
+                retries.on_resets
+            } else {
+                retries.on_errors
+            })
+            && self.budget.try_retry()
+        {
+            ask.attempts += 1;
+            // The user's data moved with the first attempt.
+            ask.moved = false;
+            let again = match self.free_asks.pop() {
+                Some(index) => {
+                    self.asks[index as usize] = ask;
+                    index
+                }
+                None => {
+                    self.asks.push(ask);
+                    (self.asks.len() - 1) as u32
+                }
+            };
+            let at = outcome.at + retries.backoff.as_secs_f64();
+            self.agenda.push(at, Event::Retry(again));
+            return;
+        }
+        self.close(ask, place, outcome, play);
+    }
+
+    /// The last attempt has ended: what the user got.
+    fn close(&mut self, ask: Ask, place: Option<Place>, outcome: Outcome, play: &mut Play) {
+        let version = ask.version;
+        if self.reporter == Reporter::Client {
+            let answer = Answer {
+                version,
+                route: ask.route,
+                instance: place.map_or(0, |place| place.index as u16),
+                status: status_of(outcome.failed),
+                seconds: outcome.at - ask.asked,
+            };
+            self.ledger.take(outcome.at, answer, &mut play.telemetry);
+        }
+        let slowed = ask.slowed || (self.slower && version == Version::Canary);
+        let hurt = outcome.failed || outcome.wrong || slowed;
+        // What the canary did to users strikes them on stable too.
+        let by_canary = version == Version::Canary || (self.harms_stable && ask.written);
+        if version == Version::Canary {
+            play.tally.canary += 1;
+        }
+        if hurt && by_canary {
+            play.tally.expose(0, 1);
+            if self.crowd.followed {
+                self.crowd.meet(ask.caller);
+            }
+        }
+        if self.demand.goals && self.demand.reads(version) {
+            self.count_goals(ask, outcome, play);
+        }
+        if let Some(session) = ask.session
+            && let Some(sessions) = &self.world.traffic.sessions
+        {
+            let think = sessions.think(&mut self.streams.sessions);
+            self.agenda.push(outcome.at + think, Event::Page(session));
+        }
+    }
+
+    /// What the business counts: every request on a goal's routes is an opportunity, taken only
+    /// after a right answer.
+    fn count_goals(&mut self, ask: Ask, outcome: Outcome, play: &mut Play) {
+        let right = !outcome.failed && !outcome.wrong;
+        let goals = self.world.goals.len();
+        for (index, goal) in self.world.goals.iter().enumerate() {
+            if goal.routes & (1 << ask.route) == 0 {
+                continue;
+            }
+            let attempt = Attempt {
+                version: ask.version,
+                route: ask.route,
+                group: ask.caller.group,
+                place: ask.place,
+                faulty: 0,
+                moved: false,
+                written: false,
+                share: 0.0,
+                at: outcome.at,
+            };
+            let user = ask.caller.user;
+            let uniform: f64 = self.streams.goals.random();
+            let chance = goal.probability.get()
+                * self.crowd.factor(user, index)
+                * self.ailments.goal_factor(&attempt, index);
+            let value = if right && uniform < chance {
+                draw_value(goal, &mut self.streams.goals)
+            } else {
+                0.0
+            };
+            let sums = &mut play.telemetry.counters_mut(ask.version).goals[index];
+            if self.demand.by_user {
+                let place = (ask.version as usize * goals + index) * self.crowd.users();
+                sums.add_of_user(&mut self.user_sums[place + user as usize], value);
+            } else {
+                sums.add(value);
+            }
+        }
+    }
+}
+
+fn status_of(failed: bool) -> Status {
+    if failed {
+        Status::Failure
+    } else {
+        Status::Success
+    }
+}
+
+fn draw_value(goal: &Goal, stream: &mut crate::base::Stream) -> f64 {
+    match goal.value {
+        GoalValue::One => 1.0,
+        GoalValue::Spread { mean, cv } => {
+            let variance = (cv * cv).ln_1p();
+            let z: f64 = StandardNormal.sample(stream);
+            mean * (variance.sqrt() * z - variance / 2.0).exp()
+        }
+    }
+}

@@ -1,0 +1,613 @@
+//! The engine for coupled requests: each is followed from its user through the split to an
+//! instance, its answer, its retries and what the user does next.
+//!
+//! Users come in sessions, cookies keep them where they were, requests wait for one another,
+//! instances warm up, pause, crash and are left out, and faults may depend on all of that. Time goes
+//! from event to event; answers are counted when they are complete.
+
+mod agenda;
+mod ailments;
+mod crowd;
+mod ending;
+mod fleet;
+mod ledger;
+mod pool;
+
+use std::sync::Arc;
+
+use rand::{Rng, RngExt};
+
+use crate::base::{Purpose, Seed, Span, Stream, Time};
+use crate::model::World;
+use crate::model::fault::FaultKind;
+use crate::model::split::{Budget, Memory, Request, Side, Splitter, Weights};
+use crate::model::traffic::{Clock, Gaps, Path, Population};
+use crate::telemetry::{Demand, Plan, Reporter, UserSums, Version};
+
+use super::play::{Flow, Play, Scene};
+use super::schedule::Piece;
+use agenda::Agenda;
+use ailments::{Ailments, Attempt, Effect};
+use crowd::{Caller, Crowd, run_up, soon};
+use ledger::Ledger;
+use pool::{Place, Pool};
+
+/// The engine of one cell for coupled requests.
+#[derive(Debug)]
+pub struct Coupled {
+    world: Arc<World>,
+    demand: Demand,
+    reporter: Reporter,
+    crowd: Crowd,
+    splitter: Splitter,
+    pool: Pool,
+    ailments: Ailments,
+    ledger: Ledger,
+    agenda: Agenda<Event>,
+    sessions: Vec<Session>,
+    free: Vec<u32>,
+    /// Requests that wait for another attempt.
+    asks: Vec<Ask>,
+    free_asks: Vec<u32>,
+    /// Attempts whose end depends on those that come after.
+    parked: Vec<UnderWay>,
+    free_parked: Vec<u32>,
+    budget: Budget,
+    streams: Streams,
+    path: Option<Arc<Path>>,
+    horizon: Span,
+    gaps: Gaps,
+    /// Expected requests (or sessions) until the next one comes.
+    owed: f64,
+    /// Mean requests of a session.
+    per_arrival: f64,
+    weights: Weights,
+    /// Sums of goals by version, goal and user.
+    user_sums: Vec<UserSums>,
+    salts: Salts,
+    /// Versions whose answers nothing depends on.
+    idle: [bool; 3],
+    /// Whether users whom the canary has answered are hurt on stable.
+    harms_stable: bool,
+    /// Whether the canary is slower by itself.
+    slower: bool,
+}
+
+/// Where a trial's randomness comes from, beside the streams of its luck.
+#[derive(Debug)]
+struct Streams {
+    sessions: Stream,
+    fleet: Stream,
+    goals: Stream,
+    faults: Stream,
+    swing: Stream,
+    baseline: Stream,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Salts {
+    scope: u64,
+    version: u64,
+    returning: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Event {
+    /// The next page of a session.
+    Page(u32),
+    /// A further request of a page.
+    Extra(Caller),
+    /// Another attempt.
+    Retry(u32),
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Session {
+    caller: Caller,
+    /// Pages still to come.
+    pages: u32,
+}
+
+/// A request as its user sends it.
+#[derive(Debug, Clone, Copy)]
+struct Visit {
+    caller: Caller,
+    /// The session whose next page follows.
+    session: Option<u32>,
+    /// Whether it opens a connection: the first request of a session does.
+    opens: bool,
+}
+
+impl Visit {
+    /// On a connection that is open.
+    fn again(caller: Caller, session: Option<u32>) -> Visit {
+        Visit {
+            caller,
+            session,
+            opens: false,
+        }
+    }
+}
+
+/// A request under way.
+#[derive(Debug, Clone, Copy)]
+struct Ask {
+    caller: Caller,
+    route: u8,
+    version: Version,
+    /// Attempts so far.
+    attempts: u8,
+    /// Whether a fault slowed it.
+    slowed: bool,
+    moved: bool,
+    written: bool,
+    /// Whether it is a copy whose answer nobody waits for.
+    shadow: bool,
+    /// Its session, whose next page follows the answer.
+    session: Option<u32>,
+    /// When its user asked.
+    asked: f64,
+    /// The user's place among those whom faults reach.
+    place: f64,
+}
+
+impl Coupled {
+    /// An engine for `world`, of which only `demand` is read, up to `horizon`.
+    pub fn new(world: &World, plan: &Plan, demand: Demand, horizon: Span) -> Coupled {
+        let kinds: Vec<_> = (world.faults.iter())
+            .map(|fault| fault.kind.clone())
+            .collect();
+        let sessions = world.traffic.sessions.as_ref();
+        let rate = world.traffic.profile.mean(horizon).get();
+        let seed = Seed::DEFAULT;
+        let by_user = demand.goals && demand.by_user;
+        let crowd = Crowd::new(world, by_user);
+        Coupled {
+            user_sums: if by_user {
+                vec![UserSums::default(); 3 * world.goals.len() * crowd.users()]
+            } else {
+                Vec::new()
+            },
+            crowd,
+            splitter: Splitter::new(world.split, world.rules, world.affinity, 0),
+            pool: Pool::new(world),
+            ailments: Ailments::new(world),
+            ledger: Ledger::new(demand, &plan.buckets, &kinds),
+            agenda: Agenda::new(rate),
+            sessions: Vec::new(),
+            free: Vec::new(),
+            asks: Vec::new(),
+            free_asks: Vec::new(),
+            parked: Vec::new(),
+            free_parked: Vec::new(),
+            budget: Budget::new(world.retries.and_then(|retries| retries.budget)),
+            streams: Streams::new(seed, 0),
+            path: None,
+            horizon,
+            gaps: world.traffic.arrivals.gaps(),
+            owed: 0.0,
+            per_arrival: sessions.map_or(1.0, |sessions| sessions.mean_requests()),
+            weights: Weights::default(),
+            salts: Salts::default(),
+            idle: Coupled::idle(world, demand),
+            slower: world.canary.latency.mean() > world.stable.latency.mean(),
+            harms_stable: world.faults.iter().any(|fault| {
+                matches!(
+                    fault.kind,
+                    FaultKind::Bounce { .. } | FaultKind::Poison { .. }
+                )
+            }),
+            reporter: plan.reporter,
+            demand,
+            world: Arc::new(world.clone()),
+        }
+    }
+
+    /// Versions that nobody reads and whose answers hold nothing up.
+    fn idle(world: &World, demand: Demand) -> [bool; 3] {
+        let alone = world.traffic.sessions.is_none()
+            && world.retries.is_none()
+            && world.ejection.is_none()
+            && !world.rules.least_request;
+        Version::ALL.map(|version| {
+            let fleet = match version {
+                Version::Canary => return false,
+                _ => &world.stable.fleet,
+            };
+            let strikes = world
+                .faults
+                .iter()
+                .any(|fault| ailments::hurts(fault, version));
+            alone && !demand.reads(version) && !fleet.is_coupled() && !strikes
+        })
+    }
+
+    /// Starts a trial.
+    pub fn reset(&mut self, seed: Seed, replicate: u64, play: &mut Play) {
+        self.streams = Streams::new(seed, replicate);
+        self.salts = Salts {
+            scope: seed.salt(replicate, Purpose::Users),
+            version: seed.salt(replicate, Purpose::Split),
+            returning: seed.salt(replicate, Purpose::Sessions),
+        };
+        self.crowd.reset();
+        self.splitter.reset(self.salts.version);
+        self.ledger.reset();
+        self.ailments.reset(&mut self.streams.faults);
+        self.budget.reset();
+        self.user_sums.fill(UserSums::default());
+        self.sessions.clear();
+        self.free.clear();
+        self.asks.clear();
+        self.free_asks.clear();
+        self.parked.clear();
+        self.free_parked.clear();
+        self.weights = Weights::default();
+        let path = Path::draw(&self.world.traffic, self.horizon, &mut self.streams.swing);
+        self.path = path.map(Arc::new);
+        self.owed = self.gaps.first(&mut play.luck.arrivals);
+        self.pool.reset(&mut self.streams.fleet);
+        self.agenda.reset(0.0);
+        self.run_up(play);
+    }
+
+    /// Distinct users who met the fault, when users are followed.
+    pub fn met_users(&self) -> Option<u64> {
+        self.crowd.followed.then_some(self.crowd.met)
+    }
+
+    /// The canary is everywhere now: its fleet is as large as stable's was.
+    pub fn promote(&mut self, now: Time) {
+        self.pool
+            .promote(now.as_secs_f64(), &mut self.streams.fleet);
+    }
+
+    /// Sessions under way at the start: their pages are followed from some time before, and nothing
+    /// is answered until then.
+    fn run_up(&mut self, play: &mut Play) {
+        let Some(sessions) = self.world.traffic.sessions.clone() else {
+            return;
+        };
+        let before = run_up(&sessions);
+        let rate = self.world.traffic.profile.rate(Time::START) / self.per_arrival;
+        if rate <= 0.0 {
+            return;
+        }
+        self.agenda.reset(0.0);
+        let mut now = -before;
+        loop {
+            now += self.owed / rate;
+            self.owed = self.gaps.draw(&mut play.luck.arrivals);
+            if now >= 0.0 {
+                break;
+            }
+            let caller = self.crowd.caller(&mut play.luck.users);
+            let pages = sessions.pages(&mut self.streams.sessions);
+            let mut page = now;
+            let (mut left, mut seen) = (pages - 1, false);
+            while left > 0 {
+                page += sessions.think(&mut self.streams.sessions);
+                if page >= 0.0 {
+                    seen = true;
+                    break;
+                }
+                left -= 1;
+            }
+            if seen {
+                let session = self.open(caller, left);
+                self.agenda.push(page, Event::Page(session));
+                self.settle(caller, now);
+            }
+        }
+    }
+
+    /// A user whose session began before the rollout has been on stable, and may hold its cookie.
+    fn settle(&mut self, caller: Caller, since: f64) {
+        let affinity = self.world.affinity;
+        let user = self
+            .crowd
+            .user(caller, self.salts.returning, |_| Memory::default());
+        user.last = 1;
+        if let Some(affinity) = &affinity
+            && user.memory == Memory::default()
+        {
+            user.memory = Memory::returning(Side::Stable, -since, affinity);
+        }
+    }
+
+    fn open(&mut self, caller: Caller, pages: u32) -> u32 {
+        let session = Session { caller, pages };
+        match self.free.pop() {
+            Some(index) => {
+                self.sessions[index as usize] = session;
+                index
+            }
+            None => {
+                self.sessions.push(session);
+                (self.sessions.len() - 1) as u32
+            }
+        }
+    }
+
+    /// Plays one stretch, while shares of requests `weights` are meant for the versions.
+    pub fn advance(&mut self, scene: &Scene, stretch: usize, flow: Flow, play: &mut Play) {
+        let stretch = &scene.schedule.stretches[stretch];
+        self.weights = Weights::of(flow.weight, &self.world.rules);
+        for index in stretch.pieces.clone() {
+            let piece = &scene.schedule.pieces[index];
+            self.play_piece(piece, flow, play);
+            let edge = stretch.edge && index + 1 == stretch.pieces.end;
+            if piece.scraped || edge {
+                self.demand.scrape(&mut play.telemetry, piece.to);
+                self.ledger.scraped();
+            }
+        }
+    }
+
+    fn play_piece(&mut self, piece: &Piece, flow: Flow, play: &mut Play) {
+        let (start, end) = (piece.from.as_secs_f64(), piece.to.as_secs_f64());
+        self.ledger.enter(end, &mut play.telemetry);
+        if self.ailments.enter(start) {
+            (self.pool).afflict(&self.ailments, start, &mut self.streams.fleet);
+        }
+        (self.pool).adjust(self.weights.canary, start, &mut self.streams.fleet);
+        let (world, path) = (Arc::clone(&self.world), self.path.clone());
+        let mut clock = Clock::new(&world.traffic.profile, path.as_deref());
+        let mut last = start;
+        let mut arrival = clock.advance(last, self.owed * self.per_arrival, end);
+        loop {
+            let event = self.agenda.next();
+            let next = arrival.unwrap_or(f64::INFINITY);
+            if event.min(next) >= end {
+                break;
+            }
+            if next <= event {
+                last = next;
+                self.arrive(next, flow, play);
+                self.owed = self.gaps.draw(&mut play.luck.arrivals);
+                arrival = clock.advance(last, self.owed * self.per_arrival, end);
+            } else if let Some((at, event)) = self.agenda.pop() {
+                self.handle(at.max(start), event, flow, play);
+            }
+        }
+        let passed = clock.expected(last, end) / self.per_arrival;
+        self.owed = (self.owed - passed).max(0.0);
+        self.finish_shared(end, play);
+        self.live(end, play);
+    }
+
+    fn arrive(&mut self, at: f64, flow: Flow, play: &mut Play) {
+        let caller = self.crowd.caller(&mut play.luck.users);
+        let session = match &self.world.traffic.sessions {
+            None => None,
+            Some(sessions) => {
+                let pages = sessions.pages(&mut self.streams.sessions);
+                self.follow_page(at, caller);
+                (pages > 1).then(|| self.open(caller, pages - 1))
+            }
+        };
+        let visit = Visit {
+            caller,
+            session,
+            opens: self.world.traffic.sessions.is_some(),
+        };
+        self.ask(at, visit, flow, play);
+    }
+
+    /// The further requests of a page.
+    fn follow_page(&mut self, at: f64, caller: Caller) {
+        if let Some(sessions) = &self.world.traffic.sessions {
+            for _ in 0..sessions.embedded(&mut self.streams.sessions) {
+                let soon = at + soon(&mut self.streams.sessions);
+                self.agenda.push(soon, Event::Extra(caller));
+            }
+        }
+    }
+
+    fn handle(&mut self, at: f64, event: Event, flow: Flow, play: &mut Play) {
+        match event {
+            Event::Extra(caller) => self.ask(at, Visit::again(caller, None), flow, play),
+            Event::Page(index) => {
+                let session = &mut self.sessions[index as usize];
+                session.pages -= 1;
+                let Session { caller, pages } = *session;
+                self.follow_page(at, caller);
+                let next = (pages > 0).then_some(index);
+                if next.is_none() {
+                    self.free.push(index);
+                }
+                self.ask(at, Visit::again(caller, next), flow, play);
+            }
+            Event::Retry(index) => {
+                let ask = self.asks[index as usize];
+                self.free_asks.push(index);
+                self.attempt(at, ask, play);
+            }
+        }
+    }
+
+    /// A user asks for something.
+    fn ask(&mut self, at: f64, visit: Visit, flow: Flow, play: &mut Play) {
+        let Visit {
+            caller,
+            session,
+            opens,
+        } = visit;
+        let route = self.crowd.route(caller, &mut self.streams.sessions);
+        let matched = match (self.world.rules.matched, self.crowd.matches(caller)) {
+            (None, None) => false,
+            (_, Some(matched)) => matched,
+            (Some(share), None) => play.luck.users.random::<f64>() < share.get(),
+        };
+        let request = Request {
+            user: caller.user,
+            place: Population::place(caller.user, self.salts.version),
+            cookies: self.crowd.keeps_cookies(caller),
+            matched,
+            opens,
+        };
+        let affinity = self.world.affinity;
+        let user = self.crowd.user(caller, self.salts.returning, |share| {
+            affinity.map_or_else(Memory::default, |affinity| {
+                let age = share * affinity.lifetime.as_secs_f64();
+                Memory::returning(Side::Stable, age, &affinity)
+            })
+        });
+        let side = self.splitter.choose(
+            &request,
+            &self.weights,
+            at,
+            &mut user.memory,
+            &mut play.luck.split,
+        );
+        let version = version_of(side);
+        let mut ask = Ask {
+            caller,
+            route,
+            version,
+            attempts: 0,
+            slowed: false,
+            moved: user.last != 0 && (user.last == 2) != (version == Version::Canary),
+            written: user.written,
+            shadow: false,
+            session,
+            asked: at,
+            place: Population::place(caller.user, self.salts.scope),
+        };
+        user.last = version as u8 + 1;
+        user.written |= version == Version::Canary;
+        self.budget.request();
+        if flow.mirror > 0.0
+            && version == Version::Stable
+            && play.luck.split.random::<f64>() < flow.mirror
+        {
+            self.attempt(
+                at,
+                Ask {
+                    version: Version::Canary,
+                    shadow: true,
+                    session: None,
+                    ..ask
+                },
+                play,
+            );
+        }
+        if self.idle[version as usize] {
+            return;
+        }
+        ask.attempts = 0;
+        self.attempt(at, ask, play);
+    }
+
+    /// One attempt, from the choice of an instance to its answer.
+    fn attempt(&mut self, at: f64, mut ask: Ask, play: &mut Play) {
+        let Some(place) = self.pool.choose(ask.version, at, &mut self.streams.fleet) else {
+            self.refused(at, ask, None, play);
+            return;
+        };
+        ask.version = place.version;
+        if self.pool.live(place, at, &mut self.streams.fleet) {
+            (self.ledger).lose(place.version, place.index as u16, &mut play.telemetry);
+        }
+        if !self.pool.instance(place).is_up(at) {
+            self.refused(at, ask, Some(place), play);
+            return;
+        }
+        let attempt = Attempt {
+            version: ask.version,
+            route: ask.route,
+            group: ask.caller.group,
+            place: ask.place,
+            faulty: self.pool.instance(place).faulty,
+            moved: ask.moved,
+            written: ask.written,
+            share: self.weights.canary,
+            at,
+        };
+        let effect = if self.ailments.is_empty() {
+            Effect::NONE
+        } else {
+            self.ailments.apply(&attempt, &mut self.streams.faults)
+        };
+        ask.slowed |= effect.slowed;
+        if effect.reset {
+            self.refused(at, ask, Some(place), play);
+            return;
+        }
+        let service = match ask.version {
+            Version::Canary => &self.world.canary,
+            Version::Stable | Version::Baseline => &self.world.stable,
+        };
+        let stream = match ask.version {
+            Version::Baseline => &mut self.streams.baseline,
+            version => play.luck.of(version),
+        };
+        let route = usize::from(ask.route);
+        let errors = service.errors_of(route).get();
+        let bits = stream.next_u64();
+        let failed = ((bits >> 11) as f64) < errors * TWO_53 || effect.failed;
+        let base = service.latency_of(route).sample(stream);
+        let usual = base * effect.multiply + effect.add;
+        let asked_work = match effect.failed_after {
+            Some(after) if effect.failed => after,
+            _ => usual,
+        };
+        let work = match effect.hang {
+            Some(timeout) => timeout,
+            None => (self.pool).work(place, asked_work, &mut self.streams.fleet),
+        };
+        if self.pool.leak(place, at) {
+            (self.ledger).lose(place.version, place.index as u16, &mut play.telemetry);
+        }
+        let under_way = UnderWay {
+            ask,
+            place,
+            effect,
+            failed,
+            begun: at,
+        };
+        if self.pool.shares(place.version) {
+            self.park(at, work, under_way, play);
+            return;
+        }
+        match self.pool.serve(place, at, work, &mut self.streams.fleet) {
+            Some(end) => self.answered(end, under_way, play),
+            None => self.turned_away(at, under_way, play),
+        }
+    }
+}
+
+/// 2⁵³.
+const TWO_53: f64 = 9_007_199_254_740_992.0;
+
+/// An attempt that an instance works on.
+#[derive(Debug, Clone, Copy)]
+struct UnderWay {
+    ask: Ask,
+    place: Place,
+    effect: Effect,
+    failed: bool,
+    begun: f64,
+}
+
+fn version_of(side: Side) -> Version {
+    match side {
+        Side::Stable => Version::Stable,
+        Side::Canary => Version::Canary,
+        Side::Baseline => Version::Baseline,
+    }
+}
+
+impl Streams {
+    fn new(seed: Seed, replicate: u64) -> Streams {
+        let stream = |purpose| seed.stream(replicate, purpose);
+        Streams {
+            sessions: stream(Purpose::Sessions),
+            fleet: stream(Purpose::Fleet),
+            goals: stream(Purpose::Goals),
+            faults: stream(Purpose::Faults),
+            swing: stream(Purpose::Swing),
+            baseline: stream(Purpose::Baseline),
+        }
+    }
+}

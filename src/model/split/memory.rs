@@ -1,0 +1,53 @@
+//! What a user's client remembers: a cookie that names a version, and an open connection.
+
+use super::{Affinity, Side};
+
+/// What a user's client remembers; kept by the caller, one per user. The default is a user who has
+/// not been here before.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Memory {
+    /// When the cookie expires, in seconds.
+    expires: f32,
+    /// How often the weights had changed when the connection was opened.
+    generation: u16,
+    cookie: Option<Side>,
+    connection: Option<Side>,
+}
+
+impl Memory {
+    /// A user who was here before and got a cookie of `side` when `age` seconds were missing to
+    /// time 0; without a cookie when it has expired since or when none was set for that side.
+    pub fn returning(side: Side, age: f64, affinity: &Affinity) -> Memory {
+        let mut memory = Memory::default();
+        let expires = affinity.lifetime.as_secs_f64() - age;
+        if expires > 0.0 && affinity.precedence.marks(side) {
+            memory.keep(side, expires);
+        }
+        memory
+    }
+
+    /// The version of a cookie that has not expired at `now` (seconds).
+    pub fn cookie(&self, now: f64) -> Option<Side> {
+        self.cookie.filter(|_| now < f64::from(self.expires))
+    }
+
+    /// Sets a cookie that lasts until `expires` (seconds).
+    pub(super) fn keep(&mut self, side: Side, expires: f64) {
+        self.cookie = Some(side);
+        self.expires = expires as f32;
+    }
+
+    pub(super) fn forget_cookie(&mut self) {
+        self.cookie = None;
+    }
+
+    /// Where the open connection leads, if it was opened at the present weights.
+    pub(super) fn connection(&self, generation: u16) -> Option<Side> {
+        (self.connection).filter(|_| self.generation == generation)
+    }
+
+    pub(super) fn connect(&mut self, side: Side, generation: u16) {
+        self.connection = Some(side);
+        self.generation = generation;
+    }
+}

@@ -1,0 +1,152 @@
+//! Tests that are asked for more than they promise.
+
+use super::{
+    altered, assert_share, exactly, held, normal, parsed, played, shipped, text, watched, written,
+};
+
+/// For each rollout, the first look at which an alarm sounds, if any does.
+fn first_alarms(looks: &[Vec<f64>], alarm: impl Fn(f64) -> bool) -> Vec<Option<usize>> {
+    let first = |rollout: &Vec<f64>| rollout.iter().position(|p| alarm(*p));
+    looks.iter().map(first).collect()
+}
+
+/// The p-value at every look of some rollouts of a good canary that nothing stops.
+fn p_values(name: &str, faulty: bool, trials: u64) -> Vec<Vec<f64>> {
+    let patient = [("[rollout]", "[rollout]\nrollback = \"never\"")];
+    let scenario = altered(name, &patient);
+    let mut looks: Vec<Vec<f64>> = Vec::new();
+    let mut before = None;
+    watched(&scenario, faulty, trials, &mut |tick| {
+        if before.is_none_or(|before| tick.now < before) {
+            looks.push(Vec::new());
+        }
+        before = Some(tick.now);
+        if let (Some(verdict), Some(rollout)) = (tick.verdict, looks.last_mut()) {
+            rollout.push(verdict.value);
+        }
+    });
+    assert_eq!(looks.len() as u64, trials);
+    looks
+}
+
+#[test]
+fn every_look_is_another_chance_of_a_false_alarm() {
+    const TRIALS: u64 = 3_000;
+    let looks = p_values("peeking", false, TRIALS);
+    // Random walks observed at equal steps: the share that has crossed 1.645 on one side, and 1.96
+    // on either, within so many looks. From walks of 20,000; the two-sided ones are Armitage,
+    // McPherson and Rowe's (1969). The slack is for the error of those walks and for failures
+    // that come one by one.
+    let one_sided = first_alarms(&looks, |p| p <= 0.05);
+    let two_sided = first_alarms(&looks, |p| p <= 0.025 || p >= 0.975);
+    for (within, one, two) in [
+        (1, 0.05, 0.051),
+        (2, 0.079, 0.083),
+        (5, 0.131, 0.142),
+        (10, 0.172, 0.193),
+        (20, 0.215, 0.25),
+        (50, 0.272, 0.324),
+        (100, 0.311, 0.378),
+    ] {
+        for (alarms, expected) in [(&one_sided, one), (&two_sided, two)] {
+            let early = |alarm: &&Option<usize>| alarm.is_some_and(|look| look < within);
+            let share = alarms.iter().filter(early).count() as f64 / TRIALS as f64;
+            assert_share(share, TRIALS, expected, 0.012);
+        }
+    }
+}
+
+#[test]
+fn one_look_keeps_the_promise_and_a_hundred_do_not() {
+    let results = played(shipped("peeking"), &[50.0], 1_500);
+    let cell = written(&results);
+    assert_share(cell.false_rollback.estimate, cell.trials, 0.311, 0.012);
+    let once = [("interval = \"1m\"", "interval = \"100m\"")];
+    let results = played(altered("peeking", &once), &[50.0], 1_500);
+    let cell = written(&results);
+    assert_share(cell.false_rollback.estimate, cell.trials, 0.05, 0.005);
+    let corrected = [("alpha = \"5%\"", "alpha = \"0.05%\"")];
+    let results = played(altered("peeking", &corrected), &[50.0], 1_500);
+    let cell = written(&results);
+    assert!(cell.false_rollback.estimate < 0.05, "{cell:?}");
+}
+
+/// The scenario with the tests of its first routes only.
+fn with_tests(count: usize) -> coalmine::scenario::Scenario {
+    let text = text("many-metrics");
+    let (before, gates) = text.split_once("[[rollout.gates]]").unwrap();
+    let (gates, after) = gates.split_once("[experiment]").unwrap();
+    let kept: Vec<&str> = gates.split("[[rollout.gates]]").take(count).collect();
+    let kept = kept.join("[[rollout.gates]]");
+    parsed(&format!(
+        "{before}[[rollout.gates]]{kept}[experiment]{after}"
+    ))
+}
+
+#[test]
+fn twenty_tests_block_two_good_releases_in_three() {
+    for (tests, expected) in [(5, 0.226), (10, 0.401), (20, 0.642)] {
+        let promised = 1.0 - 0.95_f64.powi(tests);
+        assert!((promised - expected).abs() < 0.001);
+        let results = played(with_tests(tests as usize), &[50.0], 1_500);
+        let cell = written(&results);
+        // Each arm of a route has 150 failures: the level is 5 % to within 0.2 points, which
+        // twenty of them make 1.5.
+        assert_share(cell.false_rollback.estimate, cell.trials, promised, 0.015);
+    }
+}
+
+#[test]
+fn a_level_divided_by_the_tests_keeps_the_promise() {
+    let corrected = [("alpha = \"5%\"", "alpha = \"0.25%\"")];
+    let results = played(altered("many-metrics", &corrected), &[50.0], 1_500);
+    let cell = written(&results);
+    let promised = 1.0 - 0.9975_f64.powi(20);
+    assert_share(cell.false_rollback.estimate, cell.trials, promised, 0.015);
+    // 150,000 requests of checkout an arm: half as many failures again.
+    assert!(cell.power.estimate > 0.8, "{cell:?}");
+}
+
+#[test]
+fn bursts_break_a_test_for_independent_failures() {
+    const TRIALS: u64 = 400;
+    let two_sided = |looks: &[Vec<f64>]| {
+        let alarms = first_alarms(looks, |p| p <= 0.025 || p >= 0.975);
+        alarms.iter().flatten().count() as f64 / TRIALS as f64
+    };
+    let looks = p_values("bursts", true, TRIALS);
+    // 56 % and one-sided 32 % by a simulation of spells of exponential length with Poisson failures
+    // (6,000 rounds: 0.6 points); published from 300 rounds: 62 %.
+    assert_share(two_sided(&looks), TRIALS, 0.56, 0.03);
+    let one_sided = first_alarms(&looks, |p| p <= 0.05);
+    let one_sided = one_sided.iter().flatten().count() as f64 / TRIALS as f64;
+    assert_share(one_sided, TRIALS, 0.32, 0.03);
+
+    // Without spells: 1.5 and 13.5 failures are few for a normal approximation.
+    let independent = p_values("bursts", false, TRIALS);
+    assert_share(two_sided(&independent), TRIALS, 0.045, 0.02);
+    assert!(normal(1.96) > 0.97);
+
+    let results = played(exactly(shipped("bursts")), &[10.0], 300);
+    let cell = held(&results, 10.0);
+    assert_share(cell.power.estimate, cell.trials, 0.32, 0.03);
+    assert!(cell.false_rollback.estimate < 0.12, "{cell:?}");
+}
+
+#[test]
+fn weaker_bursts_break_it_less() {
+    let weaker = [
+        ("probability = \"30%\"", "probability = \"5%\""),
+        ("[rollout]", "[rollout]\nrollback = \"never\""),
+    ];
+    let scenario = altered("bursts", &weaker);
+    let (mut alarms, mut all) = (0, 0);
+    watched(&scenario, true, 400, &mut |tick| {
+        if let Some(verdict) = tick.verdict {
+            all += 1;
+            alarms += u64::from(verdict.value <= 0.025 || verdict.value >= 0.975);
+        }
+    });
+    // Published and by simulation: 24 and 25 %.
+    assert_share(alarms as f64 / all as f64, all, 0.25, 0.03);
+}
