@@ -1,5 +1,6 @@
 //! Reading scenarios: every field, every default, every warning.
 
+mod faults;
 mod gates;
 mod people;
 mod schema;
