@@ -421,15 +421,12 @@ fn staged(case: &mut Case, gate: Gate) {
     let step = |percent| Step {
         weight: Weight::percent(percent).unwrap(),
         hold: Span::from_secs(300),
+        pause: false,
     };
     case.rollout = Plan::Staged(StagedPlan {
-        steps: vec![step(10.0), step(40.0)].into(),
-        interval: Span::from_secs(60),
         warmup: Span::from_secs(60),
         failures: 2,
-        counting: Counting::Consecutive,
-        inconclusive: WhenInconclusive::Ignore,
-        rollback: Rollback::Automatic,
+        ..StagedPlan::new([step(10.0), step(40.0)], Span::from_secs(60))
     });
     case.analysis = vec![gate];
 }
