@@ -1,6 +1,6 @@
 //! What is wrong with a version, in a phrase for each fault.
 
-use crate::base::{Bytes, Span};
+use crate::base::{Bytes, Probability, Span};
 use crate::experiment::words::{self, exact_share};
 use crate::model::World;
 use crate::model::fault::{Fault, FaultKind, Schedule, Scope, Target};
@@ -96,19 +96,7 @@ fn kind(world: &World, kind: &FaultKind) -> String {
             hidden,
             count,
             unit,
-        } => {
-            let mut wrong = Vec::new();
-            if hidden.get() > 0.0 {
-                wrong.push(format!("{} of failures hidden", exact_share(hidden.get())));
-            }
-            if count > 1 {
-                wrong.push(format!("requests counted {count} times"));
-            }
-            if unit != 1.0 {
-                wrong.push(format!("latency reported {unit} times"));
-            }
-            wrong.join(" and ")
-        }
+        } => metrics(hidden, count, unit),
         FaultKind::Bounce { probability } => format!(
             "{} errors after a change of version",
             exact_share(probability.get())
@@ -121,6 +109,21 @@ fn kind(world: &World, kind: &FaultKind) -> String {
             format!("slowing both up to {} times", 1.0 + factor)
         }
     }
+}
+
+/// What is wrong with the metrics.
+fn metrics(hidden: Probability, count: u32, unit: f64) -> String {
+    let mut wrong = Vec::new();
+    if hidden > Probability::ZERO {
+        wrong.push(format!("{} of failures hidden", exact_share(hidden.get())));
+    }
+    if count > 1 {
+        wrong.push(format!("requests counted {count} times"));
+    }
+    if unit != 1.0 {
+        wrong.push(format!("latency reported {unit} times"));
+    }
+    wrong.join(" and ")
 }
 
 fn memory(bytes: f64) -> String {
@@ -187,4 +190,61 @@ fn named<'a>(names: impl Iterator<Item = &'a str>, bits: u32) -> String {
         .map(|(_, name)| name)
         .collect();
     chosen.join(" and ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    #[test]
+    fn a_phrase_says_what_when_and_whom() {
+        let text = r#"
+[traffic]
+rate = "20/s"
+[[traffic.routes]]
+name = "browse"
+share = "70%"
+[[traffic.routes]]
+name = "checkout"
+share = "30%"
+[[goals]]
+name = "conversion"
+probability = "3%"
+[rollout]
+steps = [{ weight = "5%", hold = "5m" }]
+[[rollout.gates]]
+kind = "success-ratio"
+min = "99%"
+[[canary.faults]]
+kind = "memory-leak"
+[[canary.faults]]
+kind = "hang"
+probability = "1%"
+routes = ["checkout"]
+requests = "5%"
+[[canary.faults]]
+kind = "business"
+multiply = 0.97
+onset = "5m"
+duration = "1m"
+every = "10m"
+[[canary.faults]]
+kind = "metrics"
+hidden = "30%"
+unit = 1000
+"#;
+        let scenario = crate::scenario::parse(text, Path::new("test.toml"), None).unwrap();
+        let phrases = of(&scenario.world, Target::Canary);
+        let wanted = [
+            "leaking 2KiB per request with 332MiB free",
+            "1 % of requests hanging for 10s on checkout for 5 % of requests",
+            "every goal times 0.97 from 5m for 1m every 10m",
+            "30 % of failures hidden and latency reported 1000 times",
+        ];
+        let spaced: Vec<String> = (phrases.iter())
+            .map(|phrase| words::spaced(phrase))
+            .collect();
+        assert_eq!(spaced, wanted.map(words::spaced));
+    }
 }
