@@ -150,7 +150,8 @@ impl Finder {
     /// A finder for these buckets.
     pub fn new(buckets: &Buckets) -> Finder {
         let mut bounds = buckets.bounds.clone();
-        let leading = |bound: Option<&f64>| bound.map_or(0, |bound| bound.to_bits() >> Finder::SHIFT);
+        let leading =
+            |bound: Option<&f64>| bound.map_or(0, |bound| bound.to_bits() >> Finder::SHIFT);
         let (first, last) = (leading(bounds.first()), leading(bounds.last()));
         let begin = (first..=last + 1)
             .map(|bits| {

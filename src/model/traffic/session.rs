@@ -47,7 +47,9 @@ impl Sessions {
         }
         let several = self.single.complement();
         let beyond_two = (self.pages - self.single.get()) / several - 2.0;
-        Geometric::of_mean(beyond_two).draw(stream).saturating_add(2)
+        Geometric::of_mean(beyond_two)
+            .draw(stream)
+            .saturating_add(2)
     }
 
     /// The number of further requests of a page.

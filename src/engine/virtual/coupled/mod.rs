@@ -12,6 +12,7 @@ mod ending;
 mod fleet;
 mod ledger;
 mod pool;
+mod request;
 
 use std::sync::Arc;
 
@@ -30,7 +31,8 @@ use agenda::Agenda;
 use ailments::{Ailments, Attempt, Effect};
 use crowd::{Caller, Crowd, run_up, soon};
 use ledger::Ledger;
-use pool::{Place, Pool};
+use pool::Pool;
+use request::{Ask, Event, Salts, Session, Streams, UnderWay, Visit};
 
 /// The engine of one cell for coupled requests.
 #[derive(Debug)]
@@ -71,84 +73,6 @@ pub struct Coupled {
     harms_stable: bool,
     /// Whether the canary is slower by itself.
     slower: bool,
-}
-
-/// Where a trial's randomness comes from, beside the streams of its luck.
-#[derive(Debug)]
-struct Streams {
-    sessions: Stream,
-    fleet: Stream,
-    goals: Stream,
-    faults: Stream,
-    swing: Stream,
-    baseline: Stream,
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-struct Salts {
-    scope: u64,
-    version: u64,
-    returning: u64,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Event {
-    /// The next page of a session.
-    Page(u32),
-    /// A further request of a page.
-    Extra(Caller),
-    /// Another attempt.
-    Retry(u32),
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Session {
-    caller: Caller,
-    /// Pages still to come.
-    pages: u32,
-}
-
-/// A request as its user sends it.
-#[derive(Debug, Clone, Copy)]
-struct Visit {
-    caller: Caller,
-    /// The session whose next page follows.
-    session: Option<u32>,
-    /// Whether it opens a connection: the first request of a session does.
-    opens: bool,
-}
-
-impl Visit {
-    /// On a connection that is open.
-    fn again(caller: Caller, session: Option<u32>) -> Visit {
-        Visit {
-            caller,
-            session,
-            opens: false,
-        }
-    }
-}
-
-/// A request under way.
-#[derive(Debug, Clone, Copy)]
-struct Ask {
-    caller: Caller,
-    route: u8,
-    version: Version,
-    /// Attempts so far.
-    attempts: u8,
-    /// Whether a fault slowed it.
-    slowed: bool,
-    moved: bool,
-    written: bool,
-    /// Whether it is a copy whose answer nobody waits for.
-    shadow: bool,
-    /// Its session, whose next page follows the answer.
-    session: Option<u32>,
-    /// When its user asked.
-    asked: f64,
-    /// The user's place among those whom faults reach.
-    place: f64,
 }
 
 impl Coupled {
@@ -580,34 +504,10 @@ impl Coupled {
 /// 2⁵³.
 const TWO_53: f64 = 9_007_199_254_740_992.0;
 
-/// An attempt that an instance works on.
-#[derive(Debug, Clone, Copy)]
-struct UnderWay {
-    ask: Ask,
-    place: Place,
-    effect: Effect,
-    failed: bool,
-    begun: f64,
-}
-
 fn version_of(side: Side) -> Version {
     match side {
         Side::Stable => Version::Stable,
         Side::Canary => Version::Canary,
         Side::Baseline => Version::Baseline,
-    }
-}
-
-impl Streams {
-    fn new(seed: Seed, replicate: u64) -> Streams {
-        let stream = |purpose| seed.stream(replicate, purpose);
-        Streams {
-            sessions: stream(Purpose::Sessions),
-            fleet: stream(Purpose::Fleet),
-            goals: stream(Purpose::Goals),
-            faults: stream(Purpose::Faults),
-            swing: stream(Purpose::Swing),
-            baseline: stream(Purpose::Baseline),
-        }
     }
 }
