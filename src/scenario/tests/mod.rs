@@ -3,6 +3,7 @@
 mod gates;
 mod people;
 mod schema;
+mod service;
 mod split;
 
 use super::*;
