@@ -50,22 +50,6 @@ fn counts(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn coupled(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("coupled requests");
-    group
-        .throughput(Throughput::Elements(cases::COUPLED))
-        .sample_size(20);
-    for (name, coupling) in [
-        ("a queue of eight workers", cases::Coupling::Queue),
-        ("users, sessions and cookies", cases::Coupling::Sessions),
-        ("everything at once", cases::Coupling::Everything),
-    ] {
-        let mut play = cases::coupled(coupling);
-        group.bench_function(name, |bencher| bencher.iter(|| play(1)));
-    }
-    group.finish();
-}
-
 fn quantile(criterion: &mut Criterion) {
     let bounds: Vec<f64> = (1..20).map(f64::from).collect();
     let counts: Vec<f64> = (1..=20).map(|k| f64::from(k * k)).collect();
@@ -78,5 +62,5 @@ fn quantile(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, requests, counts, coupled, quantile);
+criterion_group!(benches, requests, counts, quantile);
 criterion_main!(benches);

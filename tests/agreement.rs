@@ -5,16 +5,19 @@ use coalmine::base::{Probability, Rate, Seed, Span, Time, Weight};
 use coalmine::engine::r#virtual::{Kind, Player, Setting};
 use coalmine::engine::{Ending, Trial};
 use coalmine::gate::flagger::{FlaggerCheck, Limits, Metric, Provider};
-use coalmine::gate::{Comparison, ComparisonLimit, Gate, LatencyQuantile, SuccessRatio};
+use coalmine::gate::{
+    Business, Comparison, ComparisonLimit, Gate, LatencyQuantile, RouteSeries, SampledBy,
+    SuccessRatio,
+};
 use coalmine::model::World;
 use coalmine::model::fault::{Fault, FaultKind, Schedule, Scope, Target};
-use coalmine::model::service::{Latency, Service};
-use coalmine::model::split::Split;
-use coalmine::model::traffic::{Arrivals, Population, Profile, Trace, Traffic};
+use coalmine::model::service::{Goal, GoalValue, Latency, RouteService, Service};
+use coalmine::model::split::{Rules, Split};
+use coalmine::model::traffic::{Arrivals, Population, Profile, Route, Swing, Trace, Traffic};
 use coalmine::rollout::flagger::FlaggerSettings;
 use coalmine::rollout::{FlaggerPlan, Plan, StagedPlan, Step};
 use coalmine::stats;
-use coalmine::telemetry::{self, Birth, Buckets, Phase, Sampling, Version};
+use coalmine::telemetry::{self, Birth, Buckets, Phase, Reporter, Sampling, Version};
 
 const TRIALS: u64 = 3_000;
 
@@ -189,6 +192,22 @@ fn errors_seen_exactly_or_through_counters_born_at_zero() {
     };
     case.metrics.birth = Birth::FirstRequest;
     agree("random phase", &case);
+}
+
+#[test]
+fn figures_that_are_missed_late_and_diluted() {
+    let mut case = plain();
+    case.metrics.missed = share(0.3);
+    agree("missed", &case);
+    case.metrics.delay = Span::from_secs(17);
+    agree("missed and late", &case);
+    case.metrics.missed = Probability::ZERO;
+    agree("late", &case);
+    // A canary of 1 to 5 requests a second, and its probes.
+    case.metrics.probes = rate(0.5);
+    agree("late and diluted", &case);
+    case.metrics.sampling = Sampling::Exact;
+    agree("diluted", &case);
 }
 
 #[test]
@@ -369,4 +388,205 @@ fn staged_rollouts_that_compare_versions() {
         }),
     ];
     agree("staged", &case);
+}
+
+/// Two routes, of which the second fails more often on the canary; a gate that reads its series.
+fn by_route() -> Case {
+    let mut case = plain();
+    case.world.traffic.routes = [("browse", 0.6), ("checkout", 0.4)]
+        .map(|(name, part)| Route {
+            name: name.to_owned(),
+            share: share(part),
+        })
+        .to_vec();
+    case.world.canary.routes = vec![
+        RouteService::default(),
+        RouteService {
+            latency: None,
+            errors: Some(share(0.03)),
+        },
+    ];
+    case.metrics.routes = 2;
+    case
+}
+
+fn of_checkout() -> Option<RouteSeries> {
+    Some(RouteSeries {
+        index: 1,
+        name: "checkout".to_owned(),
+    })
+}
+
+fn staged(case: &mut Case, gate: Gate) {
+    let step = |percent| Step {
+        weight: Weight::percent(percent).unwrap(),
+        hold: Span::from_secs(300),
+        pause: false,
+    };
+    case.rollout = Plan::Staged(StagedPlan {
+        warmup: Span::from_secs(60),
+        failures: 2,
+        ..StagedPlan::new([step(10.0), step(40.0)], Span::from_secs(60))
+    });
+    case.analysis = vec![gate];
+}
+
+fn compared(against: Version) -> Gate {
+    Gate::Comparison(Comparison {
+        window: Span::from_secs(120),
+        route: None,
+        against,
+        strata: 0,
+        metric: coalmine::gate::Metric::ErrorRatio,
+        limit: ComparisonLimit::Difference(0.02),
+        min_requests: 10,
+    })
+}
+
+#[test]
+fn routes_read_together_or_alone() {
+    let mut case = by_route();
+    agree("routes together", &case);
+    staged(
+        &mut case,
+        Gate::SuccessRatio(SuccessRatio {
+            window: Span::from_secs(60),
+            route: of_checkout(),
+            min: share(0.97),
+            max: None,
+            min_requests: 0,
+        }),
+    );
+    agree("a route alone", &case);
+}
+
+#[test]
+fn faults_of_stable_of_both_and_of_some_requests() {
+    let mut case = by_route();
+    case.world.canary = case.world.stable.clone();
+    let errors = |probability| FaultKind::Errors {
+        probability: share(probability),
+        latency: Some(Span::from_millis(3)),
+    };
+    case.world.faults = vec![
+        Fault {
+            target: Target::Both,
+            ..fault(errors(0.01))
+        },
+        Fault {
+            target: Target::Stable,
+            scope: Scope {
+                users: share(0.4),
+                ..Scope::EVERYONE
+            },
+            ..fault(errors(0.02))
+        },
+        Fault {
+            scope: Scope {
+                routes: 0b10,
+                requests: share(0.5),
+                ..Scope::EVERYONE
+            },
+            ..fault(errors(0.1))
+        },
+    ];
+    staged(&mut case, compared(Version::Stable));
+    agree("faults of either version", &case);
+}
+
+#[test]
+fn requests_that_no_server_answers() {
+    for reporter in [Reporter::Server, Reporter::Client] {
+        let mut case = plain();
+        case.metrics.reporter = reporter;
+        case.world.faults = vec![
+            fault(FaultKind::Hang {
+                probability: share(0.02),
+                timeout: Span::from_secs(10),
+            }),
+            fault(FaultKind::Reset {
+                probability: share(0.3),
+            }),
+        ];
+        case.world.canary.errors = share(0.01);
+        agree(&format!("unanswered, seen by {reporter:?}"), &case);
+    }
+}
+
+#[test]
+fn match_rules_replicas_and_baselines() {
+    let rules = Rules::default();
+    for rules in [
+        Rules {
+            matched: Some(share(0.1)),
+            ..rules
+        },
+        Rules {
+            replicas: Some(4),
+            ..rules
+        },
+    ] {
+        let mut case = plain();
+        case.world.rules = rules;
+        agree(&format!("{rules:?}"), &case);
+    }
+    let mut case = plain();
+    case.world.rules.baseline = true;
+    staged(&mut case, compared(Version::Baseline));
+    agree("baseline", &case);
+}
+
+#[test]
+fn goals_that_fewer_users_reach() {
+    let mut case = by_route();
+    case.world.canary = case.world.stable.clone();
+    case.world.goals = vec![Goal {
+        name: "conversion".to_owned(),
+        probability: share(0.3),
+        value: GoalValue::Spread {
+            mean: 40.0,
+            cv: 0.5,
+        },
+        routes: 0b10,
+        spread: 0.0,
+    }];
+    case.metrics.goals = 1;
+    case.world.faults = vec![
+        fault(FaultKind::Business {
+            goal: Some(0),
+            multiply: 0.8,
+        }),
+        fault(FaultKind::Corrupt {
+            probability: share(0.05),
+        }),
+    ];
+    let gate = Business {
+        window: Span::from_secs(120),
+        route: None,
+        against: Version::Stable,
+        goal: 0,
+        name: "conversion".to_owned(),
+        min: 1.0,
+        alpha: share(0.05),
+        by: SampledBy::Request,
+        design_effect: 1.0,
+        min_requests: 10,
+    };
+    staged(&mut case, Gate::Business(gate));
+    agree("goals", &case);
+}
+
+#[test]
+fn rates_that_swing() {
+    let mut case = plain();
+    case.world.traffic.swing = Some(Swing::Mmpp {
+        ratio: 8.0,
+        high: share(0.1),
+        burst: Span::from_secs(20),
+    });
+    agree("bursts", &case);
+    case.world.traffic.swing = None;
+    case.world.traffic.cron = share(0.2);
+    case.world.traffic.arrivals = Arrivals::Even;
+    agree("clocks", &case);
 }

@@ -5,11 +5,10 @@ use coalmine::base::{Probability, Purpose, Rate, Seed, Span, Weight};
 use coalmine::engine::r#virtual::{Kind, Player, Setting};
 use coalmine::gate::{Comparison, ComparisonLimit, Gate, LatencyQuantile, Metric, SuccessRatio};
 use coalmine::model::World;
-use coalmine::model::fault::{Fault, FaultKind, Schedule, Scope, Target};
-use coalmine::model::service::{Capacity, Discipline, Latency, Service};
-use coalmine::model::split::{Affinity, Precedence, Retries, Split};
-use coalmine::model::traffic::{Population, Profile, Route, Sessions, Traffic};
-use coalmine::rollout::{Counting, Plan, Rollback, StagedPlan, Step, WhenInconclusive};
+use coalmine::model::service::{Latency, Service};
+use coalmine::model::split::Split;
+use coalmine::model::traffic::{Population, Profile, Traffic};
+use coalmine::rollout::{Counting, Plan, StagedPlan, Step};
 use coalmine::telemetry::{self, Birth, Buckets, Phase, Sampling, Unit, Version};
 
 use rand::Rng;
@@ -81,114 +80,6 @@ pub fn counts_of_a_mesh(rate: f64) -> Box<dyn FnMut(u64)> {
     })
 }
 
-/// What couples requests in a benchmark.
-#[derive(Debug, Clone, Copy)]
-pub enum Coupling {
-    /// One instance of each version, eight workers, 80 % busy.
-    Queue,
-    /// Users in sessions, whom a cookie keeps on the canary.
-    Sessions,
-    /// Routes, queues, retries, cookies and three faults at once.
-    Everything,
-}
-
-/// Requests of a rollout of [`coupled`].
-pub const COUPLED: u64 = 118 * 3_600;
-
-/// Rollouts of coupled requests, 118 a second for an hour, as a mesh measures them.
-pub fn coupled(coupling: Coupling) -> Box<dyn FnMut(u64)> {
-    let mut world = world(118.0, Split::Random);
-    let capacity = Capacity {
-        workers: 8,
-        queue: Some(1_000),
-        timeout: Some(Span::from_secs(30)),
-        discipline: Discipline::Fifo,
-    };
-    let sticky = Affinity {
-        precedence: Precedence::CanaryOnly,
-        lifetime: Span::from_secs(86_400),
-        outlives_rollback: false,
-    };
-    match coupling {
-        Coupling::Queue => {
-            world.stable.fleet.capacity = Some(capacity);
-            world.canary.fleet.capacity = Some(capacity);
-        }
-        Coupling::Sessions => {
-            world.traffic.users = Population::log_normal(10_000, 1.1);
-            world.traffic.sessions = Some(Sessions::measured());
-            world.affinity = Some(sticky);
-        }
-        Coupling::Everything => {
-            world.traffic.users = Population::log_normal(10_000, 1.1);
-            world.traffic.routes = (["browse", "search", "cart", "checkout"].into_iter())
-                .zip([0.6, 0.25, 0.1, 0.05])
-                .map(|(name, part)| Route {
-                    name: name.to_owned(),
-                    share: share(part),
-                })
-                .collect();
-            for service in [&mut world.stable, &mut world.canary] {
-                service.fleet.instances = 2;
-                service.fleet.capacity = Some(capacity);
-            }
-            world.affinity = Some(sticky);
-            world.retries = Some(Retries {
-                attempts: 2,
-                on_errors: true,
-                on_resets: true,
-                per_try_timeout: Some(Span::from_secs(5)),
-                backoff: Span::from_millis(25),
-                budget: Probability::new(0.2),
-            });
-            let part = Scope {
-                users: share(0.3),
-                routes: 0b1000,
-                ..Scope::EVERYONE
-            };
-            let tail = FaultKind::Tail {
-                probability: share(0.01),
-                add: Span::from_secs(1),
-            };
-            let errors = FaultKind::Errors {
-                probability: share(0.05),
-                latency: None,
-            };
-            let reset = FaultKind::Reset {
-                probability: share(0.01),
-            };
-            for (kind, scope) in [
-                (errors, part),
-                (tail, Scope::EVERYONE),
-                (reset, Scope::EVERYONE),
-            ] {
-                world.faults.push(Fault {
-                    kind,
-                    target: Target::Canary,
-                    schedule: Schedule::ALWAYS,
-                    scope,
-                });
-            }
-        }
-    }
-    let metrics = telemetry::Plan::plain(
-        Sampling::Scraped {
-            interval: Span::from_secs(15),
-            phase: Phase::Fixed(Span::from_secs(7)),
-        },
-        Birth::FirstRequest,
-        Buckets::istio(),
-    );
-    let canary = Canary {
-        engine: Kind::Coupled,
-        split: Split::Random,
-        rate: 118.0,
-        ladder: &[5.0],
-        metrics,
-    };
-    rollouts_in(world, canary)
-}
-
 struct Canary {
     engine: Kind,
     split: Split,
@@ -199,12 +90,8 @@ struct Canary {
 }
 
 fn rollouts(canary: Canary) -> Box<dyn FnMut(u64)> {
-    rollouts_in(world(canary.rate, canary.split), canary)
-}
-
-fn rollouts_in(world: World, canary: Canary) -> Box<dyn FnMut(u64)> {
     // A benchmark lives as long as its process.
-    let world: &'static World = Box::leak(Box::new(world));
+    let world: &'static World = Box::leak(Box::new(world(canary.rate, canary.split)));
     let metrics: &'static telemetry::Plan = Box::leak(Box::new(canary.metrics));
     let rollout: &'static Plan = Box::leak(Box::new(plan(canary.ladder)));
     let analysis: &'static [Gate] = Box::leak(Box::new(gates()));

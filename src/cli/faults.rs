@@ -19,7 +19,7 @@ pub(super) struct FaultsArguments {
     #[arg(
         long,
         requires = "measure",
-        default_value_t = 400,
+        default_value_t = 100,
         value_parser = clap::value_parser!(u32).range(1..=1_000_000),
         value_name = "NUMBER"
     )]

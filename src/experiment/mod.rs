@@ -42,7 +42,7 @@ pub(crate) mod words;
 pub use replicate::{Options, Progress, ThreadsError};
 pub use watch::watch;
 
-use crate::base::{Rate, Weight};
+use crate::base::{Rate, Span, Weight};
 use crate::engine::Trial;
 use crate::engine::r#virtual::{Kind, Setting};
 use crate::gate::Gate;
@@ -61,8 +61,12 @@ pub const CONFIDENCE: f64 = 0.95;
 
 /// Request rates of the heat map, as multiples of the scenario's own.
 const HEAT_RATES: [f64; 8] = [0.02, 0.1, 0.3, 1.0, 3.0, 10.0, 50.0, 200.0];
-/// Trials of each cell of the heat map: half-width at most 5 points.
+/// Where in [`HEAT_RATES`] the scenario's own rate stands.
+const OWN: usize = 3;
+/// Trials of each cell of the heat map: half-width at most 5 points,
 const HEAT_TRIALS: u32 = 400;
+/// or 10 where every request is followed.
+const COUPLED_HEAT_TRIALS: u32 = 100;
 
 /// Plays a scenario's grid: every percentage held and entered at, with the faulty canary and a good
 /// one on the same luck, until the intervals are as narrow as asked; then a coarser grid over
@@ -146,7 +150,10 @@ fn typical(scenario: &Scenario, cells: &[Cell], engine: Kind) -> Vec<TimelineRow
 
 /// The engine that a scenario is played with, and why.
 pub fn engine(scenario: &Scenario) -> (Kind, String) {
-    if let Some(reason) = scenario.world.coupling() {
+    let by_user = (scenario.analysis.iter())
+        .any(|gate| gate.demand().by_user)
+        .then_some("a gate judges user by user");
+    if let Some(reason) = scenario.world.coupling().or(by_user) {
         return (
             Kind::Coupled,
             format!("requests depend on one another: {reason}"),
@@ -243,7 +250,12 @@ fn mean_rate(scenario: &Scenario) -> Rate {
 /// Power with the weight held, over request rates and percentages.
 fn heat(scenario: &Scenario, options: &Options<'_>) -> Result<(Vec<HeatRow>, bool), ThreadsError> {
     let own = mean_rate(scenario).get();
-    let worlds: Vec<(f64, World)> = HEAT_RATES
+    // Counts cost the same at any rate; requests would not end.
+    let (kind, factors, most) = match engine(scenario).0 {
+        Kind::Coupled => (Kind::Coupled, &HEAT_RATES[..=OWN], COUPLED_HEAT_TRIALS),
+        _ => (Kind::Counts, &HEAT_RATES[..], HEAT_TRIALS),
+    };
+    let worlds: Vec<(f64, World)> = factors
         .iter()
         .map(|factor| {
             let mut world = scenario.world.clone();
@@ -257,25 +269,15 @@ fn heat(scenario: &Scenario, options: &Options<'_>) -> Result<(Vec<HeatRow>, boo
         for &weight in &scenario.experiment.weights {
             points.push((*rate, weight));
             pairs.push(Pair {
-                // Counts cost the same at any rate; requests would not end.
-                faulty: setting(
-                    scenario,
-                    world,
-                    &scenario.rollout,
-                    Some(weight),
-                    Kind::Counts,
-                ),
+                faulty: Setting {
+                    aftermath: Span::ZERO,
+                    ..setting(scenario, world, &scenario.rollout, Some(weight), kind)
+                },
                 healthy: None,
             });
         }
     }
-    let until = Until::Count(
-        scenario
-            .experiment
-            .trials
-            .unwrap_or(HEAT_TRIALS)
-            .min(HEAT_TRIALS),
-    );
+    let until = Until::Count(scenario.experiment.trials.unwrap_or(most).min(most));
     let (samples, complete) = replicate(&pairs, until, scenario.experiment.seed, options)?;
     let row = |((rate, weight), sample): (&(f64, Weight), &Sample)| HeatRow {
         rate: *rate,

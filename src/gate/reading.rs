@@ -88,7 +88,11 @@ impl Verdict {
             Rule::NothingChecked | Rule::HookRefused | Rule::NoData => self.rule.to_string(),
             Rule::TooFewSamples => format!("{}: {requests}", self.rule),
             _ => {
-                let (value, limit) = (unit.text(self.value), unit.text(self.threshold));
+                let (mut value, limit) = (unit.text(self.value), unit.text(self.threshold));
+                if matches!(gate, Gate::Business(_)) {
+                    // The upper end of an interval.
+                    value.insert_str(0, "at most ");
+                }
                 let relation = match self.value.partial_cmp(&self.threshold) {
                     None => return format!("{value}, {requests}"),
                     Some(Ordering::Less) => "<",

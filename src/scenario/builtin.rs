@@ -29,13 +29,14 @@ pub struct UnknownScenario {
 
 /// The headings under which `coalmine scenarios` lists, in this order. What has another subject
 /// stands with the reader's own.
-pub const SUBJECTS: [&str; 9] = [
+pub const SUBJECTS: [&str; 10] = [
     "First steps",
     "Too little evidence",
     "Who gets the canary",
     "What the gate reads",
     "What happens later",
     "What everybody shares",
+    "Like with like",
     "Statistics",
     "Case studies",
     defaults::SUBJECT,
@@ -45,28 +46,145 @@ pub const SUBJECTS: [&str; 9] = [
 const BUILTIN: &[Builtin] = &[
     shipped("default", include_str!("../../scenarios/default.toml")),
     shipped(
+        "affinity-ratchet",
+        include_str!("../../scenarios/affinity-ratchet.toml"),
+    ),
+    shipped(
+        "autoscaler",
+        include_str!("../../scenarios/autoscaler.toml"),
+    ),
+    shipped(
+        "average-tail",
+        include_str!("../../scenarios/average-tail.toml"),
+    ),
+    shipped("bots", include_str!("../../scenarios/bots.toml")),
+    shipped("bursts", include_str!("../../scenarios/bursts.toml")),
+    shipped("checkout", include_str!("../../scenarios/checkout.toml")),
+    shipped("clickbait", include_str!("../../scenarios/clickbait.toml")),
+    shipped(
+        "cold-canary",
+        include_str!("../../scenarios/cold-canary.toml"),
+    ),
+    shipped(
+        "config-push",
+        include_str!("../../scenarios/config-push.toml"),
+    ),
+    shipped("ejection", include_str!("../../scenarios/ejection.toml")),
+    shipped(
+        "fast-failures",
+        include_str!("../../scenarios/fast-failures.toml"),
+    ),
+    shipped(
+        "feed-ranking",
+        include_str!("../../scenarios/feed-ranking.toml"),
+    ),
+    shipped(
+        "health-checks",
+        include_str!("../../scenarios/health-checks.toml"),
+    ),
+    shipped(
+        "hidden-outage",
+        include_str!("../../scenarios/hidden-outage.toml"),
+    ),
+    shipped(
+        "idle-canary",
+        include_str!("../../scenarios/idle-canary.toml"),
+    ),
+    shipped(
+        "istio-crash",
+        include_str!("../../scenarios/istio-crash.toml"),
+    ),
+    shipped(
         "istio-ramp",
         include_str!("../../scenarios/istio-ramp.toml"),
+    ),
+    shipped(
+        "late-counter",
+        include_str!("../../scenarios/late-counter.toml"),
+    ),
+    shipped(
+        "launch-day",
+        include_str!("../../scenarios/launch-day.toml"),
+    ),
+    shipped(
+        "long-window",
+        include_str!("../../scenarios/long-window.toml"),
     ),
     shipped(
         "low-traffic",
         include_str!("../../scenarios/low-traffic.toml"),
     ),
     shipped(
+        "many-metrics",
+        include_str!("../../scenarios/many-metrics.toml"),
+    ),
+    shipped("mix-shift", include_str!("../../scenarios/mix-shift.toml")),
+    shipped(
+        "night-canary",
+        include_str!("../../scenarios/night-canary.toml"),
+    ),
+    shipped("no-data", include_str!("../../scenarios/no-data.toml")),
+    shipped(
         "no-rollback",
         include_str!("../../scenarios/no-rollback.toml"),
     ),
+    shipped("one-pod", include_str!("../../scenarios/one-pod.toml")),
+    shipped("peeking", include_str!("../../scenarios/peeking.toml")),
     shipped(
         "plain-flagger",
         include_str!("../../scenarios/plain-flagger.toml"),
     ),
+    shipped(
+        "recommendation",
+        include_str!("../../scenarios/recommendation.toml"),
+    ),
+    shipped(
+        "replica-rounding",
+        include_str!("../../scenarios/replica-rounding.toml"),
+    ),
+    shipped(
+        "retry-masking",
+        include_str!("../../scenarios/retry-masking.toml"),
+    ),
+    shipped(
+        "rollback-harm",
+        include_str!("../../scenarios/rollback-harm.toml"),
+    ),
+    shipped(
+        "shared-outage",
+        include_str!("../../scenarios/shared-outage.toml"),
+    ),
+    shipped(
+        "short-bake",
+        include_str!("../../scenarios/short-bake.toml"),
+    ),
+    shipped("small-p99", include_str!("../../scenarios/small-p99.toml")),
+    shipped(
+        "sticky-bypass",
+        include_str!("../../scenarios/sticky-bypass.toml"),
+    ),
+    shipped(
+        "tenant-bug",
+        include_str!("../../scenarios/tenant-bug.toml"),
+    ),
+    shipped("time-bomb", include_str!("../../scenarios/time-bomb.toml")),
+    shipped(
+        "wrong-metrics",
+        include_str!("../../scenarios/wrong-metrics.toml"),
+    ),
 ];
 
 /// Files that built-in scenarios name.
-const COMPANIONS: &[(&str, &str)] = &[(
-    "plain-flagger.yaml",
-    include_str!("../../scenarios/plain-flagger.yaml"),
-)];
+const COMPANIONS: &[(&str, &str)] = &[
+    (
+        "plain-flagger.yaml",
+        include_str!("../../scenarios/plain-flagger.yaml"),
+    ),
+    (
+        "data/nasa-1995-07-13.csv",
+        include_str!("../../scenarios/data/nasa-1995-07-13.csv"),
+    ),
+];
 
 const fn shipped(name: &'static str, text: &'static str) -> Builtin {
     Builtin { name, text }

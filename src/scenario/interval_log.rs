@@ -16,6 +16,9 @@ use crate::base::{Probability, Span};
 use crate::model::service::Latency;
 use crate::model::traffic::Trace;
 
+/// The most bytes that a histogram may unpack to: of four digits it is a tenth of that.
+const MOST_HISTOGRAM_BYTES: u64 = 64 * 1024 * 1024;
+
 /// One interval of a log.
 struct Interval {
     /// Seconds since some moment.
@@ -177,7 +180,7 @@ impl Histogram {
         }
         let mut raw = Vec::new();
         let plain = ZlibDecoder::new(packed)
-            .take(MOST_BYTES)
+            .take(MOST_HISTOGRAM_BYTES)
             .read_to_end(&mut raw);
         plain.ok()?;
         let cookie = be_u32(&raw, 0)?;
@@ -195,12 +198,15 @@ impl Histogram {
             _ => return None,
         };
         let scale = Scale::new(lowest, digits);
-        let full = counts.into_iter().filter(|(_, count)| *count > 0);
         let bucket = |(index, count): (u64, i64)| {
             let (low, high) = scale.bounds(index)?;
             Some((low, high, count as f64))
         };
-        full.map(bucket).collect::<Option<Vec<_>>>().map(Histogram)
+        counts
+            .into_iter()
+            .map(bucket)
+            .collect::<Option<Vec<_>>>()
+            .map(Histogram)
     }
 }
 
@@ -236,7 +242,7 @@ impl Scale {
     }
 }
 
-/// Counts in words of 2, 4 or 8 bytes, with their indices.
+/// Counts above zero, in words of 2, 4 or 8 bytes, with their indices.
 fn words(payload: &[u8], size: u32) -> Option<Vec<(u64, i64)>> {
     let size = (size & 0xe) as usize;
     if ![2, 4, 8].contains(&size) {
@@ -246,15 +252,13 @@ fn words(payload: &[u8], size: u32) -> Option<Vec<(u64, i64)>> {
         word.iter()
             .fold(0_i64, |sum, byte| (sum << 8) | i64::from(*byte))
     };
-    let counts = payload.chunks_exact(size).enumerate();
-    Some(
-        counts
-            .map(|(index, word)| (index as u64, count(word)))
-            .collect(),
-    )
+    let counts = payload.chunks_exact(size).map(count).enumerate();
+    let full = counts.filter(|(_, count)| *count > 0);
+    Some(full.map(|(index, count)| (index as u64, count)).collect())
 }
 
-/// Counts as ZigZag LEB128 of up to nine bytes, the ninth whole; a negative one is so many zeros.
+/// Counts above zero as ZigZag LEB128 of up to nine bytes, the ninth whole; a negative one is so
+/// many zeros.
 fn zig_zag(payload: &[u8]) -> Option<Vec<(u64, i64)>> {
     let mut counts = Vec::new();
     let mut bytes = payload.iter();
@@ -273,9 +277,12 @@ fn zig_zag(payload: &[u8]) -> Option<Vec<(u64, i64)>> {
         }
         let count = (value >> 1) as i64 ^ -((value & 1) as i64);
         if count < 0 {
+            // Many empty ones in a row.
             index = index.checked_add(count.unsigned_abs())?;
         } else {
-            counts.push((index, count));
+            if count > 0 {
+                counts.push((index, count));
+            }
             index += 1;
         }
     }

@@ -50,10 +50,14 @@ pub(super) fn read(mut table: Table<'_>) -> Option<(Traffic, Probability)> {
     };
     let groups = table.get("groups");
     table.finish();
-    let (crowd, returning, routes) = (crowd?, returning?, routes?);
     let groups = match groups {
         None => Some(Vec::new()),
-        Some(list) => read_groups(&list, crowd, returning, &routes),
+        Some(list) => {
+            // Whatever could not be read has been reported; groups are judged all the same.
+            let crowd = crowd.unwrap_or(preset.crowd);
+            let returning = returning.unwrap_or(preset.returning);
+            read_groups(&list, crowd, returning, routes.as_deref())
+        }
     };
     let traffic = Traffic {
         arrivals: arrivals?,
@@ -61,9 +65,9 @@ pub(super) fn read(mut table: Table<'_>) -> Option<(Traffic, Probability)> {
         cron: cron?,
         groups: groups?,
         sessions: sessions?,
-        returning,
-        routes,
-        ..Traffic::plain(profile?, crowd.population())
+        returning: returning?,
+        routes: routes?,
+        ..Traffic::plain(profile?, crowd?.population())
     };
     is_known.then_some((traffic, matched?))
 }
@@ -209,7 +213,7 @@ fn read_groups(
     list: &Value<'_>,
     crowd: Crowd,
     returning: Probability,
-    routes: &[Route],
+    routes: Option<&[Route]>,
 ) -> Option<Vec<UserGroup>> {
     let groups = read_all(list, |table| read_group(table, crowd, returning, routes))?;
     if groups.is_empty() {
@@ -228,7 +232,7 @@ fn read_group(
     mut table: Table<'_>,
     crowd: Crowd,
     returning: Probability,
-    routes: &[Route],
+    routes: Option<&[Route]>,
 ) -> Option<UserGroup> {
     let name = table
         .require("name", "write name = \"bots\"")
@@ -259,8 +263,9 @@ fn read_group(
     })
 }
 
-/// Shares by route; routes left out are not requested.
-fn read_mix(value: &Value<'_>, routes: &[Route]) -> Option<Vec<f64>> {
+/// Shares by route; routes left out are not requested. Nothing without knowing the routes.
+fn read_mix(value: &Value<'_>, routes: Option<&[Route]>) -> Option<Vec<f64>> {
+    let routes = routes?;
     let names: Vec<&str> = routes.iter().map(|route| route.name.as_str()).collect();
     let mut mix = vec![0.0; routes.len()];
     let mut sound = true;

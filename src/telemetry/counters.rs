@@ -4,9 +4,10 @@ use super::Status;
 
 /// The counters of a version, or of one route of it, at one instant.
 ///
-/// They only grow. When an instance is lost, what Prometheus never saw of it (its increments since
-/// its last successful scrape) has to be taken off again by whoever counts: `rate` mends the reset
-/// of a counter, so that nothing else is missing from the version's sum.
+/// They grow, with one exception. An instance that crashes starts its own counters anew; `rate`
+/// mends that, and all that the version's sum loses are the instance's increments since its last
+/// successful scrape ([`Telemetry::misses`](super::Telemetry::misses)). Whoever counts takes these
+/// off again, and so the counters never read less than at the last scrape.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Counters {
     /// Requests so far, by [`Status`].

@@ -225,12 +225,12 @@ impl Telemetry {
     /// Whether a scrape of a version at `now` fails: decided by the salt of the trial and the
     /// number of the scrape alone, so that no other luck shifts.
     pub fn misses(&self, version: Version, now: Time) -> bool {
-        let Sampling::Scraped { interval, .. } = self.sampling else {
-            return false;
-        };
         if self.missed == Probability::ZERO {
             return false;
         }
+        let Sampling::Scraped { interval, .. } = self.sampling else {
+            return false;
+        };
         let index = now.saturating_sub(self.phase).as_nanos() / interval.as_nanos();
         let hash = split_mix(split_mix(split_mix(self.salt) ^ version as u64) ^ index);
         // Its upper 53 bits as a number from 0 to 1.

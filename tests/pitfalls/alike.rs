@@ -50,16 +50,16 @@ fn a_canary_of_a_request_a_second_warms_up_for_half_an_hour() {
 fn newcomers_make_the_same_code_look_twice_as_bad() {
     let scenario = exactly(shipped("mix-shift"));
     let mut ratios = Vec::new();
-    watched(&scenario, false, 30, &mut |tick| {
+    watched(&scenario, false, 15, &mut |tick| {
         ratios.extend(tick.verdict.map(|verdict| verdict.value));
     });
     // 0.7 · 0.1 + 0.3 · 2 % over 0.9 · 0.1 + 0.1 · 2 %. Sixty failures of the canary in a trial:
-    // 4 standard errors of thirty trials are 11 %.
+    // 4 standard errors of fifteen trials are 15 %.
     let expected = 0.67 / 0.29;
     assert!(expected > 2.3);
-    assert_near(mean(&ratios), expected, 0.12);
+    assert_near(mean(&ratios), expected, 0.16);
     assert!(
-        written(&played(scenario, &[50.0], 30))
+        written(&played(scenario, &[50.0], 10))
             .false_rollback
             .estimate
             > 0.95
@@ -71,14 +71,14 @@ fn stratified_by_route_the_difference_is_gone() {
     let fair = [("max = 1.5", "max = 1.5\nstratify = \"route\"")];
     let scenario = exactly(altered("mix-shift", &fair));
     let mut ratios = Vec::new();
-    watched(&scenario, false, 30, &mut |tick| {
+    watched(&scenario, false, 15, &mut |tick| {
         ratios.extend(tick.verdict.map(|verdict| verdict.value));
     });
-    assert_near(mean(&ratios), 1.0, 0.12);
-    let results = played(scenario, &[50.0], 30);
+    assert_near(mean(&ratios), 1.0, 0.16);
+    let results = played(scenario, &[50.0], 10);
     let cell = written(&results);
-    assert!(cell.false_rollback.estimate < 0.1, "{cell:?}");
-    assert!(cell.power.estimate > 0.9, "{cell:?}");
+    assert!(cell.false_rollback.estimate < 0.25, "{cell:?}");
+    assert!(cell.power.estimate > 0.85, "{cell:?}");
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn seems_slower(pods: f64, limit: f64, factor: f64) -> f64 {
 fn one_pod_in_four_is_slower_by_where_it_runs() {
     let one = seems_slower(1.0, 1.05, 1.0);
     assert!((one - 0.24).abs() < 0.01, "{one}");
-    let results = played(exactly(shipped("one-pod")), &[10.0], 300);
+    let results = played(exactly(shipped("one-pod")), &[10.0], 120);
     let cell = written(&results);
     assert_share(cell.false_rollback.estimate, cell.trials, one, 0.01);
     let found = seems_slower(1.0, 1.05, 1.1);
@@ -117,7 +117,7 @@ fn one_pod_in_four_is_slower_by_where_it_runs() {
     let more = [("[canary]\ninstances = 1", "[canary]\ninstances = 4")];
     let four = seems_slower(4.0, 1.05, 1.0);
     assert!((four - 0.09).abs() < 0.012, "{four}");
-    let results = played(exactly(altered("one-pod", &more)), &[10.0], 300);
+    let results = played(exactly(altered("one-pod", &more)), &[10.0], 120);
     let cell = written(&results);
     assert_share(cell.false_rollback.estimate, cell.trials, four, 0.01);
 }

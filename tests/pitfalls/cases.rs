@@ -141,10 +141,11 @@ fn a_fixed_limit_of_one_percent_at_seven_hundred_and_fifty_requests() {
 fn five_times_worse_than_stable_is_promoted_to_everybody() {
     let results = played(exactly(shipped("istio-ramp")), &[5.0], 1_000);
     let cell = written(&results);
-    // Ten looks at the first step on windows that overlap: two of them are apart, and each stops
-    // 4 %; what overlaps adds chances.
-    assert!((0.04..0.35).contains(&cell.power.estimate), "{cell:?}");
-    assert!(cell.false_rollback.estimate < 0.005, "{cell:?}");
+    // Seven looks at the first step on windows that overlap: two of them are apart, and each stops
+    // 4 %; what overlaps, and windows that are not yet full, add chances.
+    assert!((0.06..0.3).contains(&cell.power.estimate), "{cell:?}");
+    // Stable's 0.5 failures among 500 requests are 6 or more with 1 in 70,000.
+    assert!(cell.false_rollback.estimate < 0.002, "{cell:?}");
     let compared = [(
         "kind = \"success-ratio\"\nmin = \"99%\"",
         "kind = \"z-test\"\nalpha = \"0.1%\"",

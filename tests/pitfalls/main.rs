@@ -17,7 +17,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use coalmine::base::{Seed, Weight};
+use coalmine::base::{Seed, Span, Weight};
 use coalmine::engine::Trial;
 use coalmine::engine::r#virtual::{Player, Setting, Tick};
 use coalmine::experiment::summary::{Cell, Mode, Results, TrialRow};
@@ -132,12 +132,7 @@ fn achieved(rows: &[&TrialRow], rate: f64) -> Vec<f64> {
 
 /// Mean requests harmed after the end, where the scenario asks for an aftermath.
 fn harmed_after(cell: &Cell) -> f64 {
-    let exposure = serde_json::to_value(cell.exposure).unwrap();
-    let fields = exposure.as_object().unwrap();
-    let after = fields.iter().find(|(name, _)| name.contains("after"));
-    after
-        .and_then(|(_, value)| value.as_f64())
-        .unwrap_or_else(|| panic!("no harm after the end in {exposure}"))
+    cell.exposure.after.expect("an aftermath")
 }
 
 /// Shows every tick of some rollouts as written, with the faulty canary or a good one.
@@ -149,6 +144,7 @@ fn watched(scenario: &Scenario, faulty: bool, trials: u64, see: &mut impl FnMut(
         rollout: &scenario.rollout,
         analysis: &scenario.analysis,
         horizon: scenario.horizon,
+        aftermath: Span::ZERO,
         held: None,
         engine: experiment::engine(scenario).0,
         observe: true,

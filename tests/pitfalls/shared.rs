@@ -22,8 +22,8 @@ fn an_outage_of_both_condemns_every_good_canary() {
     let results = played(altered("shared-outage", &compared), &[5.0], 1_000);
     let cell = written(&results);
     // Fifteen looks at 0.1 %, the first five of which are more liberal: 600 requests with 0.6
-    // failures expected, of which 4 are enough (0.3 %).
-    assert!(cell.false_rollback.estimate < 0.06, "{cell:?}");
+    // failures expected, of which 4 are enough (0.3 %); nine look across a change of something.
+    assert!(cell.false_rollback.estimate < 0.09, "{cell:?}");
     assert!(cell.power.estimate > 0.99, "{cell:?}");
 }
 

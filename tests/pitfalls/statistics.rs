@@ -109,7 +109,7 @@ fn a_level_divided_by_the_tests_keeps_the_promise() {
 
 #[test]
 fn bursts_break_a_test_for_independent_failures() {
-    const TRIALS: u64 = 400;
+    const TRIALS: u64 = 300;
     let two_sided = |looks: &[Vec<f64>]| {
         let alarms = first_alarms(looks, |p| p <= 0.025 || p >= 0.975);
         alarms.iter().flatten().count() as f64 / TRIALS as f64
@@ -127,7 +127,7 @@ fn bursts_break_a_test_for_independent_failures() {
     assert_share(two_sided(&independent), TRIALS, 0.045, 0.02);
     assert!(normal(1.96) > 0.97);
 
-    let results = played(exactly(shipped("bursts")), &[10.0], 300);
+    let results = played(exactly(shipped("bursts")), &[10.0], 60);
     let cell = held(&results, 10.0);
     assert_share(cell.power.estimate, cell.trials, 0.32, 0.03);
     assert!(cell.false_rollback.estimate < 0.12, "{cell:?}");
@@ -141,7 +141,7 @@ fn weaker_bursts_break_it_less() {
     ];
     let scenario = altered("bursts", &weaker);
     let (mut alarms, mut all) = (0, 0);
-    watched(&scenario, true, 400, &mut |tick| {
+    watched(&scenario, true, 300, &mut |tick| {
         if let Some(verdict) = tick.verdict {
             all += 1;
             alarms += u64::from(verdict.value <= 0.025 || verdict.value >= 0.975);

@@ -193,3 +193,6 @@ fn appeared(telemetry: &Telemetry, version: Version) -> bool {
             && telemetry.counters(version).requests[status as usize] > 0
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -169,6 +169,8 @@ impl<'a> Player<'a> {
         if setting.observe {
             demand.stable = true;
             demand.latency = true;
+            demand.baseline = setting.world.rules.baseline;
+            demand.goals = !setting.world.goals.is_empty();
             if windows.is_empty() {
                 windows.push(setting.rollout.cadence().period);
             }

@@ -230,6 +230,11 @@ mod tests {
     use crate::telemetry::{Birth, Buckets, Phase};
 
     fn schedule(sampling: Sampling, window: Span) -> Schedule {
+        let plan = Plan::plain(sampling, Birth::FirstRequest, Buckets::istio());
+        measured(&plan, window)
+    }
+
+    fn measured(plan: &Plan, window: Span) -> Schedule {
         let cadence = Cadence {
             first: Time::START,
             period: Span::from_secs(60),
@@ -239,7 +244,7 @@ mod tests {
             &world_at(20.0),
             cadence,
             &[window],
-            &Plan::plain(sampling, Birth::FirstRequest, Buckets::istio()),
+            plan,
             Span::from_secs(2),
             horizon,
         )
@@ -278,5 +283,33 @@ mod tests {
         let schedule = schedule(scraped, Span::from_secs(60));
         let edges = schedule.stretches.iter().filter(|s| s.edge).count();
         assert_eq!(edges, 20);
+    }
+
+    #[test]
+    fn late_windows_end_earlier_and_missed_scrapes_make_an_edge_of_each() {
+        let scraped = Sampling::Scraped {
+            interval: Span::from_secs(5),
+            phase: Phase::Fixed(Span::from_secs(2)),
+        };
+        let plain = Plan::plain(scraped, Birth::FirstRequest, Buckets::istio());
+        let late = Plan {
+            delay: Span::from_secs(14),
+            ..plain.clone()
+        };
+        let edges = |plan: &Plan| -> Vec<u64> {
+            let schedule = measured(plan, Span::from_secs(60));
+            let edges = schedule.stretches.iter().filter(|s| s.edge);
+            let ends = edges.map(|s| schedule.pieces[s.pieces.end - 1].to);
+            ends.map(|end| end.as_nanos() / 1_000_000_000).collect()
+        };
+        // Ticks come every minute: the window at 120 s shows 62 s to 117 s, or to 102 s when late.
+        assert_eq!(edges(&plain)[..4], [2, 57, 62, 117]);
+        assert_eq!(edges(&late)[..4], [2, 42, 62, 102]);
+        let gaps = Plan {
+            missed: Probability::new(0.1).unwrap(),
+            ..plain
+        };
+        let every: Vec<u64> = (0..120).map(|scrape| 2 + 5 * scrape).collect();
+        assert_eq!(edges(&gaps), every);
     }
 }

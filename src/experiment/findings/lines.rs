@@ -1,14 +1,15 @@
 //! What was simulated, in one line each: the world, and the rollout with its gates. Parts are
 //! separated by ` · `.
 
+use super::faults;
 use crate::base::Probability;
 use crate::experiment::mean_rate;
 use crate::experiment::words::{self, exact_share, ladder, plural, spaced};
 use crate::model::World;
-use crate::model::fault::{Fault, FaultKind, Schedule};
-use crate::model::service::{Latency, Service};
-use crate::model::split::Split;
-use crate::model::traffic::{Arrivals, Profile};
+use crate::model::fault::Target;
+use crate::model::service::{Fleet, Latency, Service};
+use crate::model::split::{Precedence, Split};
+use crate::model::traffic::{Arrivals, Profile, Swing, Traffic};
 use crate::rollout::flagger::Strategy;
 use crate::rollout::{FlaggerPlan, Plan, Rollback, StagedPlan};
 use crate::scenario::Scenario;
@@ -16,19 +17,24 @@ use crate::scenario::Scenario;
 /// One line about traffic, versions and fault.
 pub(in crate::experiment) fn world_line(scenario: &Scenario) -> String {
     let world = &scenario.world;
-    let mut parts = vec![
-        traffic(scenario),
-        format!("stable {}", service(&world.stable)),
-    ];
-    let mut wrong = Vec::new();
-    if world.canary != world.stable {
-        wrong.push(difference(world));
-    }
-    wrong.extend(world.faults.iter().map(fault));
-    if wrong.is_empty() {
-        parts.push("canary as good as stable".to_owned());
-    } else {
+    let mut stable = vec![service(&world.stable)];
+    stable.extend(faults::of(world, Target::Stable));
+    let mut parts = vec![traffic(scenario), format!("stable {}", stable.join(", "))];
+    let mut wrong = difference(world);
+    wrong.extend(faults::of(world, Target::Canary));
+    if !wrong.is_empty() {
         parts.push(format!("canary {}", wrong.join(", ")));
+    } else if stable.len() == 1 {
+        parts.push("canary as good as stable".to_owned());
+    }
+    let both = faults::of(world, Target::Both);
+    if !both.is_empty() {
+        parts.push(format!("both {}", both.join(", ")));
+    }
+    if !world.goals.is_empty() {
+        let goals = (world.goals.iter())
+            .map(|goal| format!("{} {}", goal.name, exact_share(goal.probability.get())));
+        parts.push(goals.collect::<Vec<_>>().join(", "));
     }
     parts.join(" · ")
 }
@@ -73,15 +79,131 @@ fn traffic(scenario: &Scenario) -> String {
         Split::Connection => ", split by connection",
         Split::RoundRobin => ", split in turn by whole percents",
     };
-    format!("{mean}{shape}{arrivals}{split}")
+    let mut line = format!("{mean}{shape}{arrivals}{split}");
+    for more in [swing(traffic), users(traffic), mesh(&scenario.world)] {
+        for part in more {
+            line.push_str(", ");
+            line.push_str(&part);
+        }
+    }
+    line
+}
+
+fn swing(traffic: &Traffic) -> Vec<String> {
+    let mut parts = Vec::new();
+    match &traffic.swing {
+        None => {}
+        Some(Swing::LogNormal { .. }) => parts.push("swinging at random".to_owned()),
+        Some(Swing::Mmpp { ratio, .. }) => parts.push(format!("in bursts {ratio} times as high")),
+        Some(Swing::OnOff { sources, .. }) => {
+            parts.push(format!("from {sources} sources that come and go"));
+        }
+    }
+    if traffic.cron > Probability::ZERO {
+        parts.push(format!("{} from clocks", exact_share(traffic.cron.get())));
+    }
+    parts
+}
+
+fn users(traffic: &Traffic) -> Vec<String> {
+    let mut parts = Vec::new();
+    if traffic.sessions.is_some() {
+        parts.push("in sessions".to_owned());
+    }
+    if !traffic.routes.is_empty() {
+        parts.push(plural(traffic.routes.len() as u64, "route"));
+    }
+    if !traffic.groups.is_empty() {
+        parts.push(format!(
+            "{} of users",
+            plural(traffic.groups.len() as u64, "group")
+        ));
+    }
+    parts
+}
+
+/// Who else has a say in where a request goes.
+fn mesh(world: &World) -> Vec<String> {
+    let mut parts = Vec::new();
+    let rules = &world.rules;
+    if let Some(matched) = rules.matched {
+        parts.push(format!(
+            "{} matched to the canary",
+            exact_share(matched.get())
+        ));
+    }
+    if let Some(replicas) = rules.replicas {
+        parts.push(format!(
+            "shared among {}",
+            plural(u64::from(replicas), "replica")
+        ));
+    }
+    if rules.least_request {
+        parts.push("to the least busy instance".to_owned());
+    }
+    if rules.baseline {
+        parts.push("beside a baseline".to_owned());
+    }
+    if let Some(affinity) = &world.affinity {
+        parts.push(
+            match affinity.precedence {
+                Precedence::CanaryOnly => "canary users stay",
+                Precedence::Both | Precedence::AffinityFirst => "users stay",
+            }
+            .to_owned(),
+        );
+    }
+    if let Some(retries) = &world.retries {
+        let most = match retries.attempts {
+            1 => "one retry".to_owned(),
+            attempts => format!("{attempts} retries"),
+        };
+        parts.push(format!("at most {most}"));
+    }
+    if world.ejection.is_some() {
+        parts.push("outliers ejected".to_owned());
+    }
+    parts
 }
 
 fn service(service: &Service) -> String {
-    format!(
+    let mut line = format!(
         "{}, {} errors",
         latency(&service.latency),
         exact_share(service.errors.get())
-    )
+    );
+    for part in fleet(&service.fleet) {
+        line.push_str(", ");
+        line.push_str(&part);
+    }
+    line
+}
+
+/// What is not plain about the processes that answer.
+fn fleet(fleet: &Fleet) -> Vec<String> {
+    let mut parts = Vec::new();
+    let instances = plural(u64::from(fleet.instances), "instance");
+    match &fleet.capacity {
+        Some(capacity) => {
+            let workers = plural(u64::from(capacity.workers), "worker");
+            parts.push(format!("{instances} of {workers}"));
+        }
+        None if fleet.instances > 1 => parts.push(instances),
+        None => {}
+    }
+    if fleet.pauses.is_some() {
+        parts.push("with pauses".to_owned());
+    }
+    if !fleet.warm && fleet.warm_up.is_some() {
+        parts.push("cold at first".to_owned());
+    }
+    if !fleet.warm && fleet.cache.is_some() {
+        parts.push("cache empty at first".to_owned());
+    }
+    if fleet.placement.is_some() {
+        parts.push("placed by luck".to_owned());
+    }
+    parts
 }
 
 fn latency(latency: &Latency) -> String {
@@ -92,7 +214,8 @@ fn latency(latency: &Latency) -> String {
     format!("p50 {} p99 {}", at(0.5), at(0.99))
 }
 
-fn difference(world: &World) -> String {
+/// How the canary's service differs from stable's.
+fn difference(world: &World) -> Vec<String> {
     let mut parts = Vec::new();
     if world.canary.latency != world.stable.latency {
         parts.push(latency(&world.canary.latency));
@@ -100,52 +223,12 @@ fn difference(world: &World) -> String {
     if world.canary.errors != world.stable.errors {
         parts.push(format!("{} errors", exact_share(world.canary.errors.get())));
     }
-    parts.join(", ")
-}
-
-fn fault(fault: &Fault) -> String {
-    let slower = |add: crate::base::Span| words::latency(add.as_secs_f64());
-    let kind = match fault.kind {
-        FaultKind::Errors { probability, .. } => {
-            format!("{} more errors", exact_share(probability.get()))
-        }
-        FaultKind::Latency { multiply, add } => match (multiply, add.is_zero()) {
-            (1.0, _) => format!("{} slower", slower(add)),
-            (_, true) => format!("{multiply} times slower"),
-            (_, false) => format!("{multiply} times and {} slower", slower(add)),
-        },
-        FaultKind::Tail { probability, add } => {
-            format!(
-                "{} of answers {} slower",
-                exact_share(probability.get()),
-                slower(add)
-            )
-        }
-        _ => "with a fault".to_owned(),
-    };
-    let Schedule {
-        onset,
-        ramp,
-        duration,
-        ..
-    } = fault.schedule;
-    let mut text = kind;
-    if onset.as_nanos() > 0 {
-        text.push_str(&format!(" from {onset}"));
+    if world.canary.routes != world.stable.routes {
+        parts.push("other routes".to_owned());
     }
-    if !ramp.is_zero() {
-        text.push_str(&format!(" growing over {ramp}"));
-    }
-    if let Some(duration) = duration {
-        text.push_str(&format!(" for {duration}"));
-    }
-    if fault.scope.users < Probability::ONE {
-        text.push_str(&format!(
-            " for {} of users",
-            exact_share(fault.scope.users.get())
-        ));
-    }
-    text
+    let (own, stables) = (fleet(&world.canary.fleet), fleet(&world.stable.fleet));
+    parts.extend(own.into_iter().filter(|part| !stables.contains(part)));
+    parts
 }
 
 /// One line about controller and gates.

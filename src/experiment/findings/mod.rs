@@ -2,6 +2,7 @@
 //! scenario; none is a guess.
 
 mod correlation;
+mod faults;
 mod lines;
 mod sight;
 mod traffic;
@@ -155,7 +156,7 @@ fn exposure(scenario: &Scenario, cell: &Cell) -> Option<String> {
     };
     Some(format!(
         "On average a bad release {} {} requests of {} users {until}.{after}",
-        sight::verb(&scenario.world),
+        sight::verb(scenario),
         count(cell.exposure.requests),
         count(cell.exposure.users),
     ))

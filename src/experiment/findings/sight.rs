@@ -7,9 +7,10 @@ use crate::experiment::words::{exact_share, latency, share};
 use crate::gate::{Comparison, Gate, Metric, flagger};
 use crate::model::fault::{Fault, FaultKind, Schedule, Scope, Target};
 use crate::model::service::Service;
-use crate::model::{Course, Outcome, World};
+use crate::model::traffic::Route;
+use crate::model::{Course, World};
 use crate::scenario::Scenario;
-use crate::telemetry::Version;
+use crate::telemetry::{Reporter, Version};
 
 /// What is true of both versions with every fault at full size: shares of failed requests and 99th
 /// percentiles in seconds.
@@ -34,8 +35,11 @@ enum Harm {
 
 impl Truth {
     /// Works it out.
-    pub(super) fn of(world: &World) -> Truth {
-        let (stable, canary) = (courses(world, false), courses(world, true));
+    pub(super) fn of(scenario: &Scenario) -> Truth {
+        let world = &scenario.world;
+        let reporter = scenario.telemetry.reporter;
+        let stable = counted(courses(world, false), reporter);
+        let canary = counted(courses(world, true), reporter);
         Truth {
             stable_errors: errors(&stable),
             canary_errors: errors(&canary),
@@ -45,12 +49,25 @@ impl Truth {
     }
 }
 
+/// A good release's share of failed requests while nothing is wrong.
+pub(super) fn good_errors(scenario: &Scenario) -> f64 {
+    let stable = &scenario.world.stable;
+    let routes = &scenario.world.traffic.routes;
+    if routes.is_empty() {
+        return stable.errors.get();
+    }
+    let of_route =
+        |(index, route): (usize, &Route)| route.share.get() * stable.errors_of(index).get();
+    routes.iter().enumerate().map(of_route).sum()
+}
+
 /// The bad release's share of failed requests, where it is worse than stable's and the same for
 /// everybody at all times.
-pub(super) fn steady_errors(world: &World) -> Option<f64> {
+pub(super) fn steady_errors(scenario: &Scenario) -> Option<f64> {
+    let world = &scenario.world;
     let steady =
         |fault: &Fault| fault.schedule == Schedule::ALWAYS && fault.scope == Scope::EVERYONE;
-    let truth = Truth::of(world);
+    let truth = Truth::of(scenario);
     (truth.canary_errors > truth.stable_errors && world.faults.iter().all(steady))
         .then_some(truth.canary_errors)
 }
@@ -75,8 +92,20 @@ fn courses(world: &World, canary: bool) -> Vec<Course> {
     all
 }
 
+/// The courses of those requests that are counted, as shares of them.
+fn counted(mut courses: Vec<Course>, reporter: Reporter) -> Vec<Course> {
+    if reporter == Reporter::Server && courses.iter().any(|course| !course.outcome.is_answered()) {
+        courses.retain(|course| course.outcome.is_answered());
+        let all: f64 = courses.iter().map(|course| course.probability).sum();
+        for course in &mut courses {
+            course.probability /= all;
+        }
+    }
+    courses
+}
+
 fn errors(courses: &[Course]) -> f64 {
-    let failed = (courses.iter()).filter(|course| course.outcome == Outcome::Failed);
+    let failed = (courses.iter()).filter(|course| course.outcome.is_failure());
     failed.map(|course| course.probability).sum()
 }
 
@@ -104,8 +133,9 @@ fn p99(courses: &[Course], service: &Service) -> f64 {
 }
 
 /// Which harm the fault does.
-fn harms(world: &World) -> Vec<Harm> {
-    let truth = Truth::of(world);
+fn harms(scenario: &Scenario) -> Vec<Harm> {
+    let world = &scenario.world;
+    let truth = Truth::of(scenario);
     let mut harms = Vec::new();
     let has = |harm: Harm| {
         let differs = |fault: &&Fault| fault.target != Target::Both;
@@ -150,9 +180,9 @@ fn harm_of(kind: &FaultKind) -> Option<Harm> {
 }
 
 /// `fails`, `slows` or `fails or slows`: what a bad release does to requests.
-pub(super) fn verb(world: &World) -> &'static str {
-    match harms(world)[..] {
-        [Harm::Errors] | [Harm::Calls] | [Harm::Errors, Harm::Calls] => "fails",
+pub(super) fn verb(scenario: &Scenario) -> &'static str {
+    match harms(scenario)[..] {
+        [Harm::Errors | Harm::Calls] | [Harm::Errors, Harm::Calls] => "fails",
         [Harm::Latency] => "slows",
         [Harm::Goals] => "spoils",
         [.., Harm::Goals] => "harms",
@@ -196,7 +226,8 @@ pub(super) fn sentences(scenario: &Scenario) -> Vec<String> {
         ];
     }
     let mut sentences: Vec<String> = stable_breaks(scenario).into_iter().collect();
-    if scenario.world.has_fault() {
+    // What instances, queues or sessions make of a fault is not known beforehand.
+    if scenario.world.has_fault() && scenario.world.coupling().is_none() {
         sentences.extend(overlooked(scenario));
         sentences.extend(tolerated(scenario));
     }
@@ -205,7 +236,7 @@ pub(super) fn sentences(scenario: &Scenario) -> Vec<String> {
 
 /// A harm that nothing looks at.
 fn overlooked(scenario: &Scenario) -> Option<String> {
-    let harms = harms(&scenario.world);
+    let harms = harms(scenario);
     let seen = |harm: Harm| {
         // The caller's side counts calls that end without an answer as failures.
         let shown = match harm {
@@ -251,8 +282,8 @@ fn overlooked(scenario: &Scenario) -> Option<String> {
 
 /// A fault that lies within every fixed limit on what it harms.
 fn tolerated(scenario: &Scenario) -> Option<String> {
-    let truth = Truth::of(&scenario.world);
-    let harms = harms(&scenario.world);
+    let truth = Truth::of(scenario);
+    let harms = harms(scenario);
     let mut kept = Vec::new();
     let mut exactly = false;
     for gate in &scenario.analysis {
@@ -296,7 +327,7 @@ fn tolerated(scenario: &Scenario) -> Option<String> {
 
 /// A limit that stable itself does not keep.
 fn stable_breaks(scenario: &Scenario) -> Option<String> {
-    let truth = Truth::of(&scenario.world);
+    let truth = Truth::of(scenario);
     scenario.analysis.iter().find_map(|gate| {
         let what = if let Some(least) = gate.least_success()
             && truth.stable_errors > least.complement() + 1e-9

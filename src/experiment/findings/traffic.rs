@@ -168,9 +168,8 @@ impl Small<'_> {
 
     /// What perfect counting would change, where that is much.
     fn blindness(&self, looks: &str) -> Option<String> {
-        let world = &self.scenario.world;
         let measured = self.cell.false_rollback;
-        let good = perfect(self, world.stable.errors.get())?;
+        let good = perfect(self, sight::good_errors(self.scenario))?;
         if good < 0.02 || good <= measured.high || good < 2.0 * measured.estimate {
             return None;
         }
@@ -183,7 +182,7 @@ impl Small<'_> {
             0.0 => "none".to_owned(),
             some => share(some),
         };
-        let bad = sight::steady_errors(world).and_then(|errors| perfect(self, errors));
+        let bad = sight::steady_errors(self.scenario).and_then(|errors| perfect(self, errors));
         Some(match bad {
             Some(bad) => format!(
                 ": counted perfectly, {} of good releases and {} of bad ones would roll back in \

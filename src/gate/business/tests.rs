@@ -6,7 +6,7 @@ use rand_distr::{Binomial, Distribution};
 
 use super::*;
 use crate::base::{Purpose, Seed, Stream};
-use crate::gate::Outcome;
+use crate::gate::{Gate, Outcome};
 use crate::stats::{Interval, wilson};
 use crate::telemetry::{Birth, Buckets, Plan, Sampling, UserSums};
 
@@ -71,6 +71,22 @@ fn independent_requests_fail_a_good_canary_at_the_stated_level() {
         .count() as u64;
     let alarms = share(failed, trials);
     assert!(alarms.low < 0.05 && 0.05 < alarms.high, "{alarms:?}");
+}
+
+#[test]
+fn a_verdict_says_that_its_figure_is_an_upper_end() {
+    let sums = |opportunities: f64, done: f64| GoalSums {
+        opportunities,
+        sum: done,
+        squares: done,
+        ..GoalSums::default()
+    };
+    let gate = gate(SampledBy::Request);
+    let verdict = gate.judge(NOW, &telemetry(sums(9e4, 2_700.0), sums(1e4, 150.0)));
+    assert_eq!(
+        verdict.explain(&Gate::Business(gate)),
+        "at most 0.5684 < 1, 10000 requests"
+    );
 }
 
 /// The requests of many users: each comes back many times and has a conversion of their own, so

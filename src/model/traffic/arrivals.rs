@@ -107,6 +107,9 @@ mod tests {
 
     const DRAWS: usize = 20_000;
 
+    /// A distribution function.
+    type Cdf = Box<dyn Fn(f64) -> f64>;
+
     /// Largest distance between the draws' distribution function and the exact one.
     fn distance(mut draws: Vec<f64>, cdf: impl Fn(f64) -> f64) -> f64 {
         draws.sort_by(f64::total_cmp);
@@ -117,14 +120,14 @@ mod tests {
     }
 
     /// The laws of tests with their exact distribution functions.
-    fn laws() -> Vec<(Arrivals, Box<dyn Fn(f64) -> f64>)> {
+    fn laws() -> Vec<(Arrivals, Cdf)> {
         let gamma_law = |cv: f64| {
             let exact = ExactGamma::new(cv.powi(-2), cv.powi(-2)).unwrap();
-            Box::new(move |x| exact.cdf(x)) as Box<dyn Fn(f64) -> f64>
+            Box::new(move |x| exact.cdf(x)) as Cdf
         };
         let weibull = |shape: f64| {
             let exact = ExactWeibull::new(shape, 1.0 / gamma(1.0 + 1.0 / shape)).unwrap();
-            Box::new(move |x| exact.cdf(x)) as Box<dyn Fn(f64) -> f64>
+            Box::new(move |x| exact.cdf(x)) as Cdf
         };
         vec![
             (Arrivals::Poisson, Box::new(|x: f64| -(-x).exp_m1())),

@@ -323,6 +323,33 @@ mod tests {
     }
 
     #[test]
+    fn users_are_drawn_by_their_activity() {
+        for population in [Population::zipf(300, 1.0), Population::log_normal(300, 1.1)] {
+            let mut stream = Stream::seed_from_u64(17);
+            let draws = 200_000;
+            let mut seen = vec![0.0; 300];
+            for _ in 0..draws {
+                seen[population.sample(&mut stream) as usize] += 1.0;
+            }
+            let (mut chi, mut cells) = (0.0, 0.0);
+            for (user, seen) in seen.iter().enumerate() {
+                let expected = population.activity(user as u32) * f64::from(draws);
+                if expected >= 20.0 {
+                    chi += (seen - expected) * (seen - expected) / expected;
+                    cells += 1.0;
+                }
+            }
+            // Mean plus five standard deviations: far below a chance of 0.001.
+            let most = cells + 5.0 * f64::sqrt(2.0 * cells);
+            assert!(
+                cells > 200.0 && chi < most,
+                "{:?}: {chi} {cells}",
+                population.law()
+            );
+        }
+    }
+
+    #[test]
     fn a_users_place_is_uniform() {
         let users = 50_000;
         let picked = (0..users)

@@ -176,18 +176,17 @@ fn names_and_combinations_that_do_not_fit_are_refused() {
         (
             &names(),
             "kind = \"z-test\", route = \"x\"",
-            "gates[0].route: `x` is no route: write `browse` or `checkout`",
+            "gates[0].route: `x` is no route: there are browse, checkout",
         ),
         (
             &nameless,
             "kind = \"z-test\", route = \"x\"",
-            "gates[0].route: `x` is no route: name the routes: [[traffic.routes]] with name and share",
+            "gates[0].route: `x` is no route: add [[traffic.routes]] with name = \"x\"",
         ),
         (
             &nameless,
             "kind = \"business\", goal = \"click\"",
-            "gates[0].goal: `click` is no goal: name what the business counts: [[goals]] with name \
-             and probability",
+            "gates[0].goal: `click` is no goal: add [[goals]] with name = \"click\"",
         ),
         (
             &names(),

@@ -1,10 +1,12 @@
 //! Reading scenarios: every field, every default, every warning.
 
+mod faults;
 mod gates;
 mod people;
 mod schema;
 mod service;
 mod split;
+mod traffic;
 
 use super::*;
 use crate::base::{Probability, Rate, Time};

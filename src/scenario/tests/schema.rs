@@ -193,7 +193,14 @@ fn shipped_scenarios_hold_to_the_schema() {
                 let kind = table.get("kind").and_then(toml::Value::as_str);
                 let here = kind.map_or(path.to_owned(), |kind| format!("{path}:{kind}"));
                 for (name, value) in table {
-                    assert!(fields[&here].contains(name), "[{here}] has no {name}");
+                    let known = fields
+                        .get(&here)
+                        .is_some_and(|fields| fields.contains(name));
+                    assert!(known, "[{here}] has no {name}");
+                    // Its fields are the scenario's own routes.
+                    if name == "mix" {
+                        continue;
+                    }
                     let below = if path.is_empty() {
                         name.clone()
                     } else {

@@ -100,6 +100,8 @@ fn rise(samples: &[(Time, f64)], now: Time, window: Span) -> Option<(f64, f64, E
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn samples(values: &[(u64, f64)]) -> Vec<(Time, f64)> {
@@ -161,9 +163,80 @@ mod tests {
     }
 
     #[test]
+    fn a_crash_costs_only_what_no_scrape_saw() {
+        // 20 a second; at 52 s the instance starts anew, and 7 s' worth of requests were never
+        // scraped. The same without them, as a counter that never fell:
+        let scraped = |t: u64| {
+            if t <= 52 {
+                5_000 + 20 * t
+            } else {
+                20 * (t - 52)
+            }
+        };
+        let mended = |t: u64| 5_000 + 20 * t - if t <= 52 { 0 } else { 140 };
+        let series = |value: &dyn Fn(u64) -> u64| -> Vec<(u64, f64)> {
+            (0..=8).map(|k| (15 * k, value(15 * k) as f64)).collect()
+        };
+        for now in [59, 60, 67, 75, 100, 120] {
+            let crashed = increase_at(&series(&scraped), now, 60).unwrap();
+            let whole = increase_at(&series(&mended), now, 60).unwrap();
+            assert!(
+                (crashed - whole).abs() < 1e-9,
+                "at {now}: {crashed} {whole}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_counter_that_restarts_above_where_it_was_hides_the_restart() {
+        // 1000 before the crash and 1200 soon after: nothing fell, so 200 is all that is seen.
+        let hidden = [(15, 1_000.0), (30, 1_000.0), (45, 1_200.0), (60, 1_200.0)];
+        let increase = increase_at(&hidden, 60, 60).unwrap();
+        assert!((increase - 200.0 * 60.0 / 45.0).abs() < 1e-9, "{increase}");
+    }
+
+    #[test]
+    fn a_missing_sample_widens_the_spacing_that_decides_how_far_to_extend() {
+        // 20 a second. Without the samples at 15 s and 30 s the first is 45 s into the window of
+        // 60 s: beyond 1.1 times the spacing of 15 s, so half a spacing is added there.
+        let late = [(45, 900.0), (60, 1_200.0)];
+        assert_eq!(increase_at(&late, 60, 60), Some(450.0));
+        // With the one at 45 s missing instead, the mean spacing is 22.5 s: extended to the edge.
+        let gap = [(15, 5_300.0), (30, 5_600.0), (60, 6_200.0)];
+        assert_eq!(increase_at(&gap, 60, 60), Some(1_200.0));
+    }
+
+    #[test]
     fn one_sample_or_none_gives_nothing() {
         assert_eq!(increase_at(&[], 60, 60), None);
         assert_eq!(increase_at(&[(30, 5.0)], 60, 60), None);
         assert_eq!(increase_at(&[(30, 5.0), (90, 9.0)], 60, 60), None);
+    }
+
+    proptest! {
+        #[test]
+        fn resets_are_mended(
+            rises in prop::collection::vec((0_u32..50, any::<bool>()), 2..30),
+            window in 20_u64..500,
+        ) {
+            // Beside the counter that starts anew, one that never does; both far from zero at
+            // first, where an extension would stop.
+            let (mut scraped, mut mended) = (1e6, 1e6);
+            let (mut a, mut b) = (Vec::new(), Vec::new());
+            for (k, (rise, crash)) in rises.iter().enumerate() {
+                let rise = f64::from(*rise);
+                // A restart is seen only by a value that fell.
+                let crash = *crash && k > 0 && rise < scraped;
+                scraped = if crash { rise } else { scraped + rise };
+                mended += rise;
+                a.push((10 * k as u64, scraped));
+                b.push((10 * k as u64, mended));
+            }
+            let now = 10 * (rises.len() as u64 - 1);
+            // The whole series, so that the first sample is far from zero.
+            let window = window.max(now + 1);
+            let (a, b) = (increase_at(&a, now, window), increase_at(&b, now, window));
+            prop_assert!((a.unwrap() - b.unwrap()).abs() < 1e-6, "{a:?} {b:?}");
+        }
     }
 }
