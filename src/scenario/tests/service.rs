@@ -299,7 +299,11 @@ fn requests_that_share_workers_cannot_be_tried_again() {
         let shared = with(section, "workers = 8\ndiscipline = \"sharing\"");
         let text = shared.clone() + "[split]\nretries = { attempts = 2 }\n";
         let refused = problems(&text);
-        assert!(refused.contains("split"), "{refused}");
+        let line = 1 + text
+            .lines()
+            .take_while(|line| !line.contains("retries"))
+            .count();
+        assert!(refused.contains(&format!(".toml:{line}:")), "{refused}");
         assert!(refused.contains("cannot be tried again"), "{refused}");
         scenario(&shared);
     }
