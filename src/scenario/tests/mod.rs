@@ -4,6 +4,7 @@ mod faults;
 mod gates;
 mod people;
 mod schema;
+mod service;
 mod split;
 mod traffic;
 

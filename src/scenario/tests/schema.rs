@@ -58,7 +58,7 @@ fn every_table() -> Vec<String> {
         "swing = { log_normal = {} }",
         "swing = { mmpp = {} }",
         "swing = { on_off = {} }",
-        "routes = [{}]\ngroups = [{}]",
+        "routes = [{ name = \"a\", share = \"100%\" }]\ngroups = [{}]",
     ] {
         texts.push(with("traffic", more));
     }
