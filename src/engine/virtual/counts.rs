@@ -86,9 +86,13 @@ impl Counts {
         let unborn = Status::BOTH.map(|status| {
             every || read && !self.born_at_start && !play.telemetry.is_born(version, status)
         });
-        let pieces = &scene.schedule.pieces[stretch.pieces.clone()];
-        let span = (pieces[0].from, pieces[pieces.len() - 1].to);
-        let swung = play.luck.expected(span.0, span.1);
+        let swung = if play.luck.swings() {
+            let pieces = &scene.schedule.pieces[stretch.pieces.clone()];
+            let end = pieces[pieces.len() - 1].to;
+            play.luck.expected(pieces[0].from, end)
+        } else {
+            None
+        };
         let mut item = Item {
             version,
             condition: stretch.condition,

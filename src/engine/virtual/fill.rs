@@ -207,6 +207,9 @@ impl Filler {
 
     /// What the users of the requests drawn last do. Copies have no users.
     fn reach_goals(&mut self, version: Version, groups: &[Group], users: bool, play: &mut Play) {
+        if self.drawn.is_empty() {
+            return;
+        }
         for (index, count) in self.drawn.drain(..) {
             if users {
                 let group = &groups[index];

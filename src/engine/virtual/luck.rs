@@ -126,6 +126,7 @@ impl Luck {
     }
 
     /// Whether the rate swings at random in this trial.
+    #[inline]
     pub fn swings(&self) -> bool {
         (self.swings.as_ref()).is_some_and(|swings| swings.path.is_some())
     }
@@ -140,6 +141,7 @@ impl Luck {
     }
 
     /// Whether a version's share of requests is known beforehand and the same in every trial.
+    #[inline]
     pub fn is_plain(&self, version: Version) -> bool {
         self.version_salt.is_none() && (self.cuts.len() == 1 || !self.divides(version))
     }
@@ -151,12 +153,18 @@ impl Luck {
 
     /// A version's share of all requests by stratum. Users who are not told apart are all in the
     /// first place.
+    #[inline]
     pub fn shares(&mut self, version: Version, flow: Flow) -> Shares {
-        let mut shares = [0.0; MOST_STRATA];
         if self.is_plain(version) {
+            let mut shares = [0.0; MOST_STRATA];
             shares[0] = flow.share(version);
             return shares;
         }
+        self.divided_shares(version, flow)
+    }
+
+    fn divided_shares(&mut self, version: Version, flow: Flow) -> Shares {
+        let mut shares = [0.0; MOST_STRATA];
         let of_canary = self.canary_shares(flow.canary);
         match (version, self.divides_stable) {
             (Version::Canary, _) => return of_canary,
