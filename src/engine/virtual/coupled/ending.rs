@@ -83,7 +83,7 @@ impl Coupled {
             failed,
             begun,
         } = under_way;
-        let patience = self.patience(place.version);
+        let patience = self.patience[place.version as usize];
         let late = end - begun > patience;
         let at = if late { begun + patience } else { end };
         // The server's side of a request that hangs or that nobody waits for any more: a hang is
@@ -100,22 +100,6 @@ impl Coupled {
         };
         self.pool.record(place, outcome.failed, at);
         self.end(ask, Some(place), outcome, play);
-    }
-
-    /// How long a caller waits for one attempt, in seconds.
-    fn patience(&self, version: Version) -> f64 {
-        let fleet = match version {
-            Version::Canary => &self.world.canary.fleet,
-            Version::Stable | Version::Baseline => &self.world.stable.fleet,
-        };
-        let whole = fleet.capacity.and_then(|capacity| capacity.timeout);
-        let each = self
-            .world
-            .retries
-            .and_then(|retries| retries.per_try_timeout);
-        let seconds =
-            |span: Option<crate::base::Span>| span.map_or(f64::INFINITY, |s| s.as_secs_f64());
-        seconds(whole).min(seconds(each))
     }
 
     /// A full queue: the instance says so at once.

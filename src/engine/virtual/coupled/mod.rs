@@ -18,11 +18,12 @@ use std::sync::Arc;
 
 use rand::{Rng, RngExt};
 
-use crate::base::{Purpose, Seed, Span, Stream, Time};
+use crate::base::{Purpose, Seed, Span, Time};
 use crate::model::World;
 use crate::model::fault::FaultKind;
-use crate::model::split::{Budget, Memory, Request, Side, Splitter, Weights};
-use crate::model::traffic::{Clock, Gaps, Path, Population};
+use crate::model::service::{Fleet, Latency, Service};
+use crate::model::split::{Budget, Memory, Request, Side, Split, Splitter, Weights};
+use crate::model::traffic::{Clock, Gaps, Geometric, Path, Population, Sessions};
 use crate::telemetry::{Demand, Plan, Reporter, UserSums, Version};
 
 use super::play::{Flow, Play, Scene};
@@ -69,6 +70,17 @@ pub struct Coupled {
     salts: Salts,
     /// Versions whose answers nothing depends on.
     idle: [bool; 3],
+    /// Whether requests need not be played in order: nothing is shared but what single users carry
+    /// with them.
+    unordered: bool,
+    /// End of the present piece.
+    until: f64,
+    /// How each version answers each route.
+    answering: [Vec<Answering>; 3],
+    /// Seconds that a caller waits for an attempt, by version.
+    patience: [f64; 3],
+    /// Further requests of a page.
+    further: Option<Geometric>,
     /// Whether users whom the canary has answered are hurt on stable.
     harms_stable: bool,
     /// Whether the canary is slower by itself.
@@ -114,6 +126,11 @@ impl Coupled {
             weights: Weights::default(),
             salts: Salts::default(),
             idle: Coupled::idle(world, demand),
+            unordered: Coupled::unordered(world),
+            until: 0.0,
+            answering: Version::ALL.map(|version| Answering::of(world, version)),
+            patience: Version::ALL.map(|version| patience(world, version)),
+            further: sessions.map(Sessions::further),
             slower: world.canary.latency.mean() > world.stable.latency.mean(),
             harms_stable: world.faults.iter().any(|fault| {
                 matches!(
@@ -144,6 +161,23 @@ impl Coupled {
                 .any(|fault| ailments::hurts(fault, version));
             alone && !demand.reads(version) && !fleet.is_coupled() && !strikes
         })
+    }
+
+    /// Whether requests of different users have nothing to do with one another.
+    fn unordered(world: &World) -> bool {
+        let alone = |fleet: &Fleet| fleet.capacity.is_none() && fleet.pauses.is_none();
+        alone(&world.stable.fleet)
+            && alone(&world.canary.fleet)
+            && world.ejection.is_none()
+            && !matches!(world.split, Split::Even | Split::RoundRobin)
+            && world.faults.iter().all(|fault| {
+                !matches!(
+                    fault.kind,
+                    FaultKind::CrashLoop { .. }
+                        | FaultKind::MemoryLeak { .. }
+                        | FaultKind::Bursts { .. }
+                )
+            })
     }
 
     /// Starts a trial.
@@ -270,6 +304,7 @@ impl Coupled {
 
     fn play_piece(&mut self, piece: &Piece, flow: Flow, play: &mut Play) {
         let (start, end) = (piece.from.as_secs_f64(), piece.to.as_secs_f64());
+        self.until = end;
         self.ledger.enter(end, &mut play.telemetry);
         if self.ailments.enter(start) {
             (self.pool).afflict(&self.ailments, start, &mut self.streams.fleet);
@@ -306,7 +341,6 @@ impl Coupled {
             None => None,
             Some(sessions) => {
                 let pages = sessions.pages(&mut self.streams.sessions);
-                self.follow_page(at, caller);
                 (pages > 1).then(|| self.open(caller, pages - 1))
             }
         };
@@ -316,13 +350,19 @@ impl Coupled {
             opens: self.world.traffic.sessions.is_some(),
         };
         self.ask(at, visit, flow, play);
+        self.follow_page(at, caller, flow, play);
     }
 
     /// The further requests of a page.
-    fn follow_page(&mut self, at: f64, caller: Caller) {
-        if let Some(sessions) = &self.world.traffic.sessions {
-            for _ in 0..sessions.embedded(&mut self.streams.sessions) {
-                let soon = at + soon(&mut self.streams.sessions);
+    fn follow_page(&mut self, at: f64, caller: Caller, flow: Flow, play: &mut Play) {
+        let Some(further) = self.further else {
+            return;
+        };
+        for _ in 0..further.draw(&mut self.streams.sessions) {
+            let soon = at + soon(&mut self.streams.sessions);
+            if self.unordered && soon < self.until {
+                self.ask(soon, Visit::again(caller, None), flow, play);
+            } else {
                 self.agenda.push(soon, Event::Extra(caller));
             }
         }
@@ -335,12 +375,12 @@ impl Coupled {
                 let session = &mut self.sessions[index as usize];
                 session.pages -= 1;
                 let Session { caller, pages } = *session;
-                self.follow_page(at, caller);
                 let next = (pages > 0).then_some(index);
                 if next.is_none() {
                     self.free.push(index);
                 }
                 self.ask(at, Visit::again(caller, next), flow, play);
+                self.follow_page(at, caller, flow, play);
             }
             Event::Retry(index) => {
                 let ask = self.asks[index as usize];
@@ -458,19 +498,13 @@ impl Coupled {
             self.refused(at, ask, Some(place), play);
             return;
         }
-        let service = match ask.version {
-            Version::Canary => &self.world.canary,
-            Version::Stable | Version::Baseline => &self.world.stable,
-        };
+        let answering = &self.answering[ask.version as usize][usize::from(ask.route)];
         let stream = match ask.version {
             Version::Baseline => &mut self.streams.baseline,
             version => play.luck.of(version),
         };
-        let route = usize::from(ask.route);
-        let errors = service.errors_of(route).get();
-        let bits = stream.next_u64();
-        let failed = ((bits >> 11) as f64) < errors * TWO_53 || effect.failed;
-        let base = service.latency_of(route).sample(stream);
+        let failed = stream.next_u64() >> 11 < answering.errors || effect.failed;
+        let base = answering.latency.sample(stream);
         let usual = base * effect.multiply + effect.add;
         let asked_work = match effect.failed_after {
             Some(after) if effect.failed => after,
@@ -501,8 +535,41 @@ impl Coupled {
     }
 }
 
-/// 2⁵³.
-const TWO_53: f64 = 9_007_199_254_740_992.0;
+/// How a version answers a route.
+#[derive(Debug)]
+struct Answering {
+    /// Chance of a server error, of 2⁵³.
+    errors: u64,
+    latency: Latency,
+}
+
+impl Answering {
+    fn of(world: &World, version: Version) -> Vec<Answering> {
+        let service = service_of(world, version);
+        (0..world.traffic.routes.len().max(1))
+            .map(|route| Answering {
+                errors: (service.errors_of(route).get() * (1_u64 << 53) as f64) as u64,
+                latency: service.latency_of(route).clone(),
+            })
+            .collect()
+    }
+}
+
+fn service_of(world: &World, version: Version) -> &Service {
+    match version {
+        Version::Canary => &world.canary,
+        Version::Stable | Version::Baseline => &world.stable,
+    }
+}
+
+/// How long a caller waits for one attempt at a version, in seconds.
+fn patience(world: &World, version: Version) -> f64 {
+    let capacity = service_of(world, version).fleet.capacity;
+    let whole = capacity.and_then(|capacity| capacity.timeout);
+    let each = world.retries.and_then(|retries| retries.per_try_timeout);
+    let seconds = |span: Option<Span>| span.map_or(f64::INFINITY, Span::as_secs_f64);
+    seconds(whole).min(seconds(each))
+}
 
 fn version_of(side: Side) -> Version {
     match side {
