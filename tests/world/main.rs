@@ -4,11 +4,11 @@
 
 mod arrivals;
 // mod faults;
-// mod fleets;
+mod fleets;
 // mod judgement;
 // mod meshes;
-// mod queues;
-// mod scopes;
+mod queues;
+mod scopes;
 mod splits;
 // mod stickiness;
 // mod users;
