@@ -172,7 +172,7 @@ impl Coupled {
             splitter: Splitter::new(world.split, world.rules, world.affinity, 0),
             pool: Pool::new(world),
             ailments: Ailments::new(world),
-            ledger: Ledger::new(demand, &plan.buckets, &kinds),
+            ledger: Ledger::new(demand, plan, &kinds),
             agenda: Agenda::new(rate),
             sessions: Vec::new(),
             free: Vec::new(),
@@ -339,7 +339,7 @@ impl Coupled {
             let edge = stretch.edge && index + 1 == stretch.pieces.end;
             if piece.scraped || edge {
                 self.demand.scrape(&mut play.telemetry, piece.to);
-                self.ledger.scraped();
+                self.ledger.scraped(piece.to, &play.telemetry);
             }
         }
     }
