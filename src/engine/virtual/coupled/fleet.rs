@@ -21,6 +21,8 @@ pub(super) struct Instances {
 #[derive(Debug)]
 pub(super) struct Instance {
     pub(super) line: Line,
+    /// When somebody looks whether shared work is complete.
+    pub(super) look_at: f64,
     capacity: Option<Capacity>,
     /// Factor on the number of workers.
     workers: f64,
@@ -155,6 +157,7 @@ impl Instances {
             let fleet = &self.fleet;
             self.all.push(Instance {
                 line: Line::new(fleet.capacity, 1.0),
+                look_at: f64::INFINITY,
                 capacity: fleet.capacity,
                 workers: 1.0,
                 answered: if fleet.warm { f64::INFINITY } else { 0.0 },

@@ -99,6 +99,8 @@ enum Event {
     Extra(Caller),
     /// Another attempt.
     Retry(u32),
+    /// Work that shares an instance's workers may be complete.
+    Done(Place),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -372,7 +374,6 @@ impl Coupled {
         }
         let passed = clock.expected(last, end) / self.per_arrival;
         self.owed = (self.owed - passed).max(0.0);
-        self.finish_shared(end, play);
         self.live(end, play);
     }
 
@@ -423,6 +424,7 @@ impl Coupled {
                 self.free_asks.push(index);
                 self.attempt(at, ask, play);
             }
+            Event::Done(place) => self.look(at, place, play),
         }
     }
 
@@ -507,7 +509,7 @@ impl Coupled {
         };
         ask.version = place.version;
         if self.pool.live(place, at, &mut self.streams.fleet) {
-            (self.ledger).lose(place.version, place.index as u16, &mut play.telemetry);
+            self.fall(at, place, play);
         }
         if !self.pool.instance(place).is_up(at) {
             self.refused(at, ask, Some(place), play);
@@ -557,7 +559,7 @@ impl Coupled {
             None => (self.pool).work(place, asked_work, &mut self.streams.fleet),
         };
         if self.pool.leak(place, at) {
-            (self.ledger).lose(place.version, place.index as u16, &mut play.telemetry);
+            self.fall(at, place, play);
         }
         let under_way = UnderWay {
             ask,

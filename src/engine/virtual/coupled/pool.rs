@@ -350,6 +350,14 @@ impl Pool {
         }
     }
 
+    /// When the next shared work at a place is complete, if nothing comes before.
+    pub(super) fn next_end(&mut self, place: Place) -> Option<f64> {
+        match &self.instance(place).line {
+            Line::Sharing(sharing) => sharing.next_end(),
+            _ => None,
+        }
+    }
+
     /// When work at a place ends; `None` when it is refused.
     #[inline]
     pub(super) fn serve(
