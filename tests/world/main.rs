@@ -3,15 +3,15 @@
 //! are fixed, so that a bound that holds once holds always.
 
 mod arrivals;
-// mod faults;
+mod faults;
 mod fleets;
 // mod judgement;
-// mod meshes;
+mod meshes;
 mod queues;
 mod scopes;
 mod splits;
-// mod stickiness;
-// mod users;
+mod stickiness;
+mod users;
 
 use std::path::Path;
 
