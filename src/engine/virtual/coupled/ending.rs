@@ -42,15 +42,28 @@ impl Coupled {
         };
         self.finish_at(place, at, play);
         self.pool.join(place, at, work, ticket.into());
+        self.look_again(place);
     }
 
-    /// Attempts that are complete by `until`, where workers are shared.
-    pub(super) fn finish_shared(&mut self, until: f64, play: &mut Play) {
-        if self.parked.len() == self.free_parked.len() {
-            return;
+    /// Takes out what is complete at a place, so that what follows an answer follows it at once.
+    pub(super) fn look(&mut self, at: f64, place: Place, play: &mut Play) {
+        let instance = self.pool.instance(place);
+        if at >= instance.look_at {
+            instance.look_at = f64::INFINITY;
         }
-        for place in self.pool.places() {
-            self.finish_at(place, until, play);
+        self.finish_at(place, at, play);
+        self.look_again(place);
+    }
+
+    /// Looks at a place when the next work there is complete, unless somebody does before.
+    fn look_again(&mut self, place: Place) {
+        let Some(end) = self.pool.next_end(place) else {
+            return;
+        };
+        let instance = self.pool.instance(place);
+        if end < instance.look_at {
+            instance.look_at = end;
+            self.agenda.push(end, Event::Done(place));
         }
     }
 
@@ -69,7 +82,22 @@ impl Coupled {
         }
         for place in self.pool.places() {
             if self.pool.live(place, now, &mut self.streams.fleet) {
-                (self.ledger).lose(place.version, place.index as u16, &mut play.telemetry);
+                self.fall(now, place, play);
+            }
+        }
+    }
+
+    /// An instance has restarted: what it counted is lost, and who shared its workers is cut off.
+    pub(super) fn fall(&mut self, now: f64, place: Place, play: &mut Play) {
+        (self.ledger).lose(place.version, place.index as u16, &mut play.telemetry);
+        if !self.pool.shares(place.version) {
+            return;
+        }
+        for ticket in 0..self.parked.len() as u32 {
+            let under_way = self.parked[ticket as usize];
+            if under_way.place == place && !self.free_parked.contains(&ticket) {
+                self.free_parked.push(ticket);
+                self.refused(now, under_way.ask, Some(place), play);
             }
         }
     }

@@ -21,6 +21,8 @@ pub(super) struct Instances {
 #[derive(Debug)]
 pub(super) struct Instance {
     pub(super) line: Line,
+    /// When somebody looks whether shared work is complete.
+    pub(super) look_at: f64,
     capacity: Option<Capacity>,
     /// Factor on the number of workers.
     workers: f64,
@@ -74,12 +76,12 @@ impl Line {
 pub(super) struct Ordeal {
     /// Mean seconds from start to crash, and the number of the fault.
     pub(super) crash: Option<(f64, usize)>,
-    /// Chance not to be ready at the start, and for how many seconds.
-    pub(super) late: Option<(f64, f64)>,
+    /// Chance not to be ready at the start, for how many seconds, and the number of the fault.
+    pub(super) late: Option<(f64, f64, usize)>,
     /// Memory lost, seconds of a restart, and the number of the fault.
     pub(super) leak: Option<(Leak, f64, usize)>,
-    /// Factor on the number of workers.
-    pub(super) workers: f64,
+    /// Factor on the number of workers, and the number of the fault.
+    pub(super) workers: Option<(f64, usize)>,
     /// Faults that only a share of instances has.
     pub(super) some: Vec<(usize, f64)>,
 }
@@ -89,7 +91,7 @@ impl Ordeal {
         crash: None,
         late: None,
         leak: None,
-        workers: 1.0,
+        workers: None,
         some: Vec::new(),
     };
 
@@ -98,21 +100,34 @@ impl Ordeal {
         self.some.iter().any(|(index, _)| *index == fault)
     }
 
-    /// What it does to an instance when it, or the instance, begins.
-    pub(super) fn begin(&self, instance: &mut Instance, now: f64, stream: &mut Stream) {
+    /// What it does to an instance when it, or the instance, begins; `starts` says whether the
+    /// instance may fail to come up now.
+    pub(super) fn begin(
+        &self,
+        instance: &mut Instance,
+        starts: bool,
+        now: f64,
+        stream: &mut Stream,
+    ) {
         let has = |fault: usize, bits: u64| !self.is_of_some(fault) || bits & (1 << fault) != 0;
         match self.crash {
             Some((mean, fault)) if has(fault, instance.faulty) => instance.doom(now, mean, stream),
             _ => instance.crash_at = f64::INFINITY,
         }
-        if let Some((probability, delay)) = self.late
+        if let Some((probability, delay, fault)) = self.late
+            && starts
+            && has(fault, instance.faulty)
             && stream.random::<f64>() < probability
         {
             instance.ready_at = now + delay;
         }
-        if instance.workers != self.workers {
-            instance.workers = self.workers;
-            instance.line = Line::new(instance.capacity, self.workers);
+        let workers = match self.workers {
+            Some((workers, fault)) if has(fault, instance.faulty) => workers,
+            _ => 1.0,
+        };
+        if instance.workers != workers {
+            instance.workers = workers;
+            instance.line = Line::new(instance.capacity, workers);
         }
     }
 }
@@ -142,6 +157,7 @@ impl Instances {
             let fleet = &self.fleet;
             self.all.push(Instance {
                 line: Line::new(fleet.capacity, 1.0),
+                look_at: f64::INFINITY,
                 capacity: fleet.capacity,
                 workers: 1.0,
                 answered: if fleet.warm { f64::INFINITY } else { 0.0 },

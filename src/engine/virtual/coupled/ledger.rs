@@ -1,8 +1,9 @@
 //! From answers to counters: each is counted when it is complete, not when it was asked for, and
 //! what nobody scraped before a crash is lost.
 
+use crate::base::Time;
 use crate::model::fault::FaultKind;
-use crate::telemetry::{Buckets, Demand, Finder, Status, Telemetry, Version};
+use crate::telemetry::{Demand, Finder, Plan, Reporter, Sampling, Status, Telemetry, Version};
 
 /// One answer, as a counter sees it.
 #[derive(Debug, Clone, Copy)]
@@ -23,7 +24,8 @@ pub(super) struct Ledger {
     finder: Finder,
     /// Answers that are complete after the end of the present piece, with their time.
     late: Vec<(f64, Answer)>,
-    /// Whether instances restart, so that what was not scraped may be lost.
+    /// Whether instances that restart keep the counters, so that what was not scraped may be lost.
+    /// The caller's proxy does not restart, and perfect metrics lose nothing.
     restarts: bool,
     /// What was counted since the last scrape, when instances restart.
     unscraped: Vec<Answer>,
@@ -32,17 +34,19 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    pub(super) fn new(demand: Demand, bounds: &Buckets, faults: &[FaultKind]) -> Ledger {
+    pub(super) fn new(demand: Demand, plan: &Plan, faults: &[FaultKind]) -> Ledger {
+        let kept = plan.reporter == Reporter::Server && plan.sampling != Sampling::Exact;
         Ledger {
             demand,
-            finder: Finder::new(bounds),
+            finder: Finder::new(&plan.buckets),
             late: Vec::new(),
-            restarts: faults.iter().any(|kind| {
-                matches!(
-                    kind,
-                    FaultKind::CrashLoop { .. } | FaultKind::MemoryLeak { .. }
-                )
-            }),
+            restarts: kept
+                && faults.iter().any(|kind| {
+                    matches!(
+                        kind,
+                        FaultKind::CrashLoop { .. } | FaultKind::MemoryLeak { .. }
+                    )
+                }),
             unscraped: Vec::new(),
             until: 0.0,
         }
@@ -133,8 +137,8 @@ impl Ledger {
         }
     }
 
-    /// Everything counted so far is safe.
-    pub(super) fn scraped(&mut self) {
-        self.unscraped.clear();
+    /// What was counted so far is safe, but for versions whose scrape failed.
+    pub(super) fn scraped(&mut self, now: Time, telemetry: &Telemetry) {
+        (self.unscraped).retain(|answer| telemetry.misses(answer.version, now));
     }
 }

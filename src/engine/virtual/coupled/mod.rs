@@ -108,7 +108,7 @@ impl Coupled {
             splitter: Splitter::new(world.split, world.rules, world.affinity, 0),
             pool: Pool::new(world),
             ailments: Ailments::new(world),
-            ledger: Ledger::new(demand, &plan.buckets, &kinds),
+            ledger: Ledger::new(demand, plan, &kinds),
             agenda: Agenda::new(rate),
             sessions: Vec::new(),
             free: Vec::new(),
@@ -297,7 +297,7 @@ impl Coupled {
             let edge = stretch.edge && index + 1 == stretch.pieces.end;
             if piece.scraped || edge {
                 self.demand.scrape(&mut play.telemetry, piece.to);
-                self.ledger.scraped();
+                self.ledger.scraped(piece.to, &play.telemetry);
             }
         }
     }
@@ -331,7 +331,6 @@ impl Coupled {
         }
         let passed = clock.expected(last, end) / self.per_arrival;
         self.owed = (self.owed - passed).max(0.0);
-        self.finish_shared(end, play);
         self.live(end, play);
     }
 
@@ -387,6 +386,7 @@ impl Coupled {
                 self.free_asks.push(index);
                 self.attempt(at, ask, play);
             }
+            Event::Done(place) => self.look(at, place, play),
         }
     }
 
@@ -471,7 +471,7 @@ impl Coupled {
         };
         ask.version = place.version;
         if self.pool.live(place, at, &mut self.streams.fleet) {
-            (self.ledger).lose(place.version, place.index as u16, &mut play.telemetry);
+            self.fall(at, place, play);
         }
         if !self.pool.instance(place).is_up(at) {
             self.refused(at, ask, Some(place), play);
@@ -515,7 +515,7 @@ impl Coupled {
             None => (self.pool).work(place, asked_work, &mut self.streams.fleet),
         };
         if self.pool.leak(place, at) {
-            (self.ledger).lose(place.version, place.index as u16, &mut play.telemetry);
+            self.fall(at, place, play);
         }
         let under_way = UnderWay {
             ask,

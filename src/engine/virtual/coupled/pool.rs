@@ -126,18 +126,21 @@ impl Pool {
     }
 
     fn resize(&mut self, counts: [usize; 3], now: f64, stream: &mut Stream) {
-        for (version, count) in Version::ALL.into_iter().zip(counts) {
-            let ordeal = &self.ordeals[version as usize];
-            let instances = &mut self.versions[version as usize];
-            let before = instances.all.len();
+        let before = Version::ALL.map(|version| self.versions[version as usize].all.len());
+        for (instances, count) in self.versions.iter_mut().zip(counts) {
             instances.grow(count, now, stream);
-            for instance in &mut instances.all[before..] {
-                ordeal.begin(instance, now, stream);
-            }
         }
         self.counts = counts;
         self.size_ejectors();
+        // Who has a fault of some instances is known before it begins.
         self.mark();
+        for ((instances, ordeal), before) in
+            (self.versions.iter_mut().zip(&self.ordeals)).zip(before)
+        {
+            for (index, instance) in instances.all.iter_mut().enumerate() {
+                ordeal.begin(instance, index >= before, now, stream);
+            }
+        }
     }
 
     /// Faults have come or gone.
@@ -154,9 +157,9 @@ impl Pool {
                     }
                     FaultKind::FailedStart { probability, delay } => {
                         let delay = delay.map_or(f64::INFINITY, |delay| delay.as_secs_f64());
-                        ordeal.late = Some((probability.get(), delay));
+                        ordeal.late = Some((probability.get(), delay, index));
                     }
-                    FaultKind::Capacity { workers, .. } => ordeal.workers = *workers,
+                    FaultKind::Capacity { workers, .. } => ordeal.workers = Some((*workers, index)),
                     kind @ FaultKind::MemoryLeak { restart, .. } => {
                         ordeal.leak =
                             Leak::of(kind).map(|leak| (leak, restart.as_secs_f64(), index));
@@ -169,11 +172,13 @@ impl Pool {
                 }
             }
             if self.ordeals[version as usize] != ordeal {
+                // Nobody starts again because another fault comes or goes.
+                let starts = self.ordeals[version as usize].late != ordeal.late;
                 self.ordeals[version as usize] = ordeal;
                 self.mark();
                 let ordeal = &self.ordeals[version as usize];
                 for instance in &mut self.versions[version as usize].all {
-                    ordeal.begin(instance, now, stream);
+                    ordeal.begin(instance, starts, now, stream);
                 }
             }
         }
@@ -341,6 +346,14 @@ impl Pool {
     pub(super) fn leave(&mut self, place: Place, until: f64) -> Option<(f64, u64)> {
         match &mut self.instance(place).line {
             Line::Sharing(sharing) => sharing.pop(until),
+            _ => None,
+        }
+    }
+
+    /// When the next shared work at a place is complete, if nothing comes before.
+    pub(super) fn next_end(&mut self, place: Place) -> Option<f64> {
+        match &self.instance(place).line {
+            Line::Sharing(sharing) => sharing.next_end(),
             _ => None,
         }
     }

@@ -34,6 +34,8 @@ pub(super) enum Event {
     Extra(Caller),
     /// Another attempt.
     Retry(u32),
+    /// Work that shares an instance's workers may be complete.
+    Done(Place),
 }
 
 #[derive(Debug, Clone, Copy)]
