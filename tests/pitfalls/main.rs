@@ -9,6 +9,7 @@ mod cases;
 mod evidence;
 mod later;
 mod reading;
+mod said;
 mod shared;
 mod statistics;
 mod who;
