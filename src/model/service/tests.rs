@@ -251,7 +251,7 @@ fn one_worker_waits_as_pollaczek_and_khinchine_say() {
         let (requests, mut waited) = (2_500_000, 0.0);
         let gap = poisson(rate);
         play(1, requests, &mut stream, gap, &work, |wait, _| {
-            waited += wait
+            waited += wait;
         });
         let found = waited / f64::from(requests);
         let expected = load * work.mean() * (1.0 + work.squared_cv()) / (2.0 * (1.0 - load));
@@ -271,7 +271,7 @@ fn bursts_multiply_the_wait_as_kingman_says() {
         let (requests, mut waited) = (5_000_000, 0.0);
         let gap = |stream: &mut Stream| gaps.sample(stream) / load;
         play(1, requests, &mut stream, gap, &work, |wait, _| {
-            waited += wait
+            waited += wait;
         });
         let found = waited / f64::from(requests);
         let variation = (gaps.squared_cv() + work.squared_cv()) / 2.0;
