@@ -86,8 +86,8 @@ min = "0%"
 kind = "latency-quantile"
 max = "1h"
 [[rollout.gates]]
-kind = "ratio"
-max = 1000000
+kind = "difference"
+max = "100%"
 "#;
 
 fn coupled(criterion: &mut Criterion) {

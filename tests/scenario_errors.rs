@@ -226,6 +226,13 @@ latency = "0s"
 routes = ["checkout"]
 groups = []"#
     ));
+    let nine: String = (1..10)
+        .map(|tenth| {
+            let users = format!("users = \"{tenth}0%\"");
+            format!("[[canary.faults]]\nkind = \"errors\"\nprobability = \"1%\"\n{users}\n")
+        })
+        .collect();
+    insta::assert_snapshot!("nine_shares_of_users", added(&nine));
     insta::assert_snapshot!(
         "business_without_goals",
         added("[[canary.faults]]\nkind = \"business\"\nmultiply = 0.9")

@@ -3,6 +3,7 @@
 
 use super::{Scenario, fleet};
 use crate::base::{Severity, Span, Time};
+use crate::engine::r#virtual::MOST_STRATA;
 use crate::gate::Gate;
 use crate::rollout::Plan;
 use crate::telemetry::Sampling;
@@ -102,6 +103,18 @@ fn check_faults(scenario: &Scenario, remarks: &mut Vec<Remark>) {
                 "begin earlier, or set a later horizon",
             ));
         }
+    }
+    if scenario.world.strata().len() > MOST_STRATA
+        && let Some(last) = scenario.world.faults.len().checked_sub(1)
+    {
+        remarks.push(error(
+            Subject::Fault(last),
+            "the faults reach too many different shares of users".to_owned(),
+            format!(
+                "write at most {} different `users` below 100%",
+                MOST_STRATA - 1
+            ),
+        ));
     }
     if !scenario.world.has_fault() {
         remarks.push(warning(

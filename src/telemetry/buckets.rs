@@ -132,9 +132,83 @@ impl Buckets {
     }
 }
 
+/// Finds buckets faster than a search: a table, by exponent and first digits of the binary number,
+/// says where to begin.
+#[derive(Debug, Clone)]
+pub struct Finder {
+    per_second: f64,
+    bounds: Vec<f64>,
+    /// Leading bits of the least number in the table.
+    first: u64,
+    begin: Vec<u16>,
+}
+
+impl Finder {
+    /// Bits of a number below those that the table goes by: exponent and four digits.
+    const SHIFT: u32 = 48;
+
+    /// A finder for these buckets.
+    pub fn new(buckets: &Buckets) -> Finder {
+        let mut bounds = buckets.bounds.clone();
+        let leading = |bound: Option<&f64>| bound.map_or(0, |bound| bound.to_bits() >> Finder::SHIFT);
+        let (first, last) = (leading(bounds.first()), leading(bounds.last()));
+        let begin = (first..=last + 1)
+            .map(|bits| {
+                let least = f64::from_bits(bits << Finder::SHIFT);
+                bounds.partition_point(|bound| *bound < least) as u16
+            })
+            .collect();
+        bounds.push(f64::INFINITY);
+        Finder {
+            per_second: buckets.unit.per_second(),
+            bounds,
+            first,
+            begin,
+        }
+    }
+
+    /// What [`Buckets::index`] says, for a latency that is not negative.
+    #[inline]
+    pub fn index(&self, seconds: f64) -> usize {
+        let value = seconds * self.per_second;
+        let place = (value.to_bits() >> Finder::SHIFT).saturating_sub(self.first) as usize;
+        let mut index = usize::from(self.begin[place.min(self.begin.len() - 1)]);
+        while self.bounds[index] < value {
+            index += 1;
+        }
+        index
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn a_finder_finds_what_a_search_finds(
+            exponent in -7.0..7.0_f64,
+            which in 0..4_usize,
+            bound in 0..40_usize,
+        ) {
+            let all = [
+                Buckets::istio(),
+                Buckets::linkerd(),
+                Buckets::nginx(),
+                Buckets::traefik(),
+            ];
+            let buckets = &all[which];
+            let finder = Finder::new(buckets);
+            let seconds = 10.0_f64.powf(exponent);
+            prop_assert_eq!(finder.index(seconds), buckets.index(seconds));
+            // Bounds themselves, and zero.
+            let edge = buckets.bound_seconds(bound % (buckets.len() - 1));
+            prop_assert_eq!(finder.index(edge), buckets.index(edge));
+            prop_assert_eq!(finder.index(0.0), 0);
+        }
+    }
 
     #[test]
     fn a_latency_on_a_bound_belongs_below_it() {

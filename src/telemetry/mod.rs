@@ -7,7 +7,7 @@ mod plan;
 pub mod promql;
 mod store;
 
-pub use buckets::{Buckets, BucketsError, Unit};
+pub use buckets::{Buckets, BucketsError, Finder, Unit};
 pub use counters::{Counters, GoalSums, UserSums};
 pub use plan::{Birth, Phase, Plan, Reporter, Sampling};
 pub use store::{Telemetry, Window};

@@ -21,7 +21,7 @@ pub use path::Path;
 pub use population::{Activity, Population};
 pub use profile::Profile;
 pub use route::{MOST_ROUTES, Route};
-pub use session::Sessions;
+pub use session::{Geometric, Sessions};
 pub use swing::Swing;
 pub use trace::Trace;
 pub use week::Week;

@@ -47,12 +47,17 @@ impl Sessions {
         }
         let several = self.single.complement();
         let beyond_two = (self.pages - self.single.get()) / several - 2.0;
-        geometric(beyond_two, stream).saturating_add(2)
+        Geometric::of_mean(beyond_two).draw(stream).saturating_add(2)
+    }
+
+    /// The number of further requests of a page.
+    pub fn further(&self) -> Geometric {
+        Geometric::of_mean(self.embedded)
     }
 
     /// Draws the number of further requests of a page.
     pub fn embedded(&self, stream: &mut impl Rng) -> u32 {
-        geometric(self.embedded, stream)
+        self.further().draw(stream)
     }
 
     /// Draws a thinking time in seconds.
@@ -66,15 +71,31 @@ impl Sessions {
     }
 }
 
-/// Draws from the geometric distribution on 0, 1, 2, … with this mean, by inversion.
-fn geometric(mean: f64, stream: &mut impl Rng) -> u32 {
-    if mean <= 0.0 {
-        return 0;
+/// The geometric distribution on 0, 1, 2, …, drawn by inversion.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Geometric {
+    /// Logarithm of the chance of one more; `None` where there is never any.
+    ln_more: Option<f64>,
+}
+
+impl Geometric {
+    /// The distribution with this mean; nothing but 0 when it is not above 0.
+    pub fn of_mean(mean: f64) -> Geometric {
+        // The chance of one more is mean / (1 + mean); its logarithm, without cancellation:
+        Geometric {
+            ln_more: (mean > 0.0).then(|| -(1.0 / mean).ln_1p()),
+        }
     }
-    // The chance of one more is mean / (1 + mean); its logarithm, without cancellation:
-    let ln_more = -(1.0 / mean).ln_1p();
-    let uniform = 1.0 - stream.random::<f64>();
-    (uniform.ln() / ln_more) as u32
+
+    /// Draws a number.
+    #[inline]
+    pub fn draw(self, stream: &mut impl Rng) -> u32 {
+        let Some(ln_more) = self.ln_more else {
+            return 0;
+        };
+        let uniform = 1.0 - stream.random::<f64>();
+        (uniform.ln() / ln_more) as u32
+    }
 }
 
 #[cfg(test)]

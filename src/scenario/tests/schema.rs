@@ -197,7 +197,14 @@ fn shipped_scenarios_hold_to_the_schema() {
                     return;
                 }
                 for (name, value) in table {
-                    assert!(fields[&here].contains(name), "[{here}] has no {name}");
+                    let known = fields
+                        .get(&here)
+                        .is_some_and(|fields| fields.contains(name));
+                    assert!(known, "[{here}] has no {name}");
+                    // Its fields are the scenario's own routes.
+                    if name == "mix" {
+                        continue;
+                    }
                     let below = if path.is_empty() {
                         name.clone()
                     } else {

@@ -9,7 +9,8 @@ use std::collections::BinaryHeap;
 /// Events by time, in seconds since the start of the rollout.
 #[derive(Debug)]
 pub(super) struct Agenda<E> {
-    width: f64,
+    /// Slots in a second.
+    pace: f64,
     slots: Vec<Vec<Entry<E>>>,
     /// A bit for each slot that holds something.
     filled: Vec<u64>,
@@ -34,10 +35,9 @@ const SLOTS: usize = 4096;
 impl<E: Copy> Agenda<E> {
     /// An empty agenda for about so many events a second.
     pub(super) fn new(per_second: f64) -> Agenda<E> {
-        // A few events to a slot; never so wide that a page's requests fill one.
-        let width = (2.0 / per_second.max(1e-3)).clamp(1e-4, 0.5);
         Agenda {
-            width,
+            // A few events to a slot; never so wide that a page's requests fill one.
+            pace: (per_second / 2.0).clamp(2.0, 10_000.0),
             slots: (0..SLOTS).map(|_| Vec::new()).collect(),
             filled: vec![0; SLOTS / 64],
             current: 0,
@@ -64,7 +64,8 @@ impl<E: Copy> Agenda<E> {
     }
 
     fn slot_of(&self, at: f64) -> i64 {
-        (at / self.width).floor() as i64
+        // Towards zero is down: nothing comes before the start.
+        (at * self.pace) as i64
     }
 
     fn index(slot: i64) -> usize {
@@ -216,8 +217,8 @@ mod tests {
         let mut stream = Stream::seed_from_u64(5);
         for per_second in [0.1, 30.0, 5_000.0] {
             let mut agenda = Agenda::new(per_second);
-            agenda.reset(-100.0);
-            let mut now = -100.0;
+            agenda.reset(0.0);
+            let mut now = 0.0;
             let (mut entered, mut left) = (0_u32, 0_u32);
             let mut last = (f64::NEG_INFINITY, 0);
             for _ in 0..20_000 {

@@ -2,7 +2,7 @@
 //! what nobody scraped before a crash is lost.
 
 use crate::model::fault::FaultKind;
-use crate::telemetry::{Buckets, Demand, Status, Telemetry, Version};
+use crate::telemetry::{Buckets, Demand, Finder, Status, Telemetry, Version};
 
 /// One answer, as a counter sees it.
 #[derive(Debug, Clone, Copy)]
@@ -20,7 +20,7 @@ pub(super) struct Answer {
 #[derive(Debug)]
 pub(super) struct Ledger {
     demand: Demand,
-    bounds: Buckets,
+    finder: Finder,
     /// Answers that are complete after the end of the present piece, with their time.
     late: Vec<(f64, Answer)>,
     /// Whether instances restart, so that what was not scraped may be lost.
@@ -35,7 +35,7 @@ impl Ledger {
     pub(super) fn new(demand: Demand, bounds: &Buckets, faults: &[FaultKind]) -> Ledger {
         Ledger {
             demand,
-            bounds: bounds.clone(),
+            finder: Finder::new(bounds),
             late: Vec::new(),
             restarts: faults.iter().any(|kind| {
                 matches!(
@@ -94,7 +94,7 @@ impl Ledger {
     #[inline]
     fn add(&self, answer: Answer, by: i64, telemetry: &mut Telemetry) {
         let bucket = if self.demand.latency || self.demand.sums {
-            self.bounds.index(answer.seconds)
+            self.finder.index(answer.seconds)
         } else {
             0
         };
