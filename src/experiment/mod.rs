@@ -138,7 +138,7 @@ fn typical(scenario: &Scenario, cells: &[Cell], engine: Kind) -> Vec<TimelineRow
     let seed = scenario.experiment.seed;
     let written = cells.iter().find(|cell| cell.as_written);
     let median = written.and_then(|cell| cell.detection_seconds.p50);
-    let play = |replicate| watch(scenario, seed, replicate, false, engine);
+    let play = |replicate| watch::up_to_its_end(scenario, seed, replicate, false, engine);
     let (first, _) = play(0);
     let Some(median) = median else {
         return first;
