@@ -1,4 +1,4 @@
-//! `results/` holds what the shipped scenarios give today, to the byte. When it does not,
+//! `results/` holds what some of the shipped scenarios give today, to the byte. When it does not,
 //! `tests/make-results` makes it again.
 
 use std::collections::BTreeMap;
@@ -79,46 +79,47 @@ fn first_change(
     }
 }
 
-#[test]
-fn of_default() {
-    holds("default");
+/// One test for each scenario whose results are stored, and [`STORED`], the list of them, which
+/// `tests/make-results` reads too.
+macro_rules! stored {
+    ($($test:ident: $name:literal,)*) => {
+        const STORED: &[&str] = &[$($name),*];
+        $(
+            #[test]
+            fn $test() {
+                holds($name);
+            }
+        )*
+    };
+}
+
+// The first steps, and one of each way in which a scenario is played: with results of all of them
+// the repository would be forty times as large as its source.
+stored! {
+    of_bursts: "bursts",
+    of_cold_canary: "cold-canary",
+    of_default: "default",
+    of_feed_ranking: "feed-ranking",
+    of_istio_ramp: "istio-ramp",
+    of_low_traffic: "low-traffic",
+    of_no_rollback: "no-rollback",
+    of_plain_flagger: "plain-flagger",
+    of_rollback_harm: "rollback-harm",
+    of_sticky_bypass: "sticky-bypass",
 }
 
 #[test]
-fn of_istio_ramp() {
-    holds("istio-ramp");
-}
-
-#[test]
-fn of_low_traffic() {
-    holds("low-traffic");
-}
-
-#[test]
-fn of_no_rollback() {
-    holds("no-rollback");
-}
-
-#[test]
-fn of_plain_flagger() {
-    holds("plain-flagger");
-}
-
-#[test]
-fn every_shipped_scenario_has_its_folder_and_they_stay_small() {
-    let shipped: Vec<&str> = scenario::builtin().iter().map(|one| one.name).collect();
+fn these_have_folders_and_they_stay_small() {
     let mut folders: Vec<String> = fs::read_dir(stored())
         .unwrap_or_else(|error| panic!("results: {error}; {COMMAND}"))
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     folders.sort();
-    let mut expected = shipped.clone();
-    expected.sort_unstable();
-    assert_eq!(folders, expected, "{COMMAND}");
-    let bytes: usize = shipped
+    assert_eq!(folders, STORED, "{COMMAND}");
+    let bytes: usize = STORED
         .iter()
         .flat_map(|name| contents(&stored().join(name)))
         .map(|(_, bytes)| bytes.len())
         .sum();
-    assert!(bytes < 6 * 1024 * 1024, "{bytes} bytes");
+    assert!(bytes < 8 * 1024 * 1024, "{bytes} bytes");
 }

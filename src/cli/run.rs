@@ -7,8 +7,9 @@ use super::{CommandError, output};
 use crate::base::Span;
 use crate::engine::{Ending, Trial};
 use crate::experiment::{self, summary::TimelineRow};
+use crate::model::fault::{Fault, FaultKind};
 use crate::report;
-use crate::scenario::Overrides;
+use crate::scenario::{Overrides, Scenario};
 
 /// Arguments of `coalmine run`.
 #[derive(Debug, Args)]
@@ -58,7 +59,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<(), CommandError> {
     let text = report::ticks(
         &experiment::note(&scenario),
         &rows,
-        &ending(&trial, &rows, arguments),
+        &ending(&scenario, &trial, &rows, arguments),
         output::WIDTH,
         output::colours(),
     );
@@ -66,13 +67,26 @@ pub(super) fn run(arguments: &RunArguments) -> Result<(), CommandError> {
 }
 
 /// How it ended, and whom it reached before.
-fn ending(trial: &Trial, rows: &[TimelineRow], arguments: &RunArguments) -> String {
+fn ending(
+    scenario: &Scenario,
+    trial: &Trial,
+    rows: &[TimelineRow],
+    arguments: &RunArguments,
+) -> String {
     let canary = if arguments.good { "good" } else { "bad" };
     let when = Span::from_nanos(trial.ended.as_nanos());
-    let met = match (trial.exposed_requests, trial.canary_requests) {
+    let poison = |fault: &Fault| matches!(fault.kind, FaultKind::Poison { .. });
+    let reaches_stable = !arguments.good && scenario.world.faults.iter().any(poison);
+    let mut met = match (trial.exposed_requests, trial.canary_requests) {
         (_, 0) => "no user's request reached the canary".to_owned(),
         (0, 1) => "its one request neither failed nor was slowed".to_owned(),
         (0, all) => format!("none of its {} failed or was slowed", requests(all)),
+        (some, all) if reaches_stable => format!(
+            "it answered {}, and {} failed or were slowed by it on either version, from about {}",
+            requests(all),
+            report::grouped(some),
+            report::plural(trial.exposed_users.round().max(1.0) as u64, "user")
+        ),
         (some, all) => format!(
             "{} of its {} failed or were slowed, from about {}",
             report::grouped(some),
@@ -80,6 +94,13 @@ fn ending(trial: &Trial, rows: &[TimelineRow], arguments: &RunArguments) -> Stri
             report::plural(trial.exposed_users.round().max(1.0) as u64, "user")
         ),
     };
+    if trial.exposed_after > 0 {
+        met.push_str(&format!(
+            "; {} more in the {} after that",
+            report::grouped(trial.exposed_after),
+            scenario.experiment.aftermath
+        ));
+    }
     match (trial.ending, trial.detection) {
         (Ending::RolledBack, Some(detection)) => format!(
             "Rolled back at {when}, {detection} after fault and canary traffic first met; {met}."

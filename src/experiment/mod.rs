@@ -50,6 +50,7 @@ use crate::model::World;
 use crate::rollout;
 use crate::scenario::{EngineChoice, Scenario};
 
+use findings::Achieved;
 use grid::GridCell;
 use replicate::{Pair, Sample, Until, replicate};
 use summary::{
@@ -87,10 +88,13 @@ pub fn run(scenario: &Scenario, options: &Options<'_>) -> Result<Results, Thread
         .collect();
     let seed = scenario.experiment.seed;
     let (samples, complete) = replicate(&pairs, Until::of(&scenario.experiment), seed, options)?;
-    let cells: Vec<Cell> = (grid.iter().zip(&samples))
+    let (cells, achieved): (Vec<Cell>, Vec<Achieved>) = (grid.iter().zip(&samples))
         .filter(|(_, sample)| !sample.faulty.is_empty())
-        .map(|(cell, sample)| summarise(scenario, cell, sample))
-        .collect();
+        .map(|(cell, sample)| {
+            let achieved = Achieved::of(scenario, sample);
+            (summarise(scenario, cell, sample), achieved)
+        })
+        .unzip();
     let (heat, heat_complete) = heat(scenario, options)?;
     let timeline = typical(scenario, &cells, engine);
 
@@ -102,7 +106,7 @@ pub fn run(scenario: &Scenario, options: &Options<'_>) -> Result<Results, Thread
             trials.extend(estimate::trial_rows(cell, sample));
         }
     }
-    let findings = findings::findings(scenario, &cells);
+    let findings = findings::findings(scenario, &cells, &achieved);
     Ok(Results {
         summary: Summary {
             format: summary::FORMAT,
@@ -134,7 +138,7 @@ fn typical(scenario: &Scenario, cells: &[Cell], engine: Kind) -> Vec<TimelineRow
     let seed = scenario.experiment.seed;
     let written = cells.iter().find(|cell| cell.as_written);
     let median = written.and_then(|cell| cell.detection_seconds.p50);
-    let play = |replicate| watch(scenario, seed, replicate, false, engine);
+    let play = |replicate| watch::up_to_its_end(scenario, seed, replicate, false, engine);
     let (first, _) = play(0);
     let Some(median) = median else {
         return first;
@@ -240,7 +244,7 @@ fn summarise(scenario: &Scenario, cell: &GridCell, sample: &Sample) -> Cell {
 fn requests_per_window(scenario: &Scenario, weight: Weight) -> f64 {
     let longest = scenario.analysis.iter().map(Gate::window).max();
     let window = longest.unwrap_or(scenario.rollout.cadence().period);
-    mean_rate(scenario).over(window) * weight.share()
+    mean_rate(scenario).over(window) * scenario.world.rules.share(weight.share())
 }
 
 fn mean_rate(scenario: &Scenario) -> Rate {

@@ -4,6 +4,7 @@ use crate::base::{Probability, Seed, Span, Weight};
 use crate::engine::Trial;
 use crate::engine::r#virtual::{Kind, Player, Setting, Tick};
 use crate::gate::{Gate, Outcome, Rule, Verdict};
+use crate::model::World;
 use crate::rollout::Reach;
 use crate::scenario::Scenario;
 use crate::telemetry::{Unit, Version};
@@ -18,9 +19,50 @@ pub fn watch(
     good: bool,
     engine: Kind,
 ) -> (Vec<TimelineRow>, Trial) {
+    let (rows, mut trial) = up_to_its_end(scenario, seed, replicate, good, engine);
+    if !scenario.experiment.aftermath.is_zero() {
+        // Nothing is decided any more, so nothing of it is watched.
+        let healthy = scenario.world.healthy();
+        let setting = Setting {
+            aftermath: scenario.experiment.aftermath,
+            ..setting(
+                scenario,
+                if good { &healthy } else { &scenario.world },
+                engine,
+            )
+        };
+        trial.exposed_after = Player::new(setting).play(seed, replicate).exposed_after;
+    }
+    (rows, trial)
+}
+
+/// The same, without what comes after.
+pub(super) fn up_to_its_end(
+    scenario: &Scenario,
+    seed: Seed,
+    replicate: u64,
+    good: bool,
+    engine: Kind,
+) -> (Vec<TimelineRow>, Trial) {
     let healthy = scenario.world.healthy();
     let setting = Setting {
-        world: if good { &healthy } else { &scenario.world },
+        observe: true,
+        ..setting(
+            scenario,
+            if good { &healthy } else { &scenario.world },
+            engine,
+        )
+    };
+    let mut rows = Vec::new();
+    let trial =
+        Player::new(setting).watch(seed, replicate, &mut |tick| rows.push(row(scenario, tick)));
+    (rows, trial)
+}
+
+/// The rollout as written, measured by its gates only.
+fn setting<'a>(scenario: &'a Scenario, world: &'a World, engine: Kind) -> Setting<'a> {
+    Setting {
+        world,
         telemetry: &scenario.telemetry,
         rollout: &scenario.rollout,
         analysis: &scenario.analysis,
@@ -28,12 +70,8 @@ pub fn watch(
         aftermath: Span::ZERO,
         held: None,
         engine,
-        observe: true,
-    };
-    let mut rows = Vec::new();
-    let trial =
-        Player::new(setting).watch(seed, replicate, &mut |tick| rows.push(row(scenario, tick)));
-    (rows, trial)
+        observe: false,
+    }
 }
 
 /// What became of the checks of a good canary.
@@ -58,22 +96,21 @@ impl Checks {
 pub(super) fn checks(scenario: &Scenario, weight: Weight) -> Checks {
     /// Enough to tell one check in twenty from one in ten.
     const ROLLOUTS: u64 = 100;
+    /// Where every request is followed, what empty checks there are is plain from fewer.
+    const COUPLED_ROLLOUTS: u64 = 20;
+    // Counts cost the same at any rate.
+    let (engine, rollouts) = match super::engine(scenario).0 {
+        Kind::Coupled => (Kind::Coupled, COUPLED_ROLLOUTS),
+        _ => (Kind::Counts, ROLLOUTS),
+    };
     let healthy = scenario.world.healthy();
     let setting = Setting {
-        world: &healthy,
-        telemetry: &scenario.telemetry,
-        rollout: &scenario.rollout,
-        analysis: &scenario.analysis,
-        horizon: scenario.horizon,
-        aftermath: Span::ZERO,
         held: Some(weight),
-        // Counts cost the same at any rate.
-        engine: Kind::Counts,
-        observe: false,
+        ..setting(scenario, &healthy, engine)
     };
     let mut player = Player::new(setting);
     let mut checks = Checks::default();
-    for replicate in 0..ROLLOUTS {
+    for replicate in 0..rollouts {
         player.watch(scenario.experiment.seed, replicate, &mut |tick| {
             let Some(verdict) = tick.verdict else { return };
             checks.all += 1;

@@ -23,7 +23,7 @@ pub struct Builtin {
 pub struct UnknownScenario {
     /// The name asked for.
     pub name: String,
-    /// The nearest name, or all of them.
+    /// The nearest name, or where they are listed.
     pub advice: String,
 }
 
@@ -210,9 +210,13 @@ pub fn find(name: &str) -> Result<&'static Builtin, UnknownScenario> {
         .find(|builtin| builtin.name == name)
         .ok_or_else(|| {
             let names: Vec<&str> = BUILTIN.iter().map(|builtin| builtin.name).collect();
+            let advice = match report::nearest(name, &names) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "`coalmine scenarios` lists them".to_owned(),
+            };
             UnknownScenario {
                 name: name.to_owned(),
-                advice: report::advice(name, &names),
+                advice,
             }
         })
 }

@@ -195,13 +195,23 @@ fn scenarios_are_listed_shown_and_played_again_from_what_was_shown() {
 }
 
 #[test]
+fn every_shipped_scenario_is_played() {
+    let place = tempfile::tempdir().unwrap();
+    for shipped in coalmine::scenario::builtin() {
+        let asked = format!("power {} --trials 3 --no-files", shipped.name);
+        let said = answered(place.path(), &asked).out;
+        assert!(said.contains("• As written"), "{}: {said}", shipped.name);
+    }
+}
+
+#[test]
 fn unknown_names_are_refused_with_the_nearest() {
     let place = tempfile::tempdir().unwrap();
     for (arguments, near) in [
         ("scenarios show istio-rampe", "did you mean `istio-ramp`?"),
         ("power low-trafic", "did you mean `low-traffic`?"),
         ("run defalt --virtual", "did you mean `default`?"),
-        ("power quux", "`no-rollback` or `plain-flagger`"),
+        ("power quux", "`coalmine scenarios` lists them"),
         ("schema sumary", "'summary'"),
         ("pover", "'power'"),
         ("power --trails 5", "'--trials'"),

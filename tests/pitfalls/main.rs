@@ -9,6 +9,7 @@ mod cases;
 mod evidence;
 mod later;
 mod reading;
+mod said;
 mod shared;
 mod statistics;
 mod who;
@@ -22,7 +23,7 @@ use coalmine::engine::Trial;
 use coalmine::engine::r#virtual::{Player, Setting, Tick};
 use coalmine::experiment::summary::{Cell, Mode, Results, TrialRow};
 use coalmine::experiment::{self, Options};
-use coalmine::scenario::{self, Overrides, Scenario};
+use coalmine::scenario::{self, Overrides, SUBJECTS, Scenario};
 use coalmine::stats::normal_upper;
 use coalmine::telemetry::Sampling;
 
@@ -241,6 +242,35 @@ fn every_shipped_scenario_is_listed_under_a_subject_and_tells_its_story() {
     let mut builtin: Vec<&str> = scenario::builtin().iter().map(|one| one.name).collect();
     builtin.sort_unstable();
     assert_eq!(names, builtin);
+}
+
+/// The README's table, as it should be.
+fn table() -> String {
+    let mut text = "| scenario | what goes wrong |\n| --- | --- |\n".to_owned();
+    for subject in SUBJECTS {
+        let scenarios = scenario::builtin()
+            .iter()
+            .map(|one| one.scenario().unwrap());
+        let mut rows = scenarios
+            .filter(|one| one.subject == subject)
+            .map(|one| format!("| `{}` | {} |\n", one.name, one.title))
+            .peekable();
+        if rows.peek().is_some() {
+            text.push_str(&format!("| **{subject}** | |\n"));
+            text.extend(rows);
+        }
+    }
+    text
+}
+
+#[test]
+fn the_readme_lists_every_scenario() {
+    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+    let readme = fs::read_to_string(readme).unwrap();
+    let (_, rest) = readme.split_once("<!-- scenarios:begin -->\n").unwrap();
+    let (found, _) = rest.split_once("<!-- scenarios:end -->").unwrap();
+    let table = table();
+    assert!(found == table, "between the marks should stand:\n{table}");
 }
 
 #[test]

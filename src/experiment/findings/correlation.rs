@@ -31,6 +31,7 @@ pub(super) fn sentences(scenario: &Scenario) -> Vec<String> {
     sentences.extend(users_stay(world, weight, window, requests));
     sentences.extend(swings(world, weight, window, requests));
     sentences.extend(world.faults.iter().find_map(|fault| reached(world, fault)));
+    sentences.extend((world.faults.iter()).find_map(|fault| single(world, fault, weight)));
     sentences.extend(bursts(scenario));
     sentences
 }
@@ -109,6 +110,24 @@ fn reached(world: &World, fault: &Fault) -> Option<String> {
             exact_share(users),
             exact_share(users),
             digits(deviation * 100.0)
+        )
+    })
+}
+
+/// A fault of a single user, whom the split puts on one side.
+fn single(world: &World, fault: &Fault, weight: Weight) -> Option<String> {
+    let groups = (world.traffic.groups.iter().take(32).enumerate())
+        .filter(|(place, _)| fault.scope.groups >> place & 1 == 1);
+    let users: u32 = groups.clone().map(|(_, group)| group.users.users()).sum();
+    let (_, group) = groups.clone().next()?;
+    let alone = users == 1 && groups.count() == 1 && fault.target != Target::Both;
+    (alone && concentration_matters(world.split)).then(|| {
+        format!(
+            "The fault meets one user only, {}, and the split puts each user on one version: at {} the \
+             canary has that user in {} of the rollouts, and in the others there is nothing to see.",
+            group.name,
+            exact_share(weight.share()),
+            exact_share(weight.share()),
         )
     })
 }

@@ -1,13 +1,17 @@
 //! What the numbers mean, in sentences. Each follows from the cells and from what is true of the
 //! scenario; none is a guess.
 
+mod achieved;
 mod correlation;
 mod faults;
+mod likeness;
 mod lines;
+mod looks;
 mod sight;
 mod traffic;
 mod unseen;
 
+pub(super) use achieved::Achieved;
 pub(super) use lines::{rollout_line, world_line};
 
 use crate::rollout::flagger::Strategy;
@@ -23,7 +27,7 @@ const GOOD_POWER: f64 = 0.8;
 const GOOD_FALSE: f64 = 0.05;
 
 /// The findings, the most important first.
-pub(super) fn findings(scenario: &Scenario, cells: &[Cell]) -> Vec<String> {
+pub(super) fn findings(scenario: &Scenario, cells: &[Cell], achieved: &[Achieved]) -> Vec<String> {
     let mut sentences = Vec::new();
     let written = cells
         .iter()
@@ -38,11 +42,14 @@ pub(super) fn findings(scenario: &Scenario, cells: &[Cell]) -> Vec<String> {
             }
         }
     }
+    sentences.extend(achieved::sentence(scenario, cells, achieved));
     sentences.extend(sight::sentences(scenario));
     sentences.extend(unseen::sentences(scenario));
+    sentences.extend(likeness::sentences(scenario));
+    sentences.extend(looks::sentences(scenario));
     sentences.extend(correlation::sentences(scenario));
     if percentages_matter(scenario) {
-        sentences.extend(traffic::sentence(scenario, cells));
+        sentences.extend(traffic::sentence(scenario, cells, achieved));
         if has_fault && !scenario.analysis.is_empty() && !never_rolls_back(scenario) {
             sentences.extend(percentages(cells));
         }
@@ -137,7 +144,8 @@ fn checks_without_traffic(scenario: &Scenario) -> bool {
 
 /// What a bad release does to users before the rollout ends.
 fn exposure(scenario: &Scenario, cell: &Cell) -> Option<String> {
-    if cell.exposure.requests <= 0.0 {
+    let (before, after) = (cell.exposure.requests, cell.exposure.after);
+    if before <= 0.0 && after.is_none_or(|after| after <= 0.0) {
         return None;
     }
     let until = match (cell.power.estimate, never_rolls_back(scenario)) {
@@ -149,9 +157,16 @@ fn exposure(scenario: &Scenario, cell: &Cell) -> Option<String> {
         (0.0, _) => "before it is promoted".to_owned(),
         _ => "before it is rolled back or promoted".to_owned(),
     };
-    let after = match cell.exposure.after {
-        Some(after) if after > 0.0 => format!(" {} more follow after that.", count(after)),
-        Some(_) => " None follow after that.".to_owned(),
+    let watched = scenario.experiment.aftermath;
+    let after = match after {
+        Some(after) if after >= 2.0 * before => format!(
+            " Most of the harm comes later: {} more in the {watched} after that.",
+            count(after)
+        ),
+        Some(after) if after > 0.0 => {
+            format!(" {} more follow in the {watched} after that.", count(after))
+        }
+        Some(_) => format!(" None follow in the {watched} after that."),
         None => String::new(),
     };
     Some(format!(
@@ -233,6 +248,13 @@ fn percentages(cells: &[Cell]) -> Option<String> {
             at(best)
         ),
     };
+    if works.is_some() && last.false_rollback.low > 0.2 {
+        sentence.push_str(&format!(
+            " More traffic condemns the good ones too: {} of them at {}.",
+            part(last.false_rollback),
+            at(last)
+        ));
+    }
     if best.power.low - last.power.high > 0.1 && best.false_rollback.estimate <= 0.2 {
         sentence.push_str(&format!(
             " More traffic makes it worse: {} of the bad releases are caught at {}, {} at {}.",

@@ -184,10 +184,17 @@ pub(super) fn verb(scenario: &Scenario) -> &'static str {
     match harms(scenario)[..] {
         [Harm::Errors | Harm::Calls] | [Harm::Errors, Harm::Calls] => "fails",
         [Harm::Latency] => "slows",
+        // A wrong answer is the one user's; a rarer sale is nobody's in particular.
+        [Harm::Goals] if has_business(scenario) => "touches",
         [Harm::Goals] => "spoils",
         [.., Harm::Goals] => "harms",
         _ => "fails or slows",
     }
+}
+
+fn has_business(scenario: &Scenario) -> bool {
+    let business = |fault: &Fault| matches!(fault.kind, FaultKind::Business { .. });
+    scenario.world.faults.iter().any(business)
 }
 
 /// What a gate looks at; `None` where nobody can say.
@@ -230,8 +237,17 @@ pub(super) fn sentences(scenario: &Scenario) -> Vec<String> {
     if scenario.world.has_fault() && scenario.world.coupling().is_none() {
         sentences.extend(overlooked(scenario));
         sentences.extend(tolerated(scenario));
+    } else if down_and_unseen(scenario) {
+        sentences.extend(overlooked(scenario));
     }
     sentences
+}
+
+/// Whether all that is wrong is that instances go down, where servers count.
+fn down_and_unseen(scenario: &Scenario) -> bool {
+    let down = |fault: &Fault| matches!(fault.kind, FaultKind::CrashLoop { .. });
+    let faults = &scenario.world.faults;
+    !faults.is_empty() && faults.iter().all(down) && unseen::measured_by_servers(scenario)
 }
 
 /// A harm that nothing looks at.

@@ -1,6 +1,7 @@
 //! What too few requests do to a gate: windows without data, single failures that decide, and
 //! counters that hide them.
 
+use super::achieved::{self, Achieved};
 use super::sight;
 use crate::base::{Probability, Span, Weight};
 use crate::experiment::mean_rate;
@@ -32,8 +33,13 @@ struct Small<'a> {
 }
 
 /// Why the smallest canary that was held errs, if it does.
-pub(super) fn sentence(scenario: &Scenario, cells: &[Cell]) -> Option<String> {
-    let cell = cells.iter().find(|cell| cell.mode == Mode::Held)?;
+pub(super) fn sentence(
+    scenario: &Scenario,
+    cells: &[Cell],
+    achieved: &[Achieved],
+) -> Option<String> {
+    let held = |(cell, _): &(&Cell, &Achieved)| cell.mode == Mode::Held;
+    let (cell, achieved) = cells.iter().zip(achieved).find(held)?;
     let gate = (scenario.analysis.iter()).find(|gate| gate.least_success().is_some())?;
     let weight = Weight::percent(cell.weight)?;
     let min = gate.least_success()?;
@@ -42,7 +48,9 @@ pub(super) fn sentence(scenario: &Scenario, cells: &[Cell]) -> Option<String> {
         cell,
         min,
         window: gate.window(),
-        requests: mean_rate(scenario).over(gate.window()) * weight.share(),
+        requests: mean_rate(scenario).over(gate.window())
+            * weight.share()
+            * achieved::factor(scenario, cell, achieved),
         // A hair less, so that 100 requests are not fewer than 1 / 0.01.
         single: 1.0 / min.complement() - 1e-6,
         asked_for: match gate {
@@ -235,6 +243,7 @@ fn perfect(small: &Small<'_>, errors: f64) -> Option<f64> {
     let simple = scenario.analysis.len() == 1
         && world.traffic.arrivals == Arrivals::Poisson
         && world.split == Split::Random
+        && world.coupling().is_none()
         && matches!(world.traffic.profile, Profile::Constant(_))
         && scenario.telemetry.sampling != Sampling::Exact
         && small.asked_for <= 1.0

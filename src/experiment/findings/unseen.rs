@@ -1,6 +1,8 @@
 //! Faults that come too late, or where no check looks: known beforehand, whatever the numbers.
 
-use crate::base::Time;
+use super::{likeness, sight};
+use crate::base::{Probability, Time};
+use crate::experiment::words;
 use crate::gate::Gate;
 use crate::model::fault::{Fault, FaultKind, Target};
 use crate::rollout::Plan;
@@ -11,6 +13,9 @@ use crate::telemetry::Reporter;
 pub(super) fn sentences(scenario: &Scenario) -> Vec<String> {
     let mut sentences = Vec::new();
     sentences.extend(too_late(scenario));
+    sentences.extend(leaking(scenario));
+    sentences.extend(tried_again(scenario));
+    sentences.extend(praised(scenario));
     sentences.extend(shared(scenario));
     sentences.extend(burdened_alike(scenario));
     sentences.extend(written_by_the_canary(scenario));
@@ -46,7 +51,8 @@ fn too_late(scenario: &Scenario) -> Option<String> {
     };
     let end = plan.undisturbed();
     let mut canarys = scenario.world.faults.iter().filter(|f| is_the_canarys(f));
-    let alone = scenario.world.canary == scenario.world.stable;
+    let world = &scenario.world;
+    let alone = world.canary == world.healthy().canary;
     let first = canarys.by_ref().map(|fault| fault.schedule.onset).min()?;
     (alone && first >= Time::START + end).then(|| {
         format!(
@@ -54,6 +60,77 @@ fn too_late(scenario: &Scenario) -> Option<String> {
              check is there to see it. Only a longer bake would be."
         )
     })
+}
+
+/// A leak that fills the memory when an undisturbed rollout is over.
+fn leaking(scenario: &Scenario) -> Option<String> {
+    let Plan::Staged(plan) = &scenario.rollout else {
+        return None;
+    };
+    let (end, world) = (plan.undisturbed(), &scenario.world);
+    let (per_request, free) = world.faults.iter().find_map(|fault| match fault.kind {
+        FaultKind::MemoryLeak {
+            per_request,
+            heap,
+            live,
+            ..
+        } if is_the_canarys(fault) => Some((per_request, heap - live)),
+        _ => None,
+    })?;
+    let rate = likeness::rate(scenario) / f64::from(world.canary.fleet.instances.max(1));
+    let fills = free / per_request / rate;
+    (fills > end.as_secs_f64()).then(|| {
+        format!(
+            "With all of the traffic the leak fills an instance's memory in {}, and a rollout that \
+             nothing disturbs is over at {end}: what shows before is the slope of memory, and no check \
+             here reads it.",
+            words::time(fills)
+        )
+    })
+}
+
+/// Failures that callers try again before anybody counts.
+fn tried_again(scenario: &Scenario) -> Option<String> {
+    let retries = scenario.world.retries.filter(|retries| retries.on_errors)?;
+    let reads = |gate: &Gate| gate.least_success().is_some();
+    let share = Probability::new(sight::steady_errors(scenario)?)?;
+    let hidden = !measured_by_servers(scenario) && scenario.analysis.iter().any(reads);
+    hidden.then(|| {
+        format!(
+            "The metrics are the callers', who try a failed request again: {} of the canary's attempts \
+             fail, and {} of the requests that are counted. Count attempts, or measure at the server \
+             (reporter = \"server\").",
+            words::share(share.get()),
+            words::share(retries.visible(share)),
+        )
+    })
+}
+
+/// Goals that a release lowers beside those that are checked.
+fn praised(scenario: &Scenario) -> Option<String> {
+    let world = &scenario.world;
+    let checked = |goal: usize| {
+        let reads = |gate: &Gate| matches!(gate, Gate::Business(gate) if gate.goal == goal);
+        scenario.analysis.iter().any(reads)
+    };
+    let moved = |wanted: fn(f64) -> bool, read: bool| {
+        world.faults.iter().find_map(|fault| match fault.kind {
+            FaultKind::Business {
+                goal: Some(goal),
+                multiply,
+            } if wanted(multiply) && checked(goal) == read => {
+                let name = world.goals.get(goal).map(|goal| goal.name.as_str());
+                Some((name?, multiply))
+            }
+            _ => None,
+        })
+    };
+    let (raised, up) = moved(|by| by > 1.0, true)?;
+    let (lowered, down) = moved(|by| by < 1.0, false)?;
+    Some(format!(
+        "The bad release raises {raised} (times {up}), which is checked, and lowers {lowered} (times \
+         {down}), which is not: to these checks it is the better one. Check {lowered} too."
+    ))
 }
 
 /// Trouble that both versions have alike.

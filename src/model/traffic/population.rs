@@ -1,5 +1,7 @@
 //! The users behind the requests: how many, and how unequal.
 
+use std::sync::Arc;
+
 use rand::{Rng, RngExt};
 use statrs::distribution::{ContinuousCDF, Normal};
 
@@ -17,15 +19,15 @@ pub enum Activity {
     LogNormal(f64),
 }
 
-/// Users, the most active first, and what each of them sends.
+/// Users, the most active first, and what each of them sends. Copies share the tables, which are large.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Population {
     users: u32,
     activity: Activity,
     /// Share of all requests that users 0..=k send together.
-    cumulative: Vec<f64>,
+    cumulative: Arc<[f64]>,
     /// Where to begin the search in `cumulative` for each equal slice of [0, 1).
-    guide: Vec<u32>,
+    guide: Arc<[u32]>,
     /// Users of nearly equal activity, for expectations: (how many, share of each).
     classes: Vec<(f64, f64)>,
 }
@@ -104,7 +106,7 @@ impl Population {
         Population {
             users,
             activity,
-            cumulative,
+            cumulative: cumulative.into(),
             guide,
             classes,
         }

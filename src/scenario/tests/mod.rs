@@ -398,5 +398,5 @@ fn an_unknown_built_in_scenario_is_met_with_the_nearest_name() {
     let error = find("lowtraffic").unwrap_err().to_string();
     assert!(error.contains("did you mean `low-traffic`?"), "{error}");
     let error = find("zebra").unwrap_err().to_string();
-    assert!(error.contains("`default`, `istio-ramp`"), "{error}");
+    assert!(error.contains("`coalmine scenarios` lists them"), "{error}");
 }
