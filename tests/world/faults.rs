@@ -65,12 +65,21 @@ fn hangs_are_nowhere_at_the_server_and_late_failures_at_the_caller() {
     let server = seen(&fault, "");
     assert_eq!(failures(&server.canary), 0);
     assert_share(all(&server.canary), server.trial.canary_requests, 0.9);
-    let client = seen(&fault, "reporter = \"client\"\nbuckets = { ms = [19, 21, 4999, 5001] }");
+    let client = seen(
+        &fault,
+        "reporter = \"client\"\nbuckets = { ms = [19, 21, 4999, 5001] }",
+    );
     let rows = by_bucket(&client.canary);
-    assert_eq!([rows[1], rows[3]], [successes(&client.canary), failures(&client.canary)]);
+    assert_eq!(
+        [rows[1], rows[3]],
+        [successes(&client.canary), failures(&client.canary)]
+    );
     assert_share(failures(&client.canary), all(&client.canary), 0.1);
     // A hung request keeps one of 30 workers for 5 s: 25 of them are kept, and some requests wait.
-    let busy = world(&fault, "").replace("errors = \"0%\"", "errors = \"0%\"\nworkers = 30\nqueue = 0");
+    let busy = world(&fault, "").replace(
+        "errors = \"0%\"",
+        "errors = \"0%\"\nworkers = 30\nqueue = 0",
+    );
     let busy = once(&held(&busy, 50.0, 1_000, 1_000));
     // Erlang B for an offered load of 45 * 0.02 + 5 * 5 = 25.9 on 30 workers.
     let mut blocked = 1.0;
@@ -86,7 +95,12 @@ fn hangs_are_nowhere_at_the_server_and_late_failures_at_the_caller() {
 #[test]
 fn bursts_fail_as_often_as_spells_say_and_together() {
     let fault = "\"bursts\"\nprobability = \"50%\"\ngood = \"30s\"\nbad = \"10s\"";
-    let scenario = held(&world(&format!("[[faults]]\nkind = {fault}"), ""), 50.0, 40_000, 10);
+    let scenario = held(
+        &world(&format!("[[faults]]\nkind = {fault}"), ""),
+        50.0,
+        40_000,
+        10,
+    );
     let (mut before, mut series) = ([(0, 0); 2], [Vec::new(), Vec::new()]);
     watch(&scenario, 0, |tick| {
         for version in Version::BOTH {
@@ -104,11 +118,18 @@ fn bursts_fail_as_often_as_spells_say_and_together() {
     let means = [0, 1].map(|v: usize| series[v].iter().sum::<f64>() / n);
     let product = |a: usize, b: usize, lag: usize| {
         let pairs = series[a].iter().zip(&series[b][lag..]);
-        pairs.map(|(x, y)| (x - means[a]) * (y - means[b])).sum::<f64>() / n
+        pairs
+            .map(|(x, y)| (x - means[a]) * (y - means[b]))
+            .sum::<f64>()
+            / n
     };
     for v in [0, 1] {
         // A spell's state is remembered for 1 / (1/30 + 1/10) = 7.5 s: 40,000 s are 2,667 looks.
-        assert_near(means[v], 0.5 * 0.25, 4.4 * 0.5 * (0.25 * 0.75 / 2_667.0_f64).sqrt());
+        assert_near(
+            means[v],
+            0.5 * 0.25,
+            4.4 * 0.5 * (0.25 * 0.75 / 2_667.0_f64).sqrt(),
+        );
         // A mean over 10 s keeps 2 τ/T (1 - τ/T (1 - e^(-T/τ))) of the variance of spells.
         let (tau, window) = (7.5, 10.0);
         let kept = 2.0 * tau / window * (1.0 - tau / window * (1.0 - f64::exp(-window / tau)));
@@ -253,7 +274,12 @@ fn fast_failures_attract_requests_to_the_least_busy_instance() {
 fn wrong_answers_and_worse_products_show_in_the_business_alone() {
     let goal = "[[goals]]\nname = \"orders\"\nprobability = \"30%\"\n";
     let with = |fault: &str| seen(&format!("{goal}{fault}"), "");
-    let taken = |counters: &Counters| (counters.goals[0].sum as u64, counters.goals[0].opportunities as u64);
+    let taken = |counters: &Counters| {
+        (
+            counters.goals[0].sum as u64,
+            counters.goals[0].opportunities as u64,
+        )
+    };
     let plain = with("");
     let (hits, chances) = taken(&plain.canary);
     assert_share(hits, chances, 0.3);
@@ -261,7 +287,10 @@ fn wrong_answers_and_worse_products_show_in_the_business_alone() {
     for (fault, share) in [
         ("\"corrupt\"\nprobability = \"20%\"", 0.3 * 0.8),
         ("\"business\"\nmultiply = 0.7", 0.3 * 0.7),
-        ("\"business\"\nmultiply = 0.7\nusers = \"40%\"", 0.3 * (1.0 - 0.4 * 0.3)),
+        (
+            "\"business\"\nmultiply = 0.7\nusers = \"40%\"",
+            0.3 * (1.0 - 0.4 * 0.3),
+        ),
     ] {
         let seen = with(&canary(fault));
         let (hits, chances) = taken(&seen.canary);
@@ -281,7 +310,9 @@ fn wrong_answers_and_worse_products_show_in_the_business_alone() {
 #[test]
 fn a_fault_at_the_start_of_every_life_is_seen_by_whoever_counts() {
     // The server's and the caller's counts differ by what no server answered, and by nothing else.
-    let fault = canary("\"errors\"\nprobability = \"10%\"") + "\n" + &canary("\"reset\"\nprobability = \"5%\"");
+    let fault = canary("\"errors\"\nprobability = \"10%\"")
+        + "\n"
+        + &canary("\"reset\"\nprobability = \"5%\"");
     let pairs: Vec<(f64, f64)> = ["", CLIENT]
         .map(|telemetry| played(&held(&world(&fault, telemetry), 50.0, 100, 100), 20))
         .into_iter()

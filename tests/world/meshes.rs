@@ -22,7 +22,8 @@ fn seen(canary: &str, split: &str, telemetry: &str) -> super::Seen {
 fn retries_hide_failures_from_callers_and_add_load() {
     for (p, attempts) in [(0.2_f64, 2), (0.3, 2), (0.5, 1), (0.3, 4)] {
         let canary = format!("errors = \"{}%\"", p * 100.0);
-        let split = format!("retries = {{ attempts = {attempts}, on = [\"errors\"], backoff = \"25ms\" }}");
+        let split =
+            format!("retries = {{ attempts = {attempts}, on = [\"errors\"], backoff = \"25ms\" }}");
         let client = seen(&canary, &split, CLIENT);
         let visible = p.powi(attempts + 1);
         assert_share(failures(&client.canary), all(&client.canary), visible);
@@ -37,7 +38,11 @@ fn retries_hide_failures_from_callers_and_add_load() {
         let error = (p / (1.0 - p).powi(2) / n).sqrt();
         assert_near(all(&server.canary) as f64 / n, mean, 4.4 * error);
         // Every attempt takes 20 ms, every one but the first 25 ms more.
-        assert_near(mean_latency(&client.canary), 0.02 * mean + 0.025 * (mean - 1.0), 4.4 * 0.045 * error);
+        assert_near(
+            mean_latency(&client.canary),
+            0.02 * mean + 0.025 * (mean - 1.0),
+            4.4 * 0.045 * error,
+        );
         assert_near(mean_latency(&server.canary), 0.02, 1e-9);
     }
 }
@@ -83,7 +88,9 @@ fn an_attempt_that_takes_too_long_is_tried_again() {
     let seen = seen(fault, split, telemetry);
     let requests = all(&seen.canary);
     assert_share(failures(&seen.canary), requests, 0.01);
-    let rows: Vec<u64> = (0..7).map(|k| seen.canary.buckets[k] + seen.canary.buckets[7 + k]).collect();
+    let rows: Vec<u64> = (0..7)
+        .map(|k| seen.canary.buckets[k] + seen.canary.buckets[7 + k])
+        .collect();
     assert_eq!(rows[1] + rows[3], successes(&seen.canary));
     assert_eq!(rows[5], failures(&seen.canary));
     assert_share(rows[3], requests, 0.09);
@@ -108,7 +115,11 @@ fn an_instance_of_a_shared_pool_is_left_out_and_the_ratio_heals() {
     // Without it the share stays what the pods say.
     let scenario = held(&world(canary, "replicas = 9", ""), 10.0, 1_000, 1_000);
     let seen = once(&scenario);
-    assert_share(all(&seen.canary), all(&seen.canary) + all(&seen.stable), 0.1);
+    assert_share(
+        all(&seen.canary),
+        all(&seen.canary) + all(&seen.stable),
+        0.1,
+    );
 }
 
 #[test]
@@ -117,7 +128,16 @@ fn the_only_instance_of_a_canary_left_out_is_loud() {
     let seen = seen("errors = \"100%\"", split, CLIENT);
     assert_eq!(successes(&seen.canary), 0);
     // Nobody else answers for it: its share is refused, not moved.
-    assert_share(all(&seen.canary), all(&seen.canary) + all(&seen.stable), 0.5);
-    let server = once(&held(&world("errors = \"100%\"", split, ""), 50.0, 1_000, 1_000));
+    assert_share(
+        all(&seen.canary),
+        all(&seen.canary) + all(&seen.stable),
+        0.5,
+    );
+    let server = once(&held(
+        &world("errors = \"100%\"", split, ""),
+        50.0,
+        1_000,
+        1_000,
+    ));
     assert_eq!(all(&server.canary), 5);
 }

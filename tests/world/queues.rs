@@ -109,7 +109,11 @@ fn full_queues_turn_requests_away() {
     let counters = one_instance("{ exponential = \"100ms\" }", 0.8, 4, "queue = 0", 3e5);
     // Refusals come together: three times the binomial error at most.
     let found = failures(&counters) as f64 / all(&counters) as f64;
-    assert_near(found, blocked, 4.4 * 3.0 * (blocked * (1.0 - blocked) / 3e5).sqrt());
+    assert_near(
+        found,
+        blocked,
+        4.4 * 3.0 * (blocked * (1.0 - blocked) / 3e5).sqrt(),
+    );
     // One worker and three places: r^4 (1 - r) / (1 - r^5).
     let counters = one_instance("{ exponential = \"100ms\" }", 0.8, 1, "queue = 3", 3e5);
     let expected = 0.8_f64.powi(4) * 0.2 / (1.0 - 0.8_f64.powi(5));
@@ -146,7 +150,11 @@ fn more_work_and_fewer_workers_bend_the_curve() {
     // 640,000 requests: standard errors of at most 1 %.
     assert_near(with("work = 1.5") / (1.5 * erlang(4, 0.6)), 1.0, 0.02);
     assert_near(with("workers = 0.5") / erlang(2, 0.8), 1.0, 0.04);
-    assert_near(with("work = 2\nonset = \"40000s\"") / erlang(4, 0.4), 1.0, 0.02);
+    assert_near(
+        with("work = 2\nonset = \"40000s\"") / erlang(4, 0.4),
+        1.0,
+        0.02,
+    );
 }
 
 #[test]

@@ -95,10 +95,7 @@ fn several_faults_strike_independently() {
     let fault = "[[canary.faults]]\nkind = \"errors\"\nprobability = \"20%\"\n\
                  [[canary.faults]]\nkind = \"errors\"\nprobability = \"10%\"\nroutes = [\"search\"]\n\
                  [[faults]]\nkind = \"errors\"\nprobability = \"5%\"";
-    let expected = [
-        [0.05, 0.05],
-        [1.0 - 0.8 * 0.95, 1.0 - 0.8 * 0.9 * 0.95],
-    ];
+    let expected = [[0.05, 0.05], [1.0 - 0.8 * 0.95, 1.0 - 0.8 * 0.9 * 0.95]];
     assert_shares(by_route(fault), expected);
 }
 
@@ -107,7 +104,10 @@ fn a_quarter_of_the_instances_is_one_of_four() {
     let fault = "[[canary.faults]]\nkind = \"errors\"\nprobability = \"100%\"\ninstances = \"25%\"";
     let seen = once(&held(&format!("{GROUPS}{fault}"), 50.0, 1_200, 1_200));
     let (failed, all_canary) = (failures(&seen.canary), all(&seen.canary));
-    assert!((4 * failed).abs_diff(all_canary) <= 4, "{failed} of {all_canary}");
+    assert!(
+        (4 * failed).abs_diff(all_canary) <= 4,
+        "{failed} of {all_canary}"
+    );
     assert_eq!(failures(&seen.stable), 0);
     let fault = fault.replace("25%", "30%");
     let seen = once(&held(&format!("{GROUPS}{fault}"), 50.0, 1_200, 1_200));
@@ -216,7 +216,10 @@ fn slowness_stays_within_its_scope() {
         };
         let requests = |version, route| all(tick.telemetry.route_counters(version, route));
         for route in 0..2 {
-            assert_eq!(row(Version::Stable, route)[1], requests(Version::Stable, route));
+            assert_eq!(
+                row(Version::Stable, route)[1],
+                requests(Version::Stable, route)
+            );
         }
         assert_eq!(row(Version::Canary, 1)[3], requests(Version::Canary, 1));
         let people = row(Version::Canary, 0);

@@ -89,7 +89,8 @@ fn splits_by_user_vary_as_users_do() {
 fn splits_by_session_vary_as_sessions_do() {
     // Single pages with three further requests each, on one connection... of a session that ends
     // within a second: the number of requests of a session is geometric from 1, with mean 4.
-    let sessions = "sessions = { single = \"100%\", pages = 1.0, embedded = 3.0, think = { fixed = \"1s\" } }";
+    let sessions =
+        "sessions = { single = \"100%\", pages = 1.0, embedded = 3.0, think = { fixed = \"1s\" } }";
     let counts = shares(sessions, "policy = \"connection\"", 20.0);
     // Pairs of requests of a session: a geometric number N from 0 with mean m has E[(1 + N)²] =
     // 1 + 3 m + 2 m², here 28, over a mean of 4. Another request of the same user, whose session it
@@ -110,7 +111,9 @@ fn rings_vary_by_user_and_by_where_their_points_lie() {
 
 #[test]
 fn replicas_round_and_are_binomial() {
-    for (percent, replicas, weight) in [(10.0, 6, 1.0 / 7.0), (10.0, 1, 0.5), (30.0, 10, 3.0 / 13.0)] {
+    for (percent, replicas, weight) in
+        [(10.0, 6, 1.0 / 7.0), (10.0, 1, 0.5), (30.0, 10, 3.0 / 13.0)]
+    {
         let counts = shares("", &format!("replicas = {replicas}"), percent);
         assert_moments(&counts, weight, |n| n * weight * (1.0 - weight));
     }

@@ -38,7 +38,10 @@ fn cookies_on_the_canary_alone_are_a_ratchet() {
     // 1 - (1 - w)^k; with a Poisson number of requests of mean m before it, the next one is with
     // 1 - (1 - w) exp(-w m).
     let scenario = held(
-        &world("rate = \"20/s\"\nusers = 200\nzipf = 0", "policy = \"canary-only\""),
+        &world(
+            "rate = \"20/s\"\nusers = 200\nzipf = 0",
+            "policy = \"canary-only\"",
+        ),
         10.0,
         600,
         50,
@@ -109,7 +112,10 @@ fn who_keeps_no_cookie_is_drawn_again() {
             "rate = \"20/s\"\n[[traffic.groups]]\nname = \"bots\"\nshare = \"100%\"\nusers = 200\nzipf = 0\n\
              cookies = {cookies}"
         );
-        shares(&held(&world(&traffic, "policy = \"canary-only\""), 10.0, 600, 600), 10)
+        shares(
+            &held(&world(&traffic, "policy = \"canary-only\""), 10.0, 600, 600),
+            10,
+        )
     };
     assert_mean(&groups(false)[0], 0.1, 0.0);
     let (ratchet, _) = super::mean_and_error(&groups(true)[0]);

@@ -33,7 +33,11 @@ fn goals_are_reached_as_often_as_they_say_and_for_as_much() {
         assert_near(goal.sum / goal.opportunities, 4.0, 4.4 * error);
         // Squares of log-normal values with a CV of 1.2 have a CV of about 6.
         let square = 0.1 * 1_600.0 * 2.44;
-        assert_near(goal.squares / goal.opportunities / square, 1.0, 4.4 * 6.0 / 1e4_f64.sqrt() * 1.2);
+        assert_near(
+            goal.squares / goal.opportunities / square,
+            1.0,
+            4.4 * 6.0 / 1e4_f64.sqrt() * 1.2,
+        );
     }
 }
 
@@ -61,7 +65,12 @@ fn goals_belong_to_their_routes() {
 
 /// The sums of a rollout split by user, with those that are kept by user.
 fn by_user(goal: &str, users: &str) -> (GoalSums, GoalSums) {
-    let mut scenario = held(&world(users, goal, "policy = \"user-hash\""), 50.0, 2_000, 2_000);
+    let mut scenario = held(
+        &world(users, goal, "policy = \"user-hash\""),
+        50.0,
+        2_000,
+        2_000,
+    );
     scenario.analysis.push(Gate::Business(Business {
         window: scenario.analysis[0].window(),
         route: None,
@@ -114,9 +123,16 @@ fn sums_by_user_know_how_users_differ() {
     assert_near(inflation(stable), 1.0, 4.4 * 0.065);
     let factor = 1.0 + 100.0 * 0.01 * (0.64_f64.exp() - 1.0) / 0.09;
     let found = inflation(spread);
-    assert!(found > 0.5 * factor && found < 2.0 * factor, "{found} {factor}");
+    assert!(
+        found > 0.5 * factor && found < 2.0 * factor,
+        "{found} {factor}"
+    );
     // The mean is kept.
-    assert_near(spread.sum / spread.opportunities, 0.1, 4.4 * 0.1 * (0.9_f64 / 500.0).sqrt());
+    assert_near(
+        spread.sum / spread.opportunities,
+        0.1,
+        4.4 * 0.1 * (0.9_f64 / 500.0).sqrt(),
+    );
 }
 
 #[test]
@@ -130,14 +146,19 @@ fn groups_send_their_share_and_ask_for_their_mix() {
     let scenario = held_reading(&text, 5.0, 2_000, 2_000, &["browse", "search"]);
     watch(&scenario, 0, |tick| {
         let route = |version, route| all(tick.telemetry.route_counters(version, route));
-        let [browse, search] = [0, 1].map(|k| route(Version::Stable, k) + route(Version::Canary, k));
+        let [browse, search] =
+            [0, 1].map(|k| route(Version::Stable, k) + route(Version::Canary, k));
         if browse == 0 {
             return;
         }
         assert_share(browse, browse + search, 0.8 * 0.9);
         // All bots are in the canary's bucket: stable's searches are people's.
         let stable = route(Version::Stable, 0);
-        assert_share(route(Version::Stable, 1), stable + route(Version::Stable, 1), 0.1);
+        assert_share(
+            route(Version::Stable, 1),
+            stable + route(Version::Stable, 1),
+            0.1,
+        );
         let canary = route(Version::Canary, 0) + route(Version::Canary, 1);
         assert!(canary > 19_000, "{canary}");
     });

@@ -1,8 +1,8 @@
 //! From answers to counters: each is counted when it is complete, not when it was asked for, and
 //! what nobody scraped before a crash is lost.
 
-use crate::model::fault::FaultKind;
 use crate::base::Time;
+use crate::model::fault::FaultKind;
 use crate::telemetry::{Buckets, Demand, Plan, Reporter, Sampling, Status, Telemetry, Version};
 
 /// One answer, as a counter sees it.
