@@ -20,6 +20,7 @@ use rand::{Rng, RngExt};
 use crate::base::{Purpose, Seed, Span, Stream, Time};
 use crate::model::World;
 use crate::model::fault::FaultKind;
+use crate::model::service::Service;
 use crate::model::split::{Budget, Memory, Request, Side, Splitter, Weights};
 use crate::model::traffic::{Clock, Gaps, Path, Population};
 use crate::telemetry::{Demand, Plan, Reporter, UserSums, Version};
@@ -69,8 +70,8 @@ pub struct Coupled {
     idle: [bool; 3],
     /// Whether users whom the canary has answered are hurt on stable.
     harms_stable: bool,
-    /// Whether the canary is slower by itself.
-    slower: bool,
+    /// Routes on which the canary is slower by itself, one bit each.
+    slower: u32,
 }
 
 /// Where a trial's randomness comes from, beside the streams of its luck.
@@ -164,6 +165,7 @@ impl Coupled {
         let seed = Seed::DEFAULT;
         let by_user = demand.goals && demand.by_user;
         let crowd = Crowd::new(world, by_user);
+        let mean = |service: &Service, route| service.latency_of(route).mean();
         Coupled {
             user_sums: if by_user {
                 vec![UserSums::default(); 3 * world.goals.len() * crowd.users()]
@@ -192,7 +194,9 @@ impl Coupled {
             weights: Weights::default(),
             salts: Salts::default(),
             idle: Coupled::idle(world, demand),
-            slower: world.canary.latency.mean() > world.stable.latency.mean(),
+            slower: (0..world.traffic.routes.len().max(1))
+                .filter(|route| mean(&world.canary, *route) > mean(&world.stable, *route))
+                .fold(0, |bits, route| bits | 1 << route),
             harms_stable: world.faults.iter().any(|fault| {
                 matches!(
                     fault.kind,
@@ -210,6 +214,8 @@ impl Coupled {
         let alone = world.traffic.sessions.is_none()
             && world.retries.is_none()
             && world.ejection.is_none()
+            // Where all instances stand in one pool, who answers is not yet decided.
+            && world.rules.replicas.is_none()
             && !world.rules.least_request;
         Version::ALL.map(|version| {
             let fleet = match version {
