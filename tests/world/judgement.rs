@@ -1,6 +1,7 @@
 //! Gates and people: how often a test alarms when nothing is wrong, and how long a rollout takes that
 //! waits for somebody.
 
+use coalmine::base::Span;
 use coalmine::engine::r#virtual::Player;
 use coalmine::engine::{Ending, Trial};
 use coalmine::stats::{normal_quantile, normal_upper};
@@ -217,10 +218,49 @@ fn detection_and_exposure_are_what_the_trial_says() {
     for trial in &trials {
         assert_eq!(trial.ending, Ending::RolledBack);
         assert_near(trial.ended.as_secs_f64(), 360.0, 1e-6);
-        assert_eq!(trial.detection.map(|span| span.as_secs_f64()), Some(60.0));
+        assert_eq!(trial.detection.map(Span::as_secs_f64), Some(60.0));
         hurt += trial.exposed_requests;
         asked += trial.canary_requests;
     }
     // A sixth of the time, half of the requests.
     assert_share(hurt, asked, 0.5 / 6.0);
+}
+
+#[test]
+fn who_is_not_looked_at_is_there_all_the_same() {
+    // Nobody reads stable: replicas share one pool, a fifth of it the canary's.
+    let text = rollout(
+        "[split]\nreplicas = 4",
+        "interval = \"60s\"\nsteps = [{ weight = \"10%\", hold = \"10h\" }]",
+    );
+    for trial in trials(&text, 3) {
+        assert_share(trial.canary_requests, 72_000, 0.2);
+    }
+}
+
+#[test]
+fn who_is_worse_off_is_exposed() {
+    let routes = "[[traffic.routes]]\nname = \"browse\"\nshare = \"60%\"\n\
+                  [[traffic.routes]]\nname = \"checkout\"\nshare = \"40%\"\n\
+                  [[goals]]\nname = \"orders\"\nprobability = \"3%\"\nroutes = [\"checkout\"]\n[canary]\n";
+    let business = "[[canary.faults]]\nkind = \"business\"\nmultiply = 0.5";
+    for (canary, share) in [
+        // Users who do less, on the goal's route alone.
+        (business.to_owned(), 0.4),
+        (format!("{business}\nrequests = \"50%\""), 0.2),
+        (business.replace("0.5", "1.5"), 0.0),
+        // A route that is slower by itself.
+        (
+            "[[canary.routes]]\nname = \"browse\"\nlatency = { fixed = \"1ms\" }".to_owned(),
+            0.6,
+        ),
+    ] {
+        let text = rollout(
+            &format!("{routes}{canary}"),
+            "interval = \"60s\"\nsteps = [{ weight = \"50%\", hold = \"10h\" }]",
+        );
+        for trial in trials(&text, 2) {
+            assert_share(trial.exposed_requests, trial.canary_requests, share);
+        }
+    }
 }
