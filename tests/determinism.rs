@@ -79,6 +79,12 @@ fn of_every_request_on_its_own() {
 }
 
 #[test]
+fn of_requests_that_depend_on_one_another() {
+    keeps_its_promise("bots --trials 4");
+    keeps_its_promise("one-pod --trials 8");
+}
+
+#[test]
 fn the_seed_that_is_used_without_one_is_stored() {
     let written = files("default --trials 20", &[]);
     let summary: serde_json::Value = serde_json::from_slice(&written["summary.json"]).unwrap();

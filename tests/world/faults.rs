@@ -288,6 +288,10 @@ fn wrong_answers_and_worse_products_show_in_the_business_alone() {
         ("\"corrupt\"\nprobability = \"20%\"", 0.3 * 0.8),
         ("\"business\"\nmultiply = 0.7", 0.3 * 0.7),
         (
+            "\"business\"\nmultiply = 0.7\nrequests = \"25%\"",
+            0.3 * (1.0 - 0.25 * 0.3),
+        ),
+        (
             "\"business\"\nmultiply = 0.7\nusers = \"40%\"",
             0.3 * (1.0 - 0.4 * 0.3),
         ),

@@ -5,7 +5,7 @@
 mod arrivals;
 mod faults;
 mod fleets;
-// mod judgement;
+mod judgement;
 mod meshes;
 mod queues;
 mod scopes;

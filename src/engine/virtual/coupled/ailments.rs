@@ -22,6 +22,8 @@ struct Ailment {
     severity: f64,
     /// Good and bad spells, by version.
     spells: [Spell; 3],
+    /// Routes on which it makes users do less, one bit each.
+    lessens: u32,
 }
 
 /// A spell of a fault that comes in bursts.
@@ -67,7 +69,7 @@ pub(super) struct Effect {
     pub(super) multiply: f64,
     /// and added seconds.
     pub(super) add: f64,
-    /// Whether it takes longer than without the faults.
+    /// Whether the user is worse off, though answered: it takes longer, or the product is worse.
     pub(super) slowed: bool,
     /// How often it is counted,
     pub(super) counted: u32,
@@ -117,6 +119,13 @@ impl Ailments {
             fault: fault.clone(),
             severity: 0.0,
             spells: [Spell::default(); 3],
+            lessens: match fault.kind {
+                FaultKind::Business { goal, multiply } if multiply < 1.0 => (world.goals.iter())
+                    .enumerate()
+                    .filter(|(index, _)| goal.is_none_or(|goal| goal == *index))
+                    .fold(0, |bits, (_, goal)| bits | goal.routes),
+                _ => 0,
+            },
         };
         Ailments {
             all: world.faults.iter().map(ailment).collect(),
@@ -197,7 +206,9 @@ impl Ailments {
                 && only.is_none_or(|only| only == goal)
                 && ailment.covers(index, attempt)
             {
-                factor *= 1.0 + (multiply - 1.0) * ailment.severity;
+                // Of requests of which a share is reached, that share of the loss.
+                let requests = ailment.fault.scope.requests.get();
+                factor *= 1.0 + (multiply - 1.0) * ailment.severity * requests;
             }
         }
         factor
@@ -309,11 +320,13 @@ impl Ailment {
                 effect.add *= factor;
                 effect.slowed |= attempt.share > 0.0;
             }
-            // These strike instances, or what users do afterwards.
+            FaultKind::Business { .. } => {
+                effect.slowed |= self.lessens & (1 << attempt.route) != 0;
+            }
+            // These strike instances.
             FaultKind::MemoryLeak { .. }
             | FaultKind::CrashLoop { .. }
-            | FaultKind::FailedStart { .. }
-            | FaultKind::Business { .. } => {}
+            | FaultKind::FailedStart { .. } => {}
         }
     }
 }

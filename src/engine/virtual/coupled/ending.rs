@@ -232,7 +232,8 @@ impl Coupled {
             };
             self.ledger.take(outcome.at, answer, &mut play.telemetry);
         }
-        let slowed = ask.slowed || (self.slower && version == Version::Canary);
+        let slowed =
+            ask.slowed || (version == Version::Canary && self.slower & (1 << ask.route) != 0);
         let hurt = outcome.failed || outcome.wrong || slowed;
         // What the canary did to users strikes them on stable too.
         let by_canary = version == Version::Canary || (self.harms_stable && ask.written);

@@ -88,8 +88,8 @@ pub struct Coupled {
     further: Option<Geometric>,
     /// Whether users whom the canary has answered are hurt on stable.
     harms_stable: bool,
-    /// Whether the canary is slower by itself.
-    slower: bool,
+    /// Routes on which the canary is slower by itself, one bit each.
+    slower: u32,
 }
 
 impl Coupled {
@@ -103,6 +103,7 @@ impl Coupled {
         let seed = Seed::DEFAULT;
         let by_user = demand.goals && demand.by_user;
         let crowd = Crowd::new(world, by_user);
+        let mean = |service: &Service, route| service.latency_of(route).mean();
         Coupled {
             user_sums: if by_user {
                 vec![UserSums::default(); 3 * world.goals.len() * crowd.users()]
@@ -138,7 +139,9 @@ impl Coupled {
             answering: Version::ALL.map(|version| Answering::of(world, version)),
             patience: Version::ALL.map(|version| patience(world, version)),
             further: sessions.map(Sessions::further),
-            slower: world.canary.latency.mean() > world.stable.latency.mean(),
+            slower: (0..world.traffic.routes.len().max(1))
+                .filter(|route| mean(&world.canary, *route) > mean(&world.stable, *route))
+                .fold(0, |bits, route| bits | 1 << route),
             harms_stable: world.faults.iter().any(|fault| {
                 matches!(
                     fault.kind,
@@ -156,6 +159,8 @@ impl Coupled {
         let alone = world.traffic.sessions.is_none()
             && world.retries.is_none()
             && world.ejection.is_none()
+            // Where all instances stand in one pool, who answers is not yet decided.
+            && world.rules.replicas.is_none()
             && !world.rules.least_request;
         Version::ALL.map(|version| {
             let fleet = match version {

@@ -84,7 +84,7 @@ impl Coupled {
             }
             if index == 1 {
                 met[0] += 1;
-                met[1] += u64::from(failed || self.slower);
+                met[1] += u64::from(failed || self.slower & 1 != 0);
             }
             if !reads[index] {
                 continue;
