@@ -168,6 +168,16 @@ impl Finder {
         }
     }
 
+    /// Number of buckets.
+    pub fn len(&self) -> usize {
+        self.bounds.len()
+    }
+
+    /// Never true: a histogram has at least two buckets.
+    pub fn is_empty(&self) -> bool {
+        false
+    }
+
     /// What [`Buckets::index`] says, for a latency that is not negative.
     #[inline]
     pub fn index(&self, seconds: f64) -> usize {

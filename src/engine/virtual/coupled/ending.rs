@@ -24,7 +24,7 @@ struct Outcome {
 }
 
 /// Seconds that a refusal takes.
-const REFUSAL: f64 = 0.001;
+pub(super) const REFUSAL: f64 = 0.001;
 
 impl Coupled {
     /// Keeps an attempt whose instance shares its workers among all.

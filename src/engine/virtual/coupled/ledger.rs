@@ -1,6 +1,8 @@
 //! From answers to counters: each is counted when it is complete, not when it was asked for, and
 //! what nobody scraped before a crash is lost.
 
+use std::sync::Arc;
+
 use crate::base::Time;
 use crate::model::fault::FaultKind;
 use crate::telemetry::{Demand, Finder, Plan, Reporter, Sampling, Status, Telemetry, Version};
@@ -21,7 +23,7 @@ pub(super) struct Answer {
 #[derive(Debug)]
 pub(super) struct Ledger {
     demand: Demand,
-    finder: Finder,
+    finder: Arc<Finder>,
     /// Answers that are complete after the end of the present piece, with their time.
     late: Vec<(f64, Answer)>,
     /// Whether instances that restart keep the counters, so that what was not scraped may be lost.
@@ -38,7 +40,7 @@ impl Ledger {
         let kept = plan.reporter == Reporter::Server && plan.sampling != Sampling::Exact;
         Ledger {
             demand,
-            finder: Finder::new(&plan.buckets),
+            finder: Arc::new(Finder::new(&plan.buckets)),
             late: Vec::new(),
             restarts: kept
                 && faults.iter().any(|kind| {
@@ -72,6 +74,16 @@ impl Ledger {
                 index += 1;
             }
         }
+    }
+
+    /// What finds buckets.
+    pub(super) fn finder(&self) -> Arc<Finder> {
+        Arc::clone(&self.finder)
+    }
+
+    /// Keeps an answer that is complete at `at`, after the end of the present piece.
+    pub(super) fn put_off(&mut self, at: f64, answer: Answer) {
+        self.late.push((at, answer));
     }
 
     /// Takes an answer that is complete at `at`.

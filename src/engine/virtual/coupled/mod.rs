@@ -13,6 +13,7 @@ mod fleet;
 mod ledger;
 mod pool;
 mod request;
+mod waiting;
 
 use std::sync::Arc;
 
@@ -73,6 +74,10 @@ pub struct Coupled {
     /// Whether requests need not be played in order: nothing is shared but what single users carry
     /// with them.
     unordered: bool,
+    /// Whether the shortest form of the play will do.
+    short: bool,
+    /// Answers by version, status and bucket, of one piece of the shortest form.
+    counted: Vec<u32>,
     /// End of the present piece.
     until: f64,
     /// How each version answers each route.
@@ -127,6 +132,8 @@ impl Coupled {
             salts: Salts::default(),
             idle: Coupled::idle(world, demand),
             unordered: Coupled::unordered(world),
+            short: waiting::is_all(world, demand),
+            counted: Vec::new(),
             until: 0.0,
             answering: Version::ALL.map(|version| Answering::of(world, version)),
             patience: Version::ALL.map(|version| patience(world, version)),
@@ -312,6 +319,10 @@ impl Coupled {
         (self.pool).adjust(self.weights.canary, start, &mut self.streams.fleet);
         let (world, path) = (Arc::clone(&self.world), self.path.clone());
         let mut clock = Clock::new(&world.traffic.profile, path.as_deref());
+        if self.short && flow.mirror == 0.0 {
+            self.race(start, end, &mut clock, play);
+            return;
+        }
         let mut last = start;
         let mut arrival = clock.advance(last, self.owed * self.per_arrival, end);
         loop {

@@ -221,6 +221,15 @@ impl Pool {
         }
     }
 
+    /// The next instance of a version in turn, where all are always ready, and its number.
+    #[inline]
+    pub(super) fn next_of(&mut self, version: Version) -> (usize, &mut Instance) {
+        let count = self.counts[version as usize].max(1);
+        let instances = &mut self.versions[version as usize];
+        let index = instances.in_turn(count, |_, _| true).unwrap_or(0);
+        (index, &mut instances.all[index])
+    }
+
     #[inline]
     fn choose_of(&mut self, version: Version, now: f64) -> Option<usize> {
         let count = self.counts[version as usize];
