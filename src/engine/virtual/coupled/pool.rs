@@ -115,13 +115,20 @@ impl Pool {
         if self.promoted {
             return;
         }
-        // A canary that has had instances keeps one, so that held sessions find it.
-        let wanted =
-            ((weight * stable as f64 - 1e-9).ceil() as usize).max(usize::from(weight > 0.0));
-        let wanted = wanted.max(usize::from(self.counts[1] > 0));
+        // Float dust must not add an instance.
+        let round_up = |share: f64| (share * stable as f64 - 1e-9).ceil().max(0.0) as usize;
+        let mut wanted = round_up(weight);
+        let mut rest = self.counts[0];
+        if self.rules.replicas.is_some() {
+            // All in one pool: what the canary gains, stable loses.
+            rest = round_up(1.0 - weight);
+        } else {
+            // A canary that has had instances keeps one, so that held sessions find it.
+            wanted = wanted.max(usize::from(self.counts[1] > 0 || weight > 0.0));
+        }
         let baseline = if self.rules.baseline { wanted } else { 0 };
-        if self.counts[1..] != [wanted, baseline] {
-            self.resize([self.counts[0], wanted, baseline], now, stream);
+        if self.counts != [rest, wanted, baseline] {
+            self.resize([rest, wanted, baseline], now, stream);
         }
     }
 

@@ -5,7 +5,7 @@
 use rand::{Rng, RngExt};
 
 use crate::model::World;
-use crate::model::service::{Admission, Fleet};
+use crate::model::service::{Admission, Discipline, Fleet};
 use crate::model::split::{Rules, Split};
 use crate::model::traffic::Clock;
 use crate::telemetry::{Demand, Status, Version};
@@ -22,6 +22,7 @@ pub(super) fn is_all(world: &World, demand: Demand) -> bool {
             && fleet.placement.is_none()
             && fleet.cache.is_none()
             && (fleet.warm || fleet.warm_up.is_none())
+            && (fleet.capacity).is_none_or(|capacity| capacity.discipline == Discipline::Fifo)
     };
     world.traffic.sessions.is_none()
         && world.traffic.groups.is_empty()
