@@ -6,6 +6,7 @@ use rand_distr::{Distribution, Exp1};
 use crate::base::{Stream, Time};
 use crate::model::World;
 use crate::model::fault::{Fault, FaultKind, Target};
+use crate::model::service::Goal;
 use crate::telemetry::Version;
 
 /// The faults of a world under way.
@@ -20,6 +21,8 @@ pub(super) struct Ailments {
 struct Ailment {
     fault: Fault,
     severity: f64,
+    /// Routes on which it touches what users do afterwards.
+    goal_routes: u32,
     /// Good and bad spells, by version.
     spells: [Spell; 3],
 }
@@ -93,6 +96,16 @@ impl Effect {
     };
 }
 
+/// The routes on which a fault in what users do afterwards is met: those of its goals.
+fn goal_routes(world: &World, fault: &Fault) -> u32 {
+    let FaultKind::Business { goal, .. } = fault.kind else {
+        return 0;
+    };
+    let struck = |&(index, _): &(usize, &Goal)| goal.is_none_or(|only| only == index);
+    let goals = world.goals.iter().enumerate().filter(struck);
+    goals.fold(0, |routes, (_, goal)| routes | goal.routes)
+}
+
 /// Whether a fault with this target is in a version.
 pub(super) fn is_in(target: Target, version: Version) -> bool {
     match target {
@@ -102,11 +115,12 @@ pub(super) fn is_in(target: Target, version: Version) -> bool {
     }
 }
 
-/// Whether a fault can make a request of a version fail or take longer.
+/// Whether a fault can make a request of a version fail or take longer, or cost what it might lead
+/// to.
 pub(super) fn hurts(fault: &Fault, version: Version) -> bool {
     match fault.kind {
         FaultKind::Bounce { .. } | FaultKind::Poison { .. } | FaultKind::SharedLoad { .. } => true,
-        FaultKind::Business { .. } => false,
+        FaultKind::Business { multiply, .. } if multiply >= 1.0 => false,
         _ => is_in(fault.target, version),
     }
 }
@@ -114,6 +128,7 @@ pub(super) fn hurts(fault: &Fault, version: Version) -> bool {
 impl Ailments {
     pub(super) fn new(world: &World) -> Ailments {
         let ailment = |fault: &Fault| Ailment {
+            goal_routes: goal_routes(world, fault),
             fault: fault.clone(),
             severity: 0.0,
             spells: [Spell::default(); 3],
@@ -312,8 +327,11 @@ impl Ailment {
             // These strike instances, or what users do afterwards.
             FaultKind::MemoryLeak { .. }
             | FaultKind::CrashLoop { .. }
-            | FaultKind::FailedStart { .. }
-            | FaultKind::Business { .. } => {}
+            | FaultKind::FailedStart { .. } => {}
+            FaultKind::Business { multiply, .. } => {
+                let counted = self.goal_routes & (1 << attempt.route) != 0;
+                effect.slowed |= multiply < 1.0 && counted;
+            }
         }
     }
 }

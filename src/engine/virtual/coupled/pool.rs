@@ -120,8 +120,14 @@ impl Pool {
             ((weight * stable as f64 - 1e-9).ceil() as usize).max(usize::from(weight > 0.0));
         let wanted = wanted.max(usize::from(self.counts[1] > 0));
         let baseline = if self.rules.baseline { wanted } else { 0 };
-        if self.counts[1..] != [wanted, baseline] {
-            self.resize([self.counts[0], wanted, baseline], now, stream);
+        // Where pods stand in for weights, stable's go as the canary's come.
+        let kept = match self.rules.replicas {
+            Some(_) => ((1.0 - weight) * stable as f64 - 1e-9).ceil().max(0.0) as usize,
+            None => self.counts[0],
+        };
+        let counts = [kept, wanted, baseline];
+        if self.counts != counts {
+            self.resize(counts, now, stream);
         }
     }
 
