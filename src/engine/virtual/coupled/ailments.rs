@@ -6,6 +6,7 @@ use rand_distr::{Distribution, Exp1};
 use crate::base::{Stream, Time};
 use crate::model::World;
 use crate::model::fault::{Fault, FaultKind, Target};
+use crate::model::service::Goal;
 use crate::telemetry::Version;
 
 /// The faults of a world under way.
@@ -104,11 +105,12 @@ pub(super) fn is_in(target: Target, version: Version) -> bool {
     }
 }
 
-/// Whether a fault can make a request of a version fail or take longer.
+/// Whether a fault can make a request of a version fail or take longer, or cost what it might lead
+/// to.
 pub(super) fn hurts(fault: &Fault, version: Version) -> bool {
     match fault.kind {
         FaultKind::Bounce { .. } | FaultKind::Poison { .. } | FaultKind::SharedLoad { .. } => true,
-        FaultKind::Business { .. } => false,
+        FaultKind::Business { multiply, .. } if multiply >= 1.0 => false,
         _ => is_in(fault.target, version),
     }
 }
