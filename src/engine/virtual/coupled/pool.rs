@@ -116,12 +116,19 @@ impl Pool {
             return;
         }
         // A canary that has had instances keeps one, so that held sessions find it.
-        let wanted =
-            ((weight * stable as f64 - 1e-9).ceil() as usize).max(usize::from(weight > 0.0));
-        let wanted = wanted.max(usize::from(self.counts[1] > 0));
+        let round_up = |share: f64| (share * stable as f64 - 1e-9).ceil().max(0.0) as usize;
+        let mut wanted = round_up(weight).max(usize::from(weight > 0.0));
+        // Pods that stand in for weights: as many of both versions as `Rules::share` says.
+        let rest = match self.rules.replicas {
+            Some(_) => round_up(1.0 - weight),
+            None => {
+                wanted = wanted.max(usize::from(self.counts[1] > 0));
+                self.counts[0]
+            }
+        };
         let baseline = if self.rules.baseline { wanted } else { 0 };
-        if self.counts[1..] != [wanted, baseline] {
-            self.resize([self.counts[0], wanted, baseline], now, stream);
+        if self.counts != [rest, wanted, baseline] {
+            self.resize([rest, wanted, baseline], now, stream);
         }
     }
 
@@ -386,6 +393,7 @@ impl Pool {
         };
         if self.mixed {
             let index = match place.version {
+                Version::Stable if place.index >= stable => return,
                 Version::Stable => place.index,
                 _ => stable + place.index,
             };
