@@ -111,9 +111,12 @@ fn rings_vary_by_user_and_by_where_their_points_lie() {
 
 #[test]
 fn replicas_round_and_are_binomial() {
-    for (percent, replicas, weight) in
-        [(10.0, 6, 1.0 / 7.0), (10.0, 1, 0.5), (30.0, 10, 3.0 / 13.0)]
-    {
+    for (percent, replicas, weight) in [
+        (10.0, 6, 1.0 / 7.0),
+        (10.0, 1, 0.5),
+        (30.0, 10, 0.3),
+        (45.0, 10, 5.0 / 11.0),
+    ] {
         let counts = shares("", &format!("replicas = {replicas}"), percent);
         assert_moments(&counts, weight, |n| n * weight * (1.0 - weight));
     }
