@@ -115,13 +115,13 @@ impl Pool {
         if self.promoted {
             return;
         }
-        // A canary that has had instances keeps one, so that held sessions find it.
         let round_up = |share: f64| (share * stable as f64 - 1e-9).ceil().max(0.0) as usize;
         let mut wanted = round_up(weight).max(usize::from(weight > 0.0));
         // Pods that stand in for weights: as many of both versions as `Rules::share` says.
         let rest = match self.rules.replicas {
             Some(_) => round_up(1.0 - weight),
             None => {
+                // A canary that has had instances keeps one, so that held sessions find it.
                 wanted = wanted.max(usize::from(self.counts[1] > 0));
                 self.counts[0]
             }
