@@ -80,8 +80,7 @@ fn of_every_request_on_its_own() {
 
 #[test]
 fn of_requests_that_depend_on_one_another() {
-    keeps_its_promise("bots --trials 4");
-    keeps_its_promise("one-pod --trials 8");
+    keeps_its_promise("one-pod --trials 20");
 }
 
 #[test]

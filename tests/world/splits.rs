@@ -116,6 +116,7 @@ fn replicas_round_and_are_binomial() {
         (10.0, 1, 0.5),
         (30.0, 10, 0.3),
         (30.0, 4, 0.4),
+        (45.0, 10, 5.0 / 11.0),
     ] {
         let counts = shares("", &format!("replicas = {replicas}"), percent);
         assert_moments(&counts, weight, |n| n * weight * (1.0 - weight));

@@ -3,10 +3,9 @@
 use rand::RngExt;
 use rand_distr::{Distribution, Exp1};
 
-use crate::base::{Stream, Time};
+use crate::base::{Span, Stream, Time};
 use crate::model::World;
 use crate::model::fault::{Fault, FaultKind, Target};
-use crate::model::service::Goal;
 use crate::telemetry::Version;
 
 /// The faults of a world under way.
@@ -254,7 +253,7 @@ impl Ailment {
             } => {
                 if happens(probability.get(), stream) {
                     effect.failed = true;
-                    effect.failed_after = latency.map(|span| span.as_secs_f64());
+                    effect.failed_after = latency.map(Span::as_secs_f64);
                 }
             }
             FaultKind::Latency { multiply, add } => {

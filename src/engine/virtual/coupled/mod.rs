@@ -128,7 +128,7 @@ impl Coupled {
             horizon,
             gaps: world.traffic.arrivals.gaps(),
             owed: 0.0,
-            per_arrival: sessions.map_or(1.0, |sessions| sessions.mean_requests()),
+            per_arrival: sessions.map_or(1.0, Sessions::mean_requests),
             weights: Weights::default(),
             salts: Salts::default(),
             idle: Coupled::idle(world, demand),

@@ -2,7 +2,7 @@
 
 use rand::RngExt;
 
-use crate::base::Stream;
+use crate::base::{Span, Stream};
 use crate::model::World;
 use crate::model::fault::FaultKind;
 use crate::model::service::{Fleet, Leak};
@@ -115,17 +115,17 @@ impl Pool {
         if self.promoted {
             return;
         }
-        // Float dust must not add an instance.
         let round_up = |share: f64| (share * stable as f64 - 1e-9).ceil().max(0.0) as usize;
-        let mut wanted = round_up(weight);
-        let mut rest = self.counts[0];
-        if self.rules.replicas.is_some() {
-            // All in one pool: what the canary gains, stable loses.
-            rest = round_up(1.0 - weight);
-        } else {
-            // A canary that has had instances keeps one, so that held sessions find it.
-            wanted = wanted.max(usize::from(self.counts[1] > 0 || weight > 0.0));
-        }
+        let mut wanted = round_up(weight).max(usize::from(weight > 0.0));
+        // Pods that stand in for weights: as many of both versions as `Rules::share` says.
+        let rest = match self.rules.replicas {
+            Some(_) => round_up(1.0 - weight),
+            None => {
+                // A canary that has had instances keeps one, so that held sessions find it.
+                wanted = wanted.max(usize::from(self.counts[1] > 0));
+                self.counts[0]
+            }
+        };
         let baseline = if self.rules.baseline { wanted } else { 0 };
         if self.counts != [rest, wanted, baseline] {
             self.resize([rest, wanted, baseline], now, stream);
@@ -163,7 +163,7 @@ impl Pool {
                         ordeal.crash = Some((mean_time.as_secs_f64(), index));
                     }
                     FaultKind::FailedStart { probability, delay } => {
-                        let delay = delay.map_or(f64::INFINITY, |delay| delay.as_secs_f64());
+                        let delay = delay.map_or(f64::INFINITY, Span::as_secs_f64);
                         ordeal.late = Some((probability.get(), delay, index));
                     }
                     FaultKind::Capacity { workers, .. } => ordeal.workers = Some((*workers, index)),
@@ -402,6 +402,7 @@ impl Pool {
         };
         if self.mixed {
             let index = match place.version {
+                Version::Stable if place.index >= stable => return,
                 Version::Stable => place.index,
                 _ => stable + place.index,
             };
