@@ -17,7 +17,8 @@ use crate::telemetry::{Demand, GoalSums, Telemetry, Version};
 /// Divides the canary's mean value per opportunity by stable's (or the baseline's) and fails when
 /// the upper end of the one-sided confidence interval of that ratio is below `min`: with ratio r and
 /// standard error s, when (r - `min`)/s < -z, z being the normal quantile of 1 - `alpha`. An
-/// opportunity is a right answer on a route of the goal; its value is 0 when the user did not do it.
+/// opportunity is a request on a route of the goal, however it was answered; its value is 0 when the
+/// user did not do it.
 /// By request, every opportunity counts as independent, and what the window shows is judged. By
 /// user, opportunities are independent only between users, and everything since the rollout began
 /// is judged, at whatever weight: a user's visits do not end with a window.
@@ -33,8 +34,8 @@ use crate::telemetry::{Demand, GoalSums, Telemetry, Version};
 /// are on both sides, their differences cancel, and by user the test errs on the side of passing.
 /// With few that did it (about ten in an arm) the normal approximation is off; a canary on which
 /// nobody did has no variance of its own and fails however few they were: `min_requests` guards
-/// against that. What the business counts moves for many reasons that are no fault, and a fault that
-/// fails requests leaves fewer opportunities, not a lower mean.
+/// against that. What the business counts moves for many reasons that are no fault; and requests that no
+/// server counts are no opportunities for it either.
 ///
 /// # Parameters
 ///

@@ -22,8 +22,8 @@ pub struct Counters {
 
 /// What the business counted of one goal so far.
 ///
-/// An opportunity is a right answer on one of the goal's routes; its value is 0 when the user did
-/// not do it. The last four are kept by user, for standard errors that know that the requests of
+/// An opportunity is a counted request on one of the goal's routes, however it was answered; its
+/// value is 0 when the user did not do it, and nobody does after a wrong answer or none. The last four are kept by user, for standard errors that know that the requests of
 /// one user are alike; with `n` opportunities and values `x` in sum of each user since the start
 /// they are the sums over users of 1, n, x times n and so on. They stay 0 where nobody asks for
 /// them ([`Demand::by_user`](super::Demand::by_user)).

@@ -302,3 +302,15 @@ fn a_reader_who_has_seen_enough_ends_the_output_quietly() {
     }
     assert_eq!(names(&place.path().join("results/default")), FILES);
 }
+
+/// The scenario that the README writes out is one, without a warning.
+#[test]
+fn the_readmes_scenario_is_played() {
+    let readme = include_str!("../../README.md");
+    let (_, rest) = readme.split_once("```toml\n").unwrap();
+    let (text, _) = rest.split_once("```").unwrap();
+    let place = tempfile::tempdir().unwrap();
+    fs::write(place.path().join("own.toml"), text).unwrap();
+    let said = answered(place.path(), "power own.toml --trials 2 --no-files");
+    assert!(!said.err.contains("warning"), "{}", said.err);
+}

@@ -2,8 +2,9 @@
 //!
 //! A [`Player`] plays one cell's rollouts, each under its own luck. Time is laid out beforehand
 //! (`schedule`), what each moment does to a request is worked out beforehand (`conditions`),
-//! and one of two engines fills the counters in between: `counts`, at a cost independent of the
-//! request rate, or `requests`, request by request.
+//! and one of three engines fills the counters in between: `counts`, at a cost independent of the
+//! request rate; `requests`, request by request; or `coupled`, which follows each request from its
+//! user to its answer, where requests depend on one another.
 
 mod arms;
 mod conditions;
