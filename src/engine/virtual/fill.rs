@@ -91,7 +91,9 @@ impl Filler {
             self.end(item.version, index, group, count, &mut play.telemetry);
             play.tally.add(item.version, group, count, users);
         }
-        self.reach_goals(item.version, groups, users, play);
+        if self.goals.are_read() {
+            self.reach_goals(item.version, groups, users, play);
+        }
     }
 
     /// Independent Poisson counts, with shares that differ from trial to trial.
@@ -139,7 +141,9 @@ impl Filler {
             self.end(item.version, index, group, count, &mut play.telemetry);
             play.tally.add(item.version, group, count, users);
         }
-        self.reach_goals(item.version, groups, users, play);
+        if self.goals.are_read() {
+            self.reach_goals(item.version, groups, users, play);
+        }
     }
 
     /// Divides a given number of requests among groups and buckets.
@@ -207,9 +211,6 @@ impl Filler {
 
     /// What the users of the requests drawn last do. Copies have no users.
     fn reach_goals(&mut self, version: Version, groups: &[Group], users: bool, play: &mut Play) {
-        if self.drawn.is_empty() {
-            return;
-        }
         for (index, count) in self.drawn.drain(..) {
             if users {
                 let group = &groups[index];

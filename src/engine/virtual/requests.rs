@@ -194,7 +194,7 @@ impl Requests {
                 counters.row_mut(group.status)[bucket] += 1;
             }
         });
-        if users {
+        if users && self.goals.are_read() {
             self.reach_goals(version, group, 1, play);
         }
     }
@@ -470,6 +470,8 @@ impl Joint {
         }
     }
 
+    /// Kept apart, so that the loop has the registers to itself.
+    #[inline(never)]
     fn count(&self, requests: u64, stream: &mut Stream, counted: &mut [u32]) {
         let mut halves = Halves::new(stream);
         for _ in 0..requests {

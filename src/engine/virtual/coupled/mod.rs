@@ -7,6 +7,7 @@
 
 mod agenda;
 mod ailments;
+mod answering;
 mod crowd;
 mod ending;
 mod fleet;
@@ -22,7 +23,7 @@ use rand::{Rng, RngExt};
 use crate::base::{Purpose, Seed, Span, Time};
 use crate::model::World;
 use crate::model::fault::FaultKind;
-use crate::model::service::{Fleet, Latency, Service};
+use crate::model::service::{Fleet, Service};
 use crate::model::split::{Budget, Memory, Request, Side, Split, Splitter, Weights};
 use crate::model::traffic::{Clock, Gaps, Geometric, Path, Population, Sessions};
 use crate::telemetry::{Demand, Plan, Reporter, UserSums, Version};
@@ -31,6 +32,7 @@ use super::play::{Flow, Play, Scene};
 use super::schedule::Piece;
 use agenda::Agenda;
 use ailments::{Ailments, Attempt, Effect};
+use answering::{Answering, patience};
 use crowd::{Caller, Crowd, run_up, soon};
 use ledger::Ledger;
 use pool::Pool;
@@ -100,6 +102,9 @@ impl Coupled {
             .collect();
         let sessions = world.traffic.sessions.as_ref();
         let rate = world.traffic.profile.mean(horizon).get();
+        // Further requests of a page rarely wait where the order does not matter.
+        let unordered = Coupled::unordered(world);
+        let per_page = 1.0 + sessions.map_or(0.0, |sessions| sessions.embedded);
         let seed = Seed::DEFAULT;
         let by_user = demand.goals && demand.by_user;
         let crowd = Crowd::new(world, by_user);
@@ -115,7 +120,7 @@ impl Coupled {
             pool: Pool::new(world),
             ailments: Ailments::new(world),
             ledger: Ledger::new(demand, plan, &kinds),
-            agenda: Agenda::new(rate),
+            agenda: Agenda::new(if unordered { rate / per_page } else { rate }),
             sessions: Vec::new(),
             free: Vec::new(),
             asks: Vec::new(),
@@ -132,7 +137,7 @@ impl Coupled {
             weights: Weights::default(),
             salts: Salts::default(),
             idle: Coupled::idle(world, demand),
-            unordered: Coupled::unordered(world),
+            unordered,
             short: waiting::is_all(world, demand),
             counted: Vec::new(),
             until: 0.0,
@@ -421,7 +426,11 @@ impl Coupled {
         };
         let request = Request {
             user: caller.user,
-            place: Population::place(caller.user, self.salts.version),
+            place: if self.world.split == Split::UserHash {
+                Population::place(caller.user, self.salts.version)
+            } else {
+                0.0
+            },
             cookies: self.crowd.keeps_cookies(caller),
             matched,
             opens,
@@ -452,7 +461,11 @@ impl Coupled {
             shadow: false,
             session,
             asked: at,
-            place: Population::place(caller.user, self.salts.scope),
+            place: if self.ailments.is_empty() {
+                0.0
+            } else {
+                Population::place(caller.user, self.salts.scope)
+            },
         };
         user.last = version as u8 + 1;
         user.written |= version == Version::Canary;
@@ -549,42 +562,6 @@ impl Coupled {
             None => self.turned_away(at, under_way, play),
         }
     }
-}
-
-/// How a version answers a route.
-#[derive(Debug)]
-struct Answering {
-    /// Chance of a server error, of 2⁵³.
-    errors: u64,
-    latency: Latency,
-}
-
-impl Answering {
-    fn of(world: &World, version: Version) -> Vec<Answering> {
-        let service = service_of(world, version);
-        (0..world.traffic.routes.len().max(1))
-            .map(|route| Answering {
-                errors: (service.errors_of(route).get() * (1_u64 << 53) as f64) as u64,
-                latency: service.latency_of(route).clone(),
-            })
-            .collect()
-    }
-}
-
-fn service_of(world: &World, version: Version) -> &Service {
-    match version {
-        Version::Canary => &world.canary,
-        Version::Stable | Version::Baseline => &world.stable,
-    }
-}
-
-/// How long a caller waits for one attempt at a version, in seconds.
-fn patience(world: &World, version: Version) -> f64 {
-    let capacity = service_of(world, version).fleet.capacity;
-    let whole = capacity.and_then(|capacity| capacity.timeout);
-    let each = world.retries.and_then(|retries| retries.per_try_timeout);
-    let seconds = |span: Option<Span>| span.map_or(f64::INFINITY, Span::as_secs_f64);
-    seconds(whole).min(seconds(each))
 }
 
 fn version_of(side: Side) -> Version {
