@@ -146,8 +146,11 @@ impl Requests {
     /// Every request has a user, and the user decides the version or whether the fault reaches.
     fn by_user(&mut self, piece: &Piece, condition: &Condition, flow: Flow, play: &mut Play) {
         let requests = self.arrivals_in(piece, play);
+        // Where the loop can hold it: what answers a request may change everything else.
+        let population = self.population.clone();
+        let divides_stable = self.divides_stable;
         for _ in 0..requests {
-            let user = self.population.sample(&mut play.luck.users);
+            let user = population.sample(&mut play.luck.users);
             let version = match (self.split, play.luck.version_salt) {
                 (Split::UserHash, Some(salt)) => {
                     Version::BOTH[usize::from(Population::place(user, salt) < flow.canary)]
@@ -158,7 +161,7 @@ impl Requests {
             if version != Version::Canary && !self.demand.reads(version) {
                 continue;
             }
-            let divides = version == Version::Canary || self.divides_stable;
+            let divides = version == Version::Canary || divides_stable;
             let stratum = if divides && self.cuts.len() > 1 {
                 let place = Population::place(user, play.luck.scope_salt);
                 self.cuts.partition_point(|cut| *cut <= place)
@@ -177,7 +180,25 @@ impl Requests {
     }
 
     /// Counts one request of a group; copies (`users` false) reach no goals.
+    #[inline]
     fn answer(&mut self, version: Version, group: &Group, users: bool, play: &mut Play) {
+        if self.demand.sums || group.route.is_some() || self.goals.are_read() {
+            self.answer_wholly(version, group, users, play);
+            return;
+        }
+        let bucket =
+            (self.demand.latency).then(|| group.alias.cell(play.luck.of(version).next_u32()));
+        if group.counted {
+            let counters = play.telemetry.counters_mut(version);
+            counters.requests[group.status as usize] += 1;
+            if let Some(bucket) = bucket {
+                counters.row_mut(group.status)[bucket] += 1;
+            }
+        }
+    }
+
+    /// The same where more than requests and buckets is counted.
+    fn answer_wholly(&mut self, version: Version, group: &Group, users: bool, play: &mut Play) {
         let stream = play.luck.of(version);
         let (bucket, seconds) = if self.demand.sums {
             let seconds = sample(group, &self.services[version as usize], stream);
