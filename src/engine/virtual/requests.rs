@@ -145,37 +145,50 @@ impl Requests {
 
     /// Every request has a user, and the user decides the version or whether the fault reaches.
     fn by_user(&mut self, piece: &Piece, condition: &Condition, flow: Flow, play: &mut Play) {
-        let requests = self.arrivals_in(piece, play);
-        // Where the loop can hold it: what answers a request may change everything else.
-        let population = self.population.clone();
-        let divides_stable = self.divides_stable;
-        for _ in 0..requests {
-            let user = population.sample(&mut play.luck.users);
-            let version = match (self.split, play.luck.version_salt) {
-                (Split::UserHash, Some(salt)) => {
-                    Version::BOTH[usize::from(Population::place(user, salt) < flow.canary)]
-                }
-                (Split::Even, _) => Version::BOTH[usize::from(self.in_turn.next(flow.canary))],
-                _ => flow.choose(play.luck.split.random::<f64>()),
-            };
-            if version != Version::Canary && !self.demand.reads(version) {
-                continue;
+        /// So many users are looked up at once: the memory that tells who they are is slow, and
+        /// looks that do not wait for one another are fast.
+        const AT_ONCE: u64 = 64;
+        let mut users = [0; AT_ONCE as usize];
+        let mut left = self.arrivals_in(piece, play);
+        while left > 0 {
+            let some = &mut users[..left.min(AT_ONCE) as usize];
+            left -= some.len() as u64;
+            for user in some.iter_mut() {
+                *user = self.population.sample(&mut play.luck.users);
             }
-            let divides = version == Version::Canary || divides_stable;
-            let stratum = if divides && self.cuts.len() > 1 {
-                let place = Population::place(user, play.luck.scope_salt);
-                self.cuts.partition_point(|cut| *cut <= place)
-            } else {
-                0
-            };
-            let group = choose(condition.of(version), stratum, play.luck.of(version));
-            self.answer(version, group, true, play);
-            play.tally.add(version, group, 1, true);
-            if version == Version::Canary && group.touched {
-                let (word, bit) = (user as usize / 64, 1_u64 << (user % 64));
-                self.met_users += u64::from(self.met[word] & bit == 0);
-                self.met[word] |= bit;
+            for user in some {
+                self.ask(*user, condition, flow, play);
             }
+        }
+    }
+
+    /// A user sends a request.
+    #[inline]
+    fn ask(&mut self, user: u32, condition: &Condition, flow: Flow, play: &mut Play) {
+        let version = match (self.split, play.luck.version_salt) {
+            (Split::UserHash, Some(salt)) => {
+                Version::BOTH[usize::from(Population::place(user, salt) < flow.canary)]
+            }
+            (Split::Even, _) => Version::BOTH[usize::from(self.in_turn.next(flow.canary))],
+            _ => flow.choose(play.luck.split.random::<f64>()),
+        };
+        if version != Version::Canary && !self.demand.reads(version) {
+            return;
+        }
+        let divides = version == Version::Canary || self.divides_stable;
+        let stratum = if divides && self.cuts.len() > 1 {
+            let place = Population::place(user, play.luck.scope_salt);
+            self.cuts.partition_point(|cut| *cut <= place)
+        } else {
+            0
+        };
+        let group = choose(condition.of(version), stratum, play.luck.of(version));
+        self.answer(version, group, true, play);
+        play.tally.add(version, group, 1, true);
+        if version == Version::Canary && group.touched {
+            let (word, bit) = (user as usize / 64, 1_u64 << (user % 64));
+            self.met_users += u64::from(self.met[word] & bit == 0);
+            self.met[word] |= bit;
         }
     }
 
