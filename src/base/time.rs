@@ -39,7 +39,7 @@ impl Time {
     }
 
     /// Seconds since the start.
-    pub fn as_secs_f64(self) -> f64 {
+    pub const fn as_secs_f64(self) -> f64 {
         self.0 as f64 / NANOS_PER_SECOND as f64
     }
 
@@ -84,7 +84,7 @@ impl Span {
     }
 
     /// Seconds.
-    pub fn as_secs_f64(self) -> f64 {
+    pub const fn as_secs_f64(self) -> f64 {
         self.0 as f64 / NANOS_PER_SECOND as f64
     }
 

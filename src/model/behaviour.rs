@@ -53,7 +53,7 @@ impl Outcome {
 }
 
 /// How long it takes a caller to find that it was refused.
-const REFUSAL: Span = Span::from_millis(1);
+pub const REFUSAL: Span = Span::from_millis(1);
 
 impl Course {
     /// Chance that an answer on this course takes at most `seconds`, where the route's own latency
@@ -222,19 +222,26 @@ impl World {
                     }
                 });
             }
-            FaultKind::Business { goal, multiply } => {
-                let here = |index: usize| reaches_route(self.goals[index].routes, route);
-                let counted = match goal {
-                    Some(goal) => goal < self.goals.len() && here(goal),
-                    None => (0..self.goals.len()).any(here),
-                };
-                if multiply < 1.0 && counted {
-                    fork(courses, requests, |_| {});
-                }
+            FaultKind::Business { .. } if reaches_route(self.lessens(&fault.kind), route) => {
+                fork(courses, requests, |_| {});
             }
             // These need their own engine.
             _ => {}
         }
+    }
+
+    /// Routes on which a fault makes users do less of what the business counts, as a set of bits.
+    pub fn lessens(&self, kind: &FaultKind) -> u32 {
+        let FaultKind::Business { goal, multiply } = *kind else {
+            return 0;
+        };
+        if multiply >= 1.0 {
+            return 0;
+        }
+        let lessened = |index: &usize| goal.is_none_or(|goal| goal == *index);
+        (0..self.goals.len())
+            .filter(lessened)
+            .fold(0, |bits, index| bits | self.goals[index].routes)
     }
 
     /// Chance that the user reaches a goal after a right answer on a route; `None` where the goal

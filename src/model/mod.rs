@@ -8,7 +8,7 @@ pub mod service;
 pub mod split;
 pub mod traffic;
 
-pub use behaviour::{Course, Outcome};
+pub use behaviour::{Course, Outcome, REFUSAL};
 
 use crate::base::Probability;
 use fault::{Fault, Target};

@@ -21,16 +21,18 @@ pub struct Goals {
     drawn: Vec<GoalSums>,
 }
 
+/// What it is worth to reach a goal.
 #[derive(Debug)]
-enum Value {
+pub enum Value {
     /// The same, always.
     Fixed(f64),
+    /// Log-normal.
     Spread(Spread),
 }
 
 /// A log-normal value.
 #[derive(Debug)]
-struct Spread {
+pub struct Spread {
     single: LogNormal<f64>,
     /// Mean of the value and of its square.
     means: [f64; 2],
@@ -82,7 +84,8 @@ impl Goals {
 }
 
 impl Value {
-    fn new(value: GoalValue) -> Value {
+    /// The value of a goal.
+    pub fn new(value: GoalValue) -> Value {
         match value {
             GoalValue::One => Value::Fixed(1.0),
             GoalValue::Spread { mean, cv } => {
@@ -92,7 +95,7 @@ impl Value {
     }
 
     /// Sum and sum of squares of so many values.
-    fn sums(&self, count: u64, stream: &mut Stream) -> (f64, f64) {
+    pub fn sums(&self, count: u64, stream: &mut Stream) -> (f64, f64) {
         let n = count as f64;
         match self {
             Value::Fixed(value) => (n * value, n * value * value),

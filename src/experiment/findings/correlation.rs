@@ -11,7 +11,7 @@ use crate::gate::Gate;
 use crate::model::World;
 use crate::model::fault::{Fault, FaultKind, Target};
 use crate::model::split::Split;
-use crate::model::traffic::{Arrivals, Population, Sessions, Swing, Traffic};
+use crate::model::traffic::{Arrivals, Sessions, Swing, Traffic};
 use crate::scenario::Scenario;
 
 /// Below this a design effect or an index of dispersion is not worth a sentence.
@@ -161,21 +161,20 @@ fn design_effect(requests: f64, squares: f64) -> f64 {
 /// would be as uneven.
 fn concentration(traffic: &Traffic, split: Split) -> f64 {
     if traffic.groups.is_empty() {
-        return squares(&traffic.users);
+        return traffic.users.concentration();
     }
     let groups = traffic.groups.iter().map(|group| {
         let share = group.share.get();
         // Without a cookie to hash, all of them look like one user.
         let alike = split == Split::SplitClients && !group.cookies;
-        let within = if alike { 1.0 } else { squares(&group.users) };
+        let within = if alike {
+            1.0
+        } else {
+            group.users.concentration()
+        };
         share * share * within
     });
     groups.sum()
-}
-
-fn squares(users: &Population) -> f64 {
-    let activity = |user| users.activity(user);
-    (0..users.users()).map(|user| activity(user).powi(2)).sum()
 }
 
 /// Variance over mean of the number of requests in a window that expects `requests`; 1 for a Poisson
@@ -255,7 +254,7 @@ mod tests {
     use super::*;
     use crate::base::{Probability, Rate};
     use crate::model::service::Latency;
-    use crate::model::traffic::{Profile, UserGroup};
+    use crate::model::traffic::{Population, Profile, UserGroup};
 
     fn share(value: f64) -> Probability {
         Probability::new(value).unwrap()
@@ -284,7 +283,7 @@ mod tests {
             |found: f64, wanted: f64| assert!((found / wanted - 1.0).abs() < 1e-9, "{found}");
         near(concentration(&traffic(), Split::UserHash), 0.01);
         // 10,000 users of Zipf's law: π²/6 over the square of the harmonic number.
-        let zipf = squares(&Population::zipf(10_000, 1.0));
+        let zipf = Population::zipf(10_000, 1.0).concentration();
         assert!(
             (zipf - 1.644_83 / 9.787_606_f64.powi(2)).abs() < 1e-6,
             "{zipf}"

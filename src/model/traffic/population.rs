@@ -162,12 +162,14 @@ impl Population {
     /// `requests` of them: the expectation of `Σ n_u²` over that of `Σ n_u`, where `n_u` is the
     /// number that user u sends. It grows with the number of requests and with inequality.
     pub fn effective(&self, requests: f64) -> f64 {
-        let together: f64 = self
-            .classes
-            .iter()
-            .map(|(count, share)| count * share * share)
-            .sum();
-        1.0 + (requests - 1.0).max(0.0) * together
+        1.0 + (requests - 1.0).max(0.0) * self.concentration()
+    }
+
+    /// Chance that two requests come from the same user: the sum of squared activities.
+    pub fn concentration(&self) -> f64 {
+        (0..self.users)
+            .map(|user| self.activity(user).powi(2))
+            .sum()
     }
 
     /// By how much the variance of a mean over `requests` requests grows when users, not requests,

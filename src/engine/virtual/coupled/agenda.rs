@@ -17,7 +17,7 @@ pub(super) struct Agenda<E> {
     /// Number of the current slot, counted from time zero; its entries are in order, last first.
     current: i64,
     far: BinaryHeap<Entry<E>>,
-    entered: u64,
+    entered: u32,
     len: usize,
     near: usize,
 }
@@ -25,7 +25,7 @@ pub(super) struct Agenda<E> {
 #[derive(Debug, Clone, Copy)]
 struct Entry<E> {
     at: f64,
-    order: u64,
+    order: u32,
     event: E,
 }
 

@@ -5,7 +5,7 @@ use rand_distr::{Distribution, Exp1};
 
 use crate::base::{Span, Stream, Time};
 use crate::model::World;
-use crate::model::fault::{Fault, FaultKind, Target};
+use crate::model::fault::{Fault, FaultKind};
 use crate::telemetry::Version;
 
 /// The faults of a world under way.
@@ -95,22 +95,13 @@ impl Effect {
     };
 }
 
-/// Whether a fault with this target is in a version.
-pub(super) fn is_in(target: Target, version: Version) -> bool {
-    match target {
-        Target::Both => true,
-        Target::Canary => version == Version::Canary,
-        Target::Stable => version != Version::Canary,
-    }
-}
-
 /// Whether a fault can make a request of a version fail or take longer, or cost what it might lead
 /// to.
 pub(super) fn hurts(fault: &Fault, version: Version) -> bool {
     match fault.kind {
         FaultKind::Bounce { .. } | FaultKind::Poison { .. } | FaultKind::SharedLoad { .. } => true,
         FaultKind::Business { multiply, .. } if multiply >= 1.0 => false,
-        _ => is_in(fault.target, version),
+        _ => fault.target.is_in(version == Version::Canary),
     }
 }
 
@@ -120,13 +111,7 @@ impl Ailments {
             fault: fault.clone(),
             severity: 0.0,
             spells: [Spell::default(); 3],
-            lessens: match fault.kind {
-                FaultKind::Business { goal, multiply } if multiply < 1.0 => (world.goals.iter())
-                    .enumerate()
-                    .filter(|(index, _)| goal.is_none_or(|goal| goal == *index))
-                    .fold(0, |bits, (_, goal)| bits | goal.routes),
-                _ => 0,
-            },
+            lessens: world.lessens(&fault.kind),
         };
         Ailments {
             all: world.faults.iter().map(ailment).collect(),
@@ -225,7 +210,7 @@ impl Ailment {
             // What the canary's users bring with them strikes whoever answers.
             FaultKind::Bounce { .. } | FaultKind::SharedLoad { .. } => true,
             FaultKind::Poison { .. } => attempt.version != Version::Canary,
-            _ => is_in(self.fault.target, attempt.version),
+            _ => self.fault.target.is_in(attempt.version == Version::Canary),
         };
         version
             && scope.routes & (1 << attempt.route) != 0

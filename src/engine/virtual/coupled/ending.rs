@@ -2,9 +2,7 @@
 //! counts.
 
 use rand::RngExt;
-use rand_distr::{Distribution, StandardNormal};
 
-use crate::model::service::{Goal, GoalValue};
 use crate::telemetry::{Reporter, Status, Version};
 
 use super::ailments::Attempt;
@@ -24,7 +22,7 @@ struct Outcome {
 }
 
 /// Seconds that a refusal takes.
-pub(super) const REFUSAL: f64 = 0.001;
+pub(super) const REFUSAL: f64 = crate::model::REFUSAL.as_secs_f64();
 
 impl Coupled {
     /// Keeps an attempt whose instance shares its workers among all.
@@ -71,7 +69,7 @@ impl Coupled {
         while let Some((end, ticket)) = self.pool.leave(place, until) {
             let under_way = self.parked[ticket as usize];
             self.free_parked.push(ticket as u32);
-            self.answered(end, under_way, play);
+            self.answered(end, &under_way, play);
         }
     }
 
@@ -89,7 +87,7 @@ impl Coupled {
 
     /// An instance has restarted: what it counted is lost, and who shared its workers is cut off.
     pub(super) fn fall(&mut self, now: f64, place: Place, play: &mut Play) {
-        (self.ledger).lose(place.version, place.index as u16, &mut play.telemetry);
+        (self.ledger).lose(place.version, place.index, &mut play.telemetry);
         if !self.pool.shares(place.version) {
             return;
         }
@@ -103,14 +101,14 @@ impl Coupled {
     }
 
     /// An instance has done its work at `end`, whoever still waits for it.
-    pub(super) fn answered(&mut self, end: f64, under_way: UnderWay, play: &mut Play) {
+    pub(super) fn answered(&mut self, end: f64, under_way: &UnderWay, play: &mut Play) {
         let UnderWay {
             ask,
             place,
-            effect,
+            ref effect,
             failed,
             begun,
-        } = under_way;
+        } = *under_way;
         let patience = self.patience[place.version as usize];
         let late = end - begun > patience;
         let at = if late { begun + patience } else { end };
@@ -131,7 +129,7 @@ impl Coupled {
     }
 
     /// A full queue: the instance says so at once.
-    pub(super) fn turned_away(&mut self, at: f64, under_way: UnderWay, play: &mut Play) {
+    pub(super) fn turned_away(&mut self, at: f64, under_way: &UnderWay, play: &mut Play) {
         let at = at + REFUSAL;
         self.count_server(under_way, at, Status::Failure, REFUSAL, play);
         self.pool.record(under_way.place, true, at);
@@ -162,7 +160,7 @@ impl Coupled {
     /// The counters of the server's side.
     fn count_server(
         &mut self,
-        under_way: UnderWay,
+        under_way: &UnderWay,
         at: f64,
         status: Status,
         seconds: f64,
@@ -175,7 +173,7 @@ impl Coupled {
         let answer = Answer {
             version: under_way.place.version,
             route: under_way.ask.route,
-            instance: under_way.place.index as u16,
+            instance: under_way.place.index,
             status,
             seconds: seconds * effect.unit,
         };
@@ -226,7 +224,7 @@ impl Coupled {
             let answer = Answer {
                 version,
                 route: ask.route,
-                instance: place.map_or(0, |place| place.index as u16),
+                instance: place.map_or(0, |place| place.index),
                 status: status_of(outcome.failed),
                 seconds: outcome.at - ask.asked,
             };
@@ -283,7 +281,7 @@ impl Coupled {
                 * self.crowd.factor(user, index)
                 * self.ailments.goal_factor(&attempt, index);
             let value = if right && uniform < chance {
-                draw_value(goal, &mut self.streams.goals)
+                self.values[index].sums(1, &mut self.streams.goals).0
             } else {
                 0.0
             };
@@ -303,16 +301,5 @@ fn status_of(failed: bool) -> Status {
         Status::Failure
     } else {
         Status::Success
-    }
-}
-
-fn draw_value(goal: &Goal, stream: &mut crate::base::Stream) -> f64 {
-    match goal.value {
-        GoalValue::One => 1.0,
-        GoalValue::Spread { mean, cv } => {
-            let variance = (cv * cv).ln_1p();
-            let z: f64 = StandardNormal.sample(stream);
-            mean * (variance.sqrt() * z - variance / 2.0).exp()
-        }
     }
 }

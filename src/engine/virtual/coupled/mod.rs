@@ -28,6 +28,7 @@ use crate::model::split::{Budget, Memory, Request, Side, Split, Splitter, Weight
 use crate::model::traffic::{Clock, Gaps, Geometric, Path, Population, Sessions};
 use crate::telemetry::{Demand, Plan, Reporter, UserSums, Version};
 
+use super::goals::Value;
 use super::play::{Flow, Play, Scene};
 use super::schedule::Piece;
 use agenda::Agenda;
@@ -68,6 +69,8 @@ pub struct Coupled {
     /// Mean requests of a session.
     per_arrival: f64,
     weights: Weights,
+    /// What goals are worth.
+    values: Vec<Value>,
     /// Sums of goals by version, goal and user.
     user_sums: Vec<UserSums>,
     salts: Salts,
@@ -133,6 +136,11 @@ impl Coupled {
             horizon,
             gaps: world.traffic.arrivals.gaps(),
             owed: 0.0,
+            values: world
+                .goals
+                .iter()
+                .map(|goal| Value::new(goal.value))
+                .collect(),
             per_arrival: sessions.map_or(1.0, Sessions::mean_requests),
             weights: Weights::default(),
             salts: Salts::default(),
@@ -558,8 +566,8 @@ impl Coupled {
             return;
         }
         match self.pool.serve(place, at, work, &mut self.streams.fleet) {
-            Some(end) => self.answered(end, under_way, play),
-            None => self.turned_away(at, under_way, play),
+            Some(end) => self.answered(end, &under_way, play),
+            None => self.turned_away(at, &under_way, play),
         }
     }
 }

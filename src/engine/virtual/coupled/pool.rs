@@ -9,14 +9,24 @@ use crate::model::service::{Fleet, Leak};
 use crate::model::split::{Ejector, Rules};
 use crate::telemetry::Version;
 
-use super::ailments::{Ailments, is_in};
+use super::ailments::Ailments;
 use super::fleet::{Instance, Instances, Line, Ordeal};
 
 /// An instance of a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) version: Version,
-    pub(super) index: usize,
+    pub(super) index: u16,
+}
+
+impl Place {
+    fn new(version: Version, index: usize) -> Place {
+        // A scenario has far fewer instances than 65,536.
+        Place {
+            version,
+            index: index as u16,
+        }
+    }
 }
 
 /// All instances.
@@ -155,7 +165,7 @@ impl Pool {
         for version in Version::ALL {
             let mut ordeal = Ordeal::NONE;
             for (index, fault, severity) in ailments.severities() {
-                if severity == 0.0 || !is_in(fault.target, version) {
+                if severity == 0.0 || !fault.target.is_in(version == Version::Canary) {
                     continue;
                 }
                 match &fault.kind {
@@ -217,12 +227,12 @@ impl Pool {
         }
         let found = self.choose_of(version, now);
         match found {
-            Some(index) => Some(Place { version, index }),
+            Some(index) => Some(Place::new(version, index)),
             // The balancer skips a version that has never been ready.
             None if version != Version::Stable && !self.any_ready(version, now) => {
                 let version = Version::Stable;
                 self.choose_of(version, now)
-                    .map(|index| Place { version, index })
+                    .map(|index| Place::new(version, index))
             }
             None => None,
         }
@@ -263,14 +273,8 @@ impl Pool {
     fn choose_mixed(&mut self, now: f64, stream: &mut Stream) -> Option<Place> {
         let [stable, canary, _] = self.counts;
         let place = |index: usize| match index.checked_sub(stable) {
-            None => Place {
-                version: Version::Stable,
-                index,
-            },
-            Some(index) => Place {
-                version: Version::Canary,
-                index,
-            },
+            None => Place::new(Version::Stable, index),
+            Some(index) => Place::new(Version::Canary, index),
         };
         let first = (stream.random::<f64>() * (stable + canary) as f64) as usize;
         let mut best: Option<(usize, Place)> = None;
@@ -278,7 +282,7 @@ impl Pool {
             let index = (first + offset) % (stable + canary);
             let out = (self.ejectors.as_ref()).is_some_and(|all| all[0].is_out(index, now));
             let place = place(index);
-            let instance = &mut self.versions[place.version as usize].all[place.index];
+            let instance = &mut self.versions[place.version as usize].all[usize::from(place.index)];
             if out || !instance.is_ready(now) {
                 continue;
             }
@@ -296,14 +300,14 @@ impl Pool {
     /// An instance.
     #[inline]
     pub(super) fn instance(&mut self, place: Place) -> &mut Instance {
-        &mut self.versions[place.version as usize].all[place.index]
+        &mut self.versions[place.version as usize].all[usize::from(place.index)]
     }
 
     /// All instances in use, to look after.
     pub(super) fn places(&self) -> impl Iterator<Item = Place> + use<> {
         let counts = self.counts;
         Version::ALL.into_iter().flat_map(move |version| {
-            (0..counts[version as usize]).map(move |index| Place { version, index })
+            (0..counts[version as usize]).map(move |index| Place::new(version, index))
         })
     }
 
@@ -338,10 +342,10 @@ impl Pool {
     pub(super) fn work(&mut self, place: Place, work: f64, stream: &mut Stream) -> f64 {
         let leak = self.ordeals[place.version as usize].leak;
         let instances = &mut self.versions[place.version as usize];
-        let work = instances.work(place.index, work, stream);
+        let work = instances.work(usize::from(place.index), work, stream);
         match leak {
             None => work,
-            Some((leak, _, _)) => work * instances.all[place.index].burden(&leak),
+            Some((leak, _, _)) => work * instances.all[usize::from(place.index)].burden(&leak),
         }
     }
 
@@ -402,13 +406,13 @@ impl Pool {
         };
         if self.mixed {
             let index = match place.version {
-                Version::Stable if place.index >= stable => return,
-                Version::Stable => place.index,
-                _ => stable + place.index,
+                Version::Stable if usize::from(place.index) >= stable => return,
+                Version::Stable => place.index.into(),
+                _ => stable + usize::from(place.index),
             };
             ejectors[0].record(index, failed, now);
         } else {
-            ejectors[place.version as usize].record(place.index, failed, now);
+            ejectors[place.version as usize].record(place.index.into(), failed, now);
         }
     }
 }
