@@ -1,5 +1,7 @@
 //! Engines drive one rollout; only they know what time it is.
 
+mod actors;
+pub mod live;
 pub mod r#virtual;
 
 use crate::base::{Span, Time};

@@ -3,6 +3,7 @@
 
 mod buckets;
 mod counters;
+pub mod exposition;
 mod plan;
 pub mod promql;
 mod store;

@@ -5,10 +5,10 @@ use rand::RngExt;
 
 use crate::telemetry::{Reporter, Status, Version};
 
-use super::ailments::Attempt;
 use super::ledger::Answer;
-use super::pool::Place;
 use super::{Ask, Coupled, Event, Play, UnderWay};
+use crate::engine::actors::ailments::Attempt;
+use crate::engine::actors::pool::Place;
 
 /// How an attempt ended, from the caller's side.
 #[derive(Debug, Clone, Copy)]

@@ -6,13 +6,9 @@
 //! from event to event; answers are counted when they are complete.
 
 mod agenda;
-mod ailments;
 mod answering;
-mod crowd;
 mod ending;
-mod fleet;
 mod ledger;
-mod pool;
 mod request;
 mod waiting;
 
@@ -31,12 +27,12 @@ use crate::telemetry::{Demand, Plan, Reporter, UserSums, Version};
 use super::goals::Value;
 use super::play::{Flow, Play, Scene};
 use super::schedule::Piece;
+use crate::engine::actors::ailments::{self, Ailments, Attempt, Effect};
+use crate::engine::actors::crowd::{Caller, Crowd, run_up, soon};
+use crate::engine::actors::pool::Pool;
 use agenda::Agenda;
-use ailments::{Ailments, Attempt, Effect};
 use answering::{Answering, patience};
-use crowd::{Caller, Crowd, run_up, soon};
 use ledger::Ledger;
-use pool::Pool;
 use request::{Ask, Event, Salts, Session, Streams, UnderWay, Visit};
 
 /// The engine of one cell for coupled requests.

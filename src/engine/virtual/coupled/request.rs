@@ -4,9 +4,9 @@
 use crate::base::{Purpose, Seed, Stream};
 use crate::telemetry::Version;
 
-use super::ailments::Effect;
-use super::crowd::Caller;
-use super::pool::Place;
+use crate::engine::actors::ailments::Effect;
+use crate::engine::actors::crowd::Caller;
+use crate::engine::actors::pool::Place;
 
 /// Where a trial's randomness comes from, beside the streams of its luck.
 #[derive(Debug)]

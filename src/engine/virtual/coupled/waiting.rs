@@ -11,9 +11,9 @@ use crate::model::traffic::Clock;
 use crate::telemetry::{Demand, Status, Version};
 
 use super::ending::REFUSAL;
-use super::fleet::Line;
 use super::ledger::Answer;
 use super::{Coupled, Play};
+use crate::engine::actors::fleet::Line;
 
 /// Whether this form will do for a world.
 pub(super) fn is_all(world: &World, demand: Demand) -> bool {

@@ -14,9 +14,9 @@ use super::fleet::{Instance, Instances, Line, Ordeal};
 
 /// An instance of a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) version: Version,
-    pub(super) index: u16,
+pub(in crate::engine) struct Place {
+    pub(in crate::engine) version: Version,
+    pub(in crate::engine) index: u16,
 }
 
 impl Place {
@@ -31,7 +31,7 @@ impl Place {
 
 /// All instances.
 #[derive(Debug)]
-pub(super) struct Pool {
+pub(in crate::engine) struct Pool {
     versions: [Instances; 3],
     /// Instances in use.
     counts: [usize; 3],
@@ -48,7 +48,7 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    pub(super) fn new(world: &World) -> Pool {
+    pub(in crate::engine) fn new(world: &World) -> Pool {
         let fresh = Fleet {
             warm: world.canary.fleet.warm,
             ..world.stable.fleet.clone()
@@ -82,7 +82,7 @@ impl Pool {
     }
 
     /// Starts a trial: all instances are there, the canary's as many as no traffic needs.
-    pub(super) fn reset(&mut self, stream: &mut Stream) {
+    pub(in crate::engine) fn reset(&mut self, stream: &mut Stream) {
         self.promoted = false;
         self.ordeals = [Ordeal::NONE; 3];
         self.counts = self.at_rest;
@@ -110,7 +110,7 @@ impl Pool {
     }
 
     /// The canary has replaced stable: as many instances.
-    pub(super) fn promote(&mut self, now: f64, stream: &mut Stream) {
+    pub(in crate::engine) fn promote(&mut self, now: f64, stream: &mut Stream) {
         self.promoted = true;
         let wanted = self.at_rest[0].max(self.counts[1]);
         self.resize([self.counts[0], wanted, self.counts[2]], now, stream);
@@ -118,7 +118,7 @@ impl Pool {
 
     /// Scales the canary (and the baseline) to its weight, where it is scaled: as many instances as
     /// the share asks for, at least one.
-    pub(super) fn adjust(&mut self, weight: f64, now: f64, stream: &mut Stream) {
+    pub(in crate::engine) fn adjust(&mut self, weight: f64, now: f64, stream: &mut Stream) {
         let Some(stable) = self.scaled else {
             return;
         };
@@ -161,7 +161,12 @@ impl Pool {
     }
 
     /// Faults have come or gone.
-    pub(super) fn afflict(&mut self, ailments: &Ailments, now: f64, stream: &mut Stream) {
+    pub(in crate::engine) fn afflict(
+        &mut self,
+        ailments: &Ailments,
+        now: f64,
+        stream: &mut Stream,
+    ) {
         for version in Version::ALL {
             let mut ordeal = Ordeal::NONE;
             for (index, fault, severity) in ailments.severities() {
@@ -216,7 +221,7 @@ impl Pool {
 
     /// The instance that a version's request goes to; `None` when there is nobody to answer.
     #[inline]
-    pub(super) fn choose(
+    pub(in crate::engine) fn choose(
         &mut self,
         version: Version,
         now: f64,
@@ -240,7 +245,7 @@ impl Pool {
 
     /// The next instance of a version in turn, where all are always ready, and its number.
     #[inline]
-    pub(super) fn next_of(&mut self, version: Version) -> (usize, &mut Instance) {
+    pub(in crate::engine) fn next_of(&mut self, version: Version) -> (usize, &mut Instance) {
         let count = self.counts[version as usize].max(1);
         let instances = &mut self.versions[version as usize];
         let index = instances.in_turn(count, |_, _| true).unwrap_or(0);
@@ -299,12 +304,12 @@ impl Pool {
 
     /// An instance.
     #[inline]
-    pub(super) fn instance(&mut self, place: Place) -> &mut Instance {
+    pub(in crate::engine) fn instance(&mut self, place: Place) -> &mut Instance {
         &mut self.versions[place.version as usize].all[usize::from(place.index)]
     }
 
     /// All instances in use, to look after.
-    pub(super) fn places(&self) -> impl Iterator<Item = Place> + use<> {
+    pub(in crate::engine) fn places(&self) -> impl Iterator<Item = Place> + use<> {
         let counts = self.counts;
         Version::ALL.into_iter().flat_map(move |version| {
             (0..counts[version as usize]).map(move |index| Place::new(version, index))
@@ -312,13 +317,13 @@ impl Pool {
     }
 
     /// Whether anything can crash.
-    pub(super) fn is_mortal(&self) -> bool {
+    pub(in crate::engine) fn is_mortal(&self) -> bool {
         self.ordeals.iter().any(|ordeal| ordeal.crash.is_some())
     }
 
     /// Crashes that are due happen; whether one did.
     #[inline]
-    pub(super) fn live(&mut self, place: Place, now: f64, stream: &mut Stream) -> bool {
+    pub(in crate::engine) fn live(&mut self, place: Place, now: f64, stream: &mut Stream) -> bool {
         match self.ordeals[place.version as usize].crash {
             None => false,
             Some((mean, _)) => self.instance(place).live(now, mean, stream),
@@ -327,7 +332,7 @@ impl Pool {
 
     /// Memory is lost with a request; whether the instance restarts.
     #[inline]
-    pub(super) fn leak(&mut self, place: Place, now: f64) -> bool {
+    pub(in crate::engine) fn leak(&mut self, place: Place, now: f64) -> bool {
         let Some((leak, restart, index)) = &self.ordeals[place.version as usize].leak else {
             return false;
         };
@@ -339,7 +344,7 @@ impl Pool {
 
     /// How long work takes at a place before any waiting, in seconds.
     #[inline]
-    pub(super) fn work(&mut self, place: Place, work: f64, stream: &mut Stream) -> f64 {
+    pub(in crate::engine) fn work(&mut self, place: Place, work: f64, stream: &mut Stream) -> f64 {
         let leak = self.ordeals[place.version as usize].leak;
         let instances = &mut self.versions[place.version as usize];
         let work = instances.work(usize::from(place.index), work, stream);
@@ -351,19 +356,19 @@ impl Pool {
 
     /// Whether requests share the instance's workers, so that their end is not known beforehand.
     #[inline]
-    pub(super) fn shares(&self, version: Version) -> bool {
+    pub(in crate::engine) fn shares(&self, version: Version) -> bool {
         self.versions[version as usize].is_sharing()
     }
 
     /// Work joins what a place shares its workers among.
-    pub(super) fn join(&mut self, place: Place, now: f64, work: f64, ticket: u64) {
+    pub(in crate::engine) fn join(&mut self, place: Place, now: f64, work: f64, ticket: u64) {
         if let Line::Sharing(sharing) = &mut self.instance(place).line {
             sharing.arrive(now, work, ticket);
         }
     }
 
     /// The next work at a place that is complete by `until`: when, and its ticket.
-    pub(super) fn leave(&mut self, place: Place, until: f64) -> Option<(f64, u64)> {
+    pub(in crate::engine) fn leave(&mut self, place: Place, until: f64) -> Option<(f64, u64)> {
         match &mut self.instance(place).line {
             Line::Sharing(sharing) => sharing.pop(until),
             _ => None,
@@ -371,7 +376,7 @@ impl Pool {
     }
 
     /// When the next shared work at a place is complete, if nothing comes before.
-    pub(super) fn next_end(&mut self, place: Place) -> Option<f64> {
+    pub(in crate::engine) fn next_end(&mut self, place: Place) -> Option<f64> {
         match &self.instance(place).line {
             Line::Sharing(sharing) => sharing.next_end(),
             _ => None,
@@ -380,7 +385,7 @@ impl Pool {
 
     /// When work at a place ends; `None` when it is refused.
     #[inline]
-    pub(super) fn serve(
+    pub(in crate::engine) fn serve(
         &mut self,
         place: Place,
         now: f64,
@@ -399,7 +404,7 @@ impl Pool {
 
     /// Notes how an attempt ended, for outlier detection.
     #[inline]
-    pub(super) fn record(&mut self, place: Place, failed: bool, now: f64) {
+    pub(in crate::engine) fn record(&mut self, place: Place, failed: bool, now: f64) {
         let stable = self.counts[0];
         let Some(ejectors) = &mut self.ejectors else {
             return;

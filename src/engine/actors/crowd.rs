@@ -12,7 +12,7 @@ use crate::stats::normal_quantile;
 
 /// All users: those of the groups one after another, or of the only population.
 #[derive(Debug)]
-pub(super) struct Crowd {
+pub(in crate::engine) struct Crowd {
     groups: Vec<Group>,
     /// Which group a request comes from; `None` when there is one.
     choice: Option<Alias>,
@@ -23,9 +23,9 @@ pub(super) struct Crowd {
     factors: Vec<f32>,
     goals: usize,
     /// Distinct users who met a fault.
-    pub(super) met: u64,
+    pub(in crate::engine) met: u64,
     /// Whether it matters who sends a request.
-    pub(super) followed: bool,
+    pub(in crate::engine) followed: bool,
 }
 
 /// Whether it matters who sends a request: groups and sessions, cookies and hashes, faults of some
@@ -62,26 +62,26 @@ struct Group {
 
 /// What befell a user in this trial.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct User {
+pub(in crate::engine) struct User {
     epoch: u32,
     /// What the cookie says.
-    pub(super) memory: Memory,
+    pub(in crate::engine) memory: Memory,
     /// Who answered last: 0 nobody, otherwise the version's number and 1.
-    pub(super) last: u8,
+    pub(in crate::engine) last: u8,
     /// Whether the canary ever answered.
-    pub(super) written: bool,
+    pub(in crate::engine) written: bool,
     met: bool,
 }
 
 /// Who sends a request, and what it asks for.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Caller {
-    pub(super) user: u32,
-    pub(super) group: u8,
+pub(in crate::engine) struct Caller {
+    pub(in crate::engine) user: u32,
+    pub(in crate::engine) group: u8,
 }
 
 impl Crowd {
-    pub(super) fn new(world: &World, by_user: bool) -> Crowd {
+    pub(in crate::engine) fn new(world: &World, by_user: bool) -> Crowd {
         let traffic = &world.traffic;
         let routes = |mix: &[f64]| (mix.len() > 1).then(|| Alias::new(mix));
         let shares: Vec<f64> = (traffic.routes.iter())
@@ -141,14 +141,14 @@ impl Crowd {
     }
 
     /// Forgets the trial before.
-    pub(super) fn reset(&mut self) {
+    pub(in crate::engine) fn reset(&mut self) {
         self.epoch += 1;
         self.met = 0;
     }
 
     /// Who sends the next request, or begins the next session.
     #[inline]
-    pub(super) fn caller(&self, stream: &mut Stream) -> Caller {
+    pub(in crate::engine) fn caller(&self, stream: &mut Stream) -> Caller {
         if !self.followed {
             return Caller { user: 0, group: 0 };
         }
@@ -165,7 +165,7 @@ impl Crowd {
 
     /// What a request of `caller` asks for.
     #[inline]
-    pub(super) fn route(&self, caller: Caller, stream: &mut Stream) -> u8 {
+    pub(in crate::engine) fn route(&self, caller: Caller, stream: &mut Stream) -> u8 {
         match &self.groups[usize::from(caller.group)].mix {
             None => 0,
             Some(mix) => mix.cell(stream.next_u32()) as u8,
@@ -174,20 +174,20 @@ impl Crowd {
 
     /// Whether the caller keeps cookies.
     #[inline]
-    pub(super) fn keeps_cookies(&self, caller: Caller) -> bool {
+    pub(in crate::engine) fn keeps_cookies(&self, caller: Caller) -> bool {
         self.groups[usize::from(caller.group)].cookies
     }
 
     /// Whether the caller's requests match the split's rule; `None`: as often as the rule says.
     #[inline]
-    pub(super) fn matches(&self, caller: Caller) -> Option<bool> {
+    pub(in crate::engine) fn matches(&self, caller: Caller) -> Option<bool> {
         self.groups[usize::from(caller.group)].matched
     }
 
     /// What befell the caller so far. On a first visit `earlier` says what a user who was here
     /// before the rollout remembers, given a number between 0 and 1.
     #[inline]
-    pub(super) fn user(
+    pub(in crate::engine) fn user(
         &mut self,
         caller: Caller,
         salt: u64,
@@ -213,7 +213,7 @@ impl Crowd {
 
     /// A user met a fault.
     #[inline]
-    pub(super) fn meet(&mut self, caller: Caller) {
+    pub(in crate::engine) fn meet(&mut self, caller: Caller) {
         let user = &mut self.users[caller.user as usize];
         if !user.met {
             user.met = true;
@@ -223,7 +223,7 @@ impl Crowd {
 
     /// A user's own factor on the probability of a goal.
     #[inline]
-    pub(super) fn factor(&self, user: u32, goal: usize) -> f64 {
+    pub(in crate::engine) fn factor(&self, user: u32, goal: usize) -> f64 {
         match self.factors.get(user as usize * self.goals + goal) {
             None => 1.0,
             Some(factor) => f64::from(*factor),
@@ -231,19 +231,19 @@ impl Crowd {
     }
 
     /// How many users there are.
-    pub(super) fn users(&self) -> usize {
+    pub(in crate::engine) fn users(&self) -> usize {
         self.users.len()
     }
 }
 
 /// How long before the rollout sessions begin, so that those under way at its start are as many and
 /// as old as they would be: eight mean lengths, in seconds.
-pub(super) fn run_up(sessions: &Sessions) -> f64 {
+pub(in crate::engine) fn run_up(sessions: &Sessions) -> f64 {
     8.0 * (sessions.pages - 1.0).max(0.0) * sessions.think.mean()
 }
 
 /// Draws when, within the second after its page, a further request comes.
 #[inline]
-pub(super) fn soon(stream: &mut Stream) -> f64 {
+pub(in crate::engine) fn soon(stream: &mut Stream) -> f64 {
     stream.random::<f64>()
 }

@@ -10,19 +10,19 @@ use crate::model::service::{
 
 /// The instances of one version.
 #[derive(Debug)]
-pub(super) struct Instances {
+pub(in crate::engine) struct Instances {
     fleet: Fleet,
-    pub(super) all: Vec<Instance>,
+    pub(in crate::engine) all: Vec<Instance>,
     /// Whose turn it is.
     turn: usize,
 }
 
 /// One instance, in one life after another.
 #[derive(Debug)]
-pub(super) struct Instance {
-    pub(super) line: Line,
+pub(in crate::engine) struct Instance {
+    pub(in crate::engine) line: Line,
     /// When somebody looks whether shared work is complete.
-    pub(super) look_at: f64,
+    pub(in crate::engine) look_at: f64,
     capacity: Option<Capacity>,
     /// Factor on the number of workers.
     workers: f64,
@@ -32,7 +32,7 @@ pub(super) struct Instance {
     placement: f64,
     pauses: Option<PauseClock>,
     /// Whether a fault of some instances has it; one bit for each fault.
-    pub(super) faulty: u64,
+    pub(in crate::engine) faulty: u64,
     /// Nobody is answered before this.
     down_until: f64,
     /// Nobody is sent here before this.
@@ -48,7 +48,7 @@ pub(super) struct Instance {
 
 /// How requests wait for one another.
 #[derive(Debug)]
-pub(super) enum Line {
+pub(in crate::engine) enum Line {
     /// Not at all.
     None,
     /// For a worker.
@@ -73,21 +73,21 @@ impl Line {
 
 /// What befalls the instances of a version at present.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Ordeal {
+pub(in crate::engine) struct Ordeal {
     /// Mean seconds from start to crash, and the number of the fault.
-    pub(super) crash: Option<(f64, usize)>,
+    pub(in crate::engine) crash: Option<(f64, usize)>,
     /// Chance not to be ready at the start, for how many seconds, and the number of the fault.
-    pub(super) late: Option<(f64, f64, usize)>,
+    pub(in crate::engine) late: Option<(f64, f64, usize)>,
     /// Memory lost, seconds of a restart, and the number of the fault.
-    pub(super) leak: Option<(Leak, f64, usize)>,
+    pub(in crate::engine) leak: Option<(Leak, f64, usize)>,
     /// Factor on the number of workers, and the number of the fault.
-    pub(super) workers: Option<(f64, usize)>,
+    pub(in crate::engine) workers: Option<(f64, usize)>,
     /// Faults that only a share of instances has.
-    pub(super) some: Vec<(usize, f64)>,
+    pub(in crate::engine) some: Vec<(usize, f64)>,
 }
 
 impl Ordeal {
-    pub(super) const NONE: Ordeal = Ordeal {
+    pub(in crate::engine) const NONE: Ordeal = Ordeal {
         crash: None,
         late: None,
         leak: None,
@@ -96,13 +96,13 @@ impl Ordeal {
     };
 
     /// Whether a fault is one of some instances only.
-    pub(super) fn is_of_some(&self, fault: usize) -> bool {
+    pub(in crate::engine) fn is_of_some(&self, fault: usize) -> bool {
         self.some.iter().any(|(index, _)| *index == fault)
     }
 
     /// What it does to an instance when it, or the instance, begins; `starts` says whether the
     /// instance may fail to come up now.
-    pub(super) fn begin(
+    pub(in crate::engine) fn begin(
         &self,
         instance: &mut Instance,
         starts: bool,
@@ -136,7 +136,7 @@ impl Ordeal {
 const BACK_OFF: (f64, f64) = (10.0, 300.0);
 
 impl Instances {
-    pub(super) fn new(fleet: &Fleet) -> Instances {
+    pub(in crate::engine) fn new(fleet: &Fleet) -> Instances {
         Instances {
             fleet: fleet.clone(),
             all: Vec::new(),
@@ -145,14 +145,14 @@ impl Instances {
     }
 
     /// Starts a trial with so many instances, at `now`.
-    pub(super) fn reset(&mut self, count: usize, now: f64, stream: &mut Stream) {
+    pub(in crate::engine) fn reset(&mut self, count: usize, now: f64, stream: &mut Stream) {
         self.all.clear();
         self.turn = 0;
         self.grow(count, now, stream);
     }
 
     /// Adds instances until there are so many.
-    pub(super) fn grow(&mut self, count: usize, now: f64, stream: &mut Stream) {
+    pub(in crate::engine) fn grow(&mut self, count: usize, now: f64, stream: &mut Stream) {
         while self.all.len() < count {
             let fleet = &self.fleet;
             self.all.push(Instance {
@@ -176,20 +176,20 @@ impl Instances {
 
     /// Whether requests share the workers of an instance.
     #[inline]
-    pub(super) fn is_sharing(&self) -> bool {
+    pub(in crate::engine) fn is_sharing(&self) -> bool {
         (self.fleet.capacity).is_some_and(|capacity| capacity.discipline == Discipline::Sharing)
     }
 
     /// How long one request's `work` takes at an instance, before any waiting, in seconds; it counts
     /// as answered.
     #[inline]
-    pub(super) fn work(&mut self, index: usize, work: f64, stream: &mut Stream) -> f64 {
+    pub(in crate::engine) fn work(&mut self, index: usize, work: f64, stream: &mut Stream) -> f64 {
         self.all[index].work(&self.fleet, work, stream)
     }
 
     /// The next instance in turn among the first `count` for which `open` holds.
     #[inline]
-    pub(super) fn in_turn(
+    pub(in crate::engine) fn in_turn(
         &mut self,
         count: usize,
         open: impl Fn(usize, &Instance) -> bool,
@@ -211,13 +211,13 @@ impl Instances {
 impl Instance {
     /// Whether requests are sent here.
     #[inline]
-    pub(super) fn is_ready(&self, now: f64) -> bool {
+    pub(in crate::engine) fn is_ready(&self, now: f64) -> bool {
         now >= self.ready_at
     }
 
     /// Whether it answers.
     #[inline]
-    pub(super) fn is_up(&self, now: f64) -> bool {
+    pub(in crate::engine) fn is_up(&self, now: f64) -> bool {
         now >= self.down_until
     }
 
@@ -231,7 +231,7 @@ impl Instance {
 
     /// Crashes that are due at `now` happen; whether one did.
     #[inline]
-    pub(super) fn live(&mut self, now: f64, mean: f64, stream: &mut Stream) -> bool {
+    pub(in crate::engine) fn live(&mut self, now: f64, mean: f64, stream: &mut Stream) -> bool {
         let mut crashed = false;
         while self.crash_at <= now {
             let (first, longest) = BACK_OFF;
@@ -259,7 +259,7 @@ impl Instance {
 
     /// Loses the memory of one request; whether that was the last there was.
     #[inline]
-    pub(super) fn leak(&mut self, leak: &Leak, restart: f64, now: f64) -> bool {
+    pub(in crate::engine) fn leak(&mut self, leak: &Leak, restart: f64, now: f64) -> bool {
         self.lost += leak.per_request;
         let full = leak.live + self.lost >= leak.heap;
         if full {
@@ -270,7 +270,7 @@ impl Instance {
 
     /// How many times longer work takes with the memory lost so far.
     #[inline]
-    pub(super) fn burden(&self, leak: &Leak) -> f64 {
+    pub(in crate::engine) fn burden(&self, leak: &Leak) -> f64 {
         leak.wear(leak.live + self.lost)
     }
 
@@ -294,7 +294,7 @@ impl Instance {
 
     /// When work that comes at `now` can begin to wait: at once, or after a pause.
     #[inline]
-    pub(super) fn release(&mut self, now: f64, stream: &mut Stream) -> f64 {
+    pub(in crate::engine) fn release(&mut self, now: f64, stream: &mut Stream) -> f64 {
         match &mut self.pauses {
             None => now,
             Some(pauses) => pauses.release(now, stream),
@@ -303,7 +303,7 @@ impl Instance {
 
     /// When work ends that comes at `now`: `None` when it is refused.
     #[inline]
-    pub(super) fn serve(&mut self, now: f64, work: f64) -> Option<f64> {
+    pub(in crate::engine) fn serve(&mut self, now: f64, work: f64) -> Option<f64> {
         match &mut self.line {
             Line::Queue(queue) => match queue.arrive(now, work) {
                 Admission::Refused => None,
@@ -314,13 +314,13 @@ impl Instance {
     }
 
     /// Requests under way at `now`.
-    pub(super) fn in_flight(&mut self, now: f64) -> usize {
+    pub(in crate::engine) fn in_flight(&mut self, now: f64) -> usize {
         self.ends.retain(|end| *end > now);
         self.ends.len()
     }
 
     /// A request is under way here until `end`.
-    pub(super) fn occupy(&mut self, end: f64) {
+    pub(in crate::engine) fn occupy(&mut self, end: f64) {
         self.ends.push(end);
     }
 }

@@ -10,7 +10,7 @@ use crate::telemetry::Version;
 
 /// The faults of a world under way.
 #[derive(Debug)]
-pub(super) struct Ailments {
+pub(in crate::engine) struct Ailments {
     all: Vec<Ailment>,
     /// When a severity next changes, in seconds.
     change: f64,
@@ -35,52 +35,52 @@ struct Spell {
 
 /// Whom an attempt concerns.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Attempt {
-    pub(super) version: Version,
-    pub(super) route: u8,
-    pub(super) group: u8,
+pub(in crate::engine) struct Attempt {
+    pub(in crate::engine) version: Version,
+    pub(in crate::engine) route: u8,
+    pub(in crate::engine) group: u8,
     /// The user's place among those whom faults reach.
-    pub(super) place: f64,
+    pub(in crate::engine) place: f64,
     /// The faults that the instance has, one bit each.
-    pub(super) faulty: u64,
+    pub(in crate::engine) faulty: u64,
     /// Whether the user's last answer came from another version.
-    pub(super) moved: bool,
+    pub(in crate::engine) moved: bool,
     /// Whether the canary has written the user's data.
-    pub(super) written: bool,
+    pub(in crate::engine) written: bool,
     /// The canary's share of traffic.
-    pub(super) share: f64,
-    pub(super) at: f64,
+    pub(in crate::engine) share: f64,
+    pub(in crate::engine) at: f64,
 }
 
 /// What becomes of it.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Effect {
+pub(in crate::engine) struct Effect {
     /// A server error,
-    pub(super) failed: bool,
+    pub(in crate::engine) failed: bool,
     /// after so many seconds, if not after the usual time.
-    pub(super) failed_after: Option<f64>,
+    pub(in crate::engine) failed_after: Option<f64>,
     /// Status 200 and a wrong body.
-    pub(super) wrong: bool,
+    pub(in crate::engine) wrong: bool,
     /// Refused or cut off: the server knows nothing.
-    pub(super) reset: bool,
+    pub(in crate::engine) reset: bool,
     /// No answer; the caller gives up after so many seconds.
-    pub(super) hang: Option<f64>,
+    pub(in crate::engine) hang: Option<f64>,
     /// Factor on the time it takes,
-    pub(super) multiply: f64,
+    pub(in crate::engine) multiply: f64,
     /// and added seconds.
-    pub(super) add: f64,
+    pub(in crate::engine) add: f64,
     /// Whether the user is worse off, though answered: it takes longer, or the product is worse.
-    pub(super) slowed: bool,
+    pub(in crate::engine) slowed: bool,
     /// How often it is counted,
-    pub(super) counted: u32,
+    pub(in crate::engine) counted: u32,
     /// or not at all if it failed.
-    pub(super) hidden: bool,
+    pub(in crate::engine) hidden: bool,
     /// Factor on the reported latency.
-    pub(super) unit: f64,
+    pub(in crate::engine) unit: f64,
 }
 
 impl Effect {
-    pub(super) const NONE: Effect = Effect {
+    pub(in crate::engine) const NONE: Effect = Effect {
         failed: false,
         failed_after: None,
         wrong: false,
@@ -97,7 +97,7 @@ impl Effect {
 
 /// Whether a fault can make a request of a version fail or take longer, or cost what it might lead
 /// to.
-pub(super) fn hurts(fault: &Fault, version: Version) -> bool {
+pub(in crate::engine) fn hurts(fault: &Fault, version: Version) -> bool {
     match fault.kind {
         FaultKind::Bounce { .. } | FaultKind::Poison { .. } | FaultKind::SharedLoad { .. } => true,
         FaultKind::Business { multiply, .. } if multiply >= 1.0 => false,
@@ -106,7 +106,7 @@ pub(super) fn hurts(fault: &Fault, version: Version) -> bool {
 }
 
 impl Ailments {
-    pub(super) fn new(world: &World) -> Ailments {
+    pub(in crate::engine) fn new(world: &World) -> Ailments {
         let ailment = |fault: &Fault| Ailment {
             fault: fault.clone(),
             severity: 0.0,
@@ -120,7 +120,7 @@ impl Ailments {
     }
 
     /// Starts a trial.
-    pub(super) fn reset(&mut self, stream: &mut Stream) {
+    pub(in crate::engine) fn reset(&mut self, stream: &mut Stream) {
         self.change = f64::NEG_INFINITY;
         for ailment in &mut self.all {
             ailment.severity = 0.0;
@@ -137,13 +137,13 @@ impl Ailments {
     }
 
     /// The faults, with how severe each is now.
-    pub(super) fn severities(&self) -> impl Iterator<Item = (usize, &Fault, f64)> {
+    pub(in crate::engine) fn severities(&self) -> impl Iterator<Item = (usize, &Fault, f64)> {
         (self.all.iter().enumerate())
             .map(|(index, ailment)| (index, &ailment.fault, ailment.severity))
     }
 
     /// Brings severities up to `now`; whether one changed.
-    pub(super) fn enter(&mut self, now: f64) -> bool {
+    pub(in crate::engine) fn enter(&mut self, now: f64) -> bool {
         if now < self.change {
             return false;
         }
@@ -164,13 +164,13 @@ impl Ailments {
 
     /// Whether there is none.
     #[inline]
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::engine) fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
 
     /// What the faults do to an attempt, one after another.
     #[inline]
-    pub(super) fn apply(&mut self, attempt: &Attempt, stream: &mut Stream) -> Effect {
+    pub(in crate::engine) fn apply(&mut self, attempt: &Attempt, stream: &mut Stream) -> Effect {
         let mut effect = Effect::NONE;
         for (index, ailment) in self.all.iter_mut().enumerate() {
             if ailment.severity > 0.0 && ailment.reaches(index, attempt, stream) {
@@ -181,7 +181,7 @@ impl Ailments {
     }
 
     /// What faults do to the chance of a goal after an answer.
-    pub(super) fn goal_factor(&self, attempt: &Attempt, goal: usize) -> f64 {
+    pub(in crate::engine) fn goal_factor(&self, attempt: &Attempt, goal: usize) -> f64 {
         let mut factor = 1.0;
         for (index, ailment) in self.all.iter().enumerate() {
             if let FaultKind::Business {

@@ -1,0 +1,140 @@
+//! Counters of a part that is running: its own thread adds, others read.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::base::Span;
+use crate::telemetry::{Buckets, Finder, Version};
+
+/// Statuses that are told apart; others count as the nearest of these.
+pub const CODES: [u16; 6] = [200, 400, 500, 502, 503, 504];
+
+/// Which of [`CODES`] stands for a status.
+#[inline]
+pub fn code_of(status: u16) -> usize {
+    match status {
+        0..400 => 0,
+        400..500 => 1,
+        502 => 3,
+        503 => 4,
+        504 => 5,
+        _ => 2,
+    }
+}
+
+/// Requests and their latencies by version, route and status, counted by one thread.
+#[derive(Debug)]
+pub struct Tally {
+    routes: usize,
+    finder: Finder,
+    /// By version, route, code: requests, nanoseconds, then one place for each bucket.
+    cells: Box<[AtomicU64]>,
+}
+
+/// One version's, route's and code's part of a [`Tally`] as it was when read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reading {
+    /// Which version.
+    pub version: Version,
+    /// Which route, by its number.
+    pub route: usize,
+    /// Which status, one of [`CODES`].
+    pub code: u16,
+    /// How many.
+    pub requests: u64,
+    /// What they took together.
+    pub took: Span,
+    /// How many in each bucket, the unbounded one last; not cumulative.
+    pub buckets: Vec<u64>,
+}
+
+impl Tally {
+    /// Nothing counted, for so many routes (at least one).
+    pub fn new(routes: usize, buckets: &Buckets) -> Tally {
+        let routes = routes.max(1);
+        let width = 2 + buckets.len();
+        let cells = Version::ALL.len() * routes * CODES.len() * width;
+        Tally {
+            routes,
+            finder: Finder::new(buckets),
+            cells: (0..cells).map(|_| AtomicU64::new(0)).collect(),
+        }
+    }
+
+    /// Counts one request. Only one thread may do so; any may read.
+    #[inline]
+    pub fn record(&self, version: Version, route: usize, status: u16, took: Span) {
+        let cell = self.cell(version, route.min(self.routes - 1), code_of(status));
+        add(&cell[0], 1);
+        add(&cell[1], took.as_nanos());
+        add(&cell[2 + self.finder.index(took.as_secs_f64())], 1);
+    }
+
+    fn cell(&self, version: Version, route: usize, code: usize) -> &[AtomicU64] {
+        let width = 2 + self.finder.len();
+        let index = (version as usize * self.routes + route) * CODES.len() + code;
+        &self.cells[index * width..][..width]
+    }
+
+    /// Everything counted so far, of which nothing was counted left out.
+    pub fn read(&self) -> Vec<Reading> {
+        let mut readings = Vec::new();
+        for version in Version::ALL {
+            for route in 0..self.routes {
+                for (index, code) in CODES.into_iter().enumerate() {
+                    let cell = self.cell(version, route, index);
+                    let requests = cell[0].load(Ordering::Acquire);
+                    if requests > 0 {
+                        let values = |cell: &AtomicU64| cell.load(Ordering::Relaxed);
+                        readings.push(Reading {
+                            version,
+                            route,
+                            code,
+                            requests,
+                            took: Span::from_nanos(values(&cell[1])),
+                            buckets: cell[2..].iter().map(values).collect(),
+                        });
+                    }
+                }
+            }
+        }
+        readings
+    }
+
+    /// Requests of a version so far.
+    pub fn requests(&self, version: Version) -> u64 {
+        (0..self.routes)
+            .flat_map(|route| (0..CODES.len()).map(move |code| (route, code)))
+            .map(|(route, code)| self.cell(version, route, code)[0].load(Ordering::Relaxed))
+            .sum()
+    }
+}
+
+/// Adds without a bus lock: nobody else adds.
+#[inline]
+fn add(cell: &AtomicU64, more: u64) {
+    cell.store(cell.load(Ordering::Relaxed) + more, Ordering::Release);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_found_where_they_were_counted() {
+        let tally = Tally::new(2, &Buckets::istio());
+        tally.record(Version::Canary, 1, 503, Span::from_millis(7));
+        tally.record(Version::Canary, 1, 503, Span::from_millis(8));
+        tally.record(Version::Stable, 0, 204, Span::from_millis(1_200));
+        let readings = tally.read();
+        assert_eq!(readings.len(), 2);
+        assert_eq!((readings[0].code, readings[0].requests), (200, 1));
+        let canary = &readings[1];
+        assert_eq!((canary.version, canary.route), (Version::Canary, 1));
+        assert_eq!((canary.code, canary.requests), (503, 2));
+        assert_eq!(canary.took, Span::from_millis(15));
+        assert_eq!(canary.buckets.iter().sum::<u64>(), 2);
+        assert_eq!(canary.buckets[3], 2, "5 to 10 ms");
+        assert_eq!(tally.requests(Version::Canary), 2);
+        assert_eq!([0, 399, 404, 501, 504].map(code_of), [0, 0, 1, 2, 5]);
+    }
+}
