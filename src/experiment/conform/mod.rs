@@ -107,11 +107,7 @@ pub fn compare(live: &[Observation], simulated: &[Observation], seed: Seed) -> C
         stream: Stream::seed_from_u64(seed.0),
         measures: Vec::new(),
     };
-    comparison.categories(
-        "weights over time",
-        |one| one.weights.clone(),
-        |weights| path(weights),
-    );
+    comparison.weights();
     comparison.mean(
         "canary requests / asked for",
         |one| one.share,
@@ -205,6 +201,23 @@ impl Comparison<'_> {
         let shown = [&live, &simulated].map(|arm| most_frequent(arm, &text));
         let [live, simulated] = shown;
         self.push(name, live, simulated, p);
+    }
+
+    /// The weights over time: their sum over the ticks is compared, the most frequent path shown.
+    fn weights(&mut self) {
+        let [live, simulated] = [self.live, self.simulated].map(|arm| -> Vec<f64> {
+            let sum = |one: &Observation| one.weights.iter().map(|w| f64::from(*w)).sum();
+            arm.iter().map(sum).collect()
+        });
+        if live.is_empty() || simulated.is_empty() {
+            return;
+        }
+        let p = distribution_p(&live, &simulated, ROUNDS, &mut self.stream);
+        let [live, simulated] = [self.live, self.simulated].map(|arm| {
+            let paths: Vec<&[u32]> = arm.iter().map(|one| &one.weights[..]).collect();
+            most_frequent(&paths, |weights| path(weights))
+        });
+        self.push("weights over time", live, simulated, p);
     }
 
     /// Times that may never come.
