@@ -124,6 +124,7 @@ pub fn run(scenario: &Scenario, options: &Options<'_>) -> Result<Results, Thread
             findings,
             warnings: scenario.warnings.clone(),
             cells,
+            live: None,
         },
         detections,
         heat,
