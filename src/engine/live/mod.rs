@@ -11,6 +11,7 @@ pub mod alarm;
 pub mod clock;
 pub mod endpoints;
 pub mod http;
+pub mod load;
 pub mod options;
 pub mod speed;
 pub mod steering;
