@@ -12,6 +12,7 @@ pub mod clock;
 pub mod endpoints;
 pub mod http;
 pub mod options;
+pub mod proxies;
 pub mod steering;
 pub mod tally;
 
