@@ -14,8 +14,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -159,13 +159,14 @@ impl Drop for Guard {
 /// A program that has been started. Dropped, it is ended.
 #[derive(Debug)]
 pub struct Program {
-    child: Child,
     pid: Pid,
     /// Readable when the program has ended.
     end: OwnedFd,
     directory: TempDir,
-    guard: Guard,
-    ending: Option<ExitStatus>,
+    state: Arc<State>,
+    /// The process and its guard, until they have been ended.
+    held: Mutex<Option<(Child, Guard)>>,
+    ending: OnceLock<ExitStatus>,
 }
 
 impl Program {
@@ -232,12 +233,12 @@ impl Program {
         // In this order: a program that begins is known to its guard.
         guard.take_charge(pid)?;
         let program = Program {
-            child,
             pid,
             end: pidfd_open(pid, PidfdFlags::empty())?,
             directory,
-            guard,
-            ending: None,
+            state: Arc::clone(&guard.state),
+            held: Mutex::new(Some((child, guard))),
+            ending: OnceLock::new(),
         };
         writeln!(begin, "go")?;
         Ok((program, stdout))
@@ -245,7 +246,7 @@ impl Program {
 
     /// Its process id, which is its process group's too.
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.pid.as_raw_nonzero().get().unsigned_abs()
     }
 
     /// Its folder.
@@ -255,18 +256,18 @@ impl Program {
 
     /// Whether it runs, and its guard too.
     pub fn is_running(&self) -> bool {
-        !self.guard.state.ended.load(Ordering::Acquire) && self.ending().is_none()
+        !self.state.ended.load(Ordering::Acquire) && self.ending().is_none()
     }
 
     /// Whether its guard was killed, upon which the program was.
     pub fn lost_its_guard(&self) -> bool {
-        self.guard.lifeline.is_some() && self.guard.state.ended.load(Ordering::Acquire)
+        self.ending.get().is_none() && self.state.ended.load(Ordering::Acquire)
     }
 
     /// How it ended; `None` while it runs.
     pub fn ending(&self) -> Option<ExitStatus> {
-        if self.ending.is_some() {
-            return self.ending;
+        if let Some(ending) = self.ending.get() {
+            return Some(*ending);
         }
         // The process stays on the kernel's books until `stop`, so that its number is not another's.
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
@@ -310,31 +311,29 @@ impl Program {
 
     /// Asks it to end (SIGTERM), waits `grace` for it, then kills all of its group and removes its
     /// folder. Without grace it is not asked. Returns how it ended; asking again does no more.
-    pub fn stop(&mut self, grace: Span) -> Option<ExitStatus> {
+    pub fn stop(&self, grace: Span) -> Option<ExitStatus> {
         if !grace.is_zero() {
             self.signal(Signal::TERM);
             self.wait(grace);
         }
-        self.end_all();
-        self.ending
-    }
-
-    fn end_all(&mut self) {
-        if self.ending.is_some() {
-            return;
+        let held = &mut *self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((mut child, mut guard)) = held.take() {
+            guard.end();
+            if let Ok(ending) = child.wait() {
+                let _ = self.ending.set(ending);
+            }
+            let deadline = Moment::now() + LAST_BREATH;
+            while is_alive(self.pid) && Moment::now() < deadline {
+                pause(None, Span::from_millis(1));
+            }
         }
-        self.guard.end();
-        self.ending = self.child.wait().ok();
-        let deadline = Moment::now() + LAST_BREATH;
-        while is_alive(self.pid) && Moment::now() < deadline {
-            pause(None, Span::from_millis(1));
-        }
+        self.ending.get().copied()
     }
 }
 
 impl Drop for Program {
     fn drop(&mut self) {
-        self.end_all();
+        self.stop(Span::ZERO);
     }
 }
 
@@ -450,7 +449,7 @@ mod tests {
 
     #[test]
     fn a_stopped_program_leaves_no_process_and_no_folder() {
-        let (mut program, child) = with_child();
+        let (program, child) = with_child();
         let folder = program.folder().to_owned();
         assert!(program.is_running() && runs(child));
         // It does not listen to a polite word.
@@ -464,7 +463,7 @@ mod tests {
     #[test]
     fn a_program_that_listens_ends_by_itself() {
         let script = "trap 'echo bye; exit 3' TERM; echo ready >&2; while :; do sleep 0.01; done";
-        let mut program = Program::start(&shell(script), Folder::new().unwrap()).unwrap();
+        let program = Program::start(&shell(script), Folder::new().unwrap()).unwrap();
         assert!(until(|| program.last_words(1) == "ready"));
         assert_eq!(program.stop(SECOND * 20).unwrap().code(), Some(3));
     }
