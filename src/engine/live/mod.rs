@@ -13,6 +13,7 @@ pub mod endpoints;
 pub mod http;
 pub mod load;
 pub mod options;
+pub mod proxies;
 pub mod speed;
 pub mod steering;
 pub mod tally;
