@@ -10,8 +10,10 @@
 pub mod alarm;
 pub mod clock;
 pub mod endpoints;
+pub mod fetch;
 pub mod http;
 pub mod options;
+pub mod scrape;
 pub mod steering;
 pub mod tally;
 
