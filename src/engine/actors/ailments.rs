@@ -5,7 +5,7 @@ use rand_distr::{Distribution, Exp1};
 
 use crate::base::{Span, Stream, Time};
 use crate::model::World;
-use crate::model::fault::{Fault, FaultKind};
+use crate::model::fault::{Corruption, Fault, FaultKind, ResetPhase};
 use crate::telemetry::Version;
 
 /// The faults of a world under way.
@@ -24,6 +24,8 @@ struct Ailment {
     spells: [Spell; 3],
     /// Routes on which it makes users do less, one bit each.
     lessens: u32,
+    /// Seconds that a body takes over a narrow line, by version.
+    transfer: [f64; 3],
 }
 
 /// A spell of a fault that comes in bursts.
@@ -60,15 +62,17 @@ pub(in crate::engine) struct Effect {
     /// after so many seconds, if not after the usual time.
     pub(in crate::engine) failed_after: Option<f64>,
     /// Status 200 and a wrong body.
-    pub(in crate::engine) wrong: bool,
-    /// Refused or cut off: the server knows nothing.
-    pub(in crate::engine) reset: bool,
+    pub(in crate::engine) wrong: Option<Corruption>,
+    /// Where its connection is reset.
+    pub(in crate::engine) reset: Option<ResetPhase>,
     /// No answer; the caller gives up after so many seconds.
     pub(in crate::engine) hang: Option<f64>,
     /// Factor on the time it takes,
     pub(in crate::engine) multiply: f64,
-    /// and added seconds.
+    /// and added seconds,
     pub(in crate::engine) add: f64,
+    /// of which so many pass between the head of the answer and the end of its body.
+    pub(in crate::engine) body: f64,
     /// Whether the user is worse off, though answered: it takes longer, or the product is worse.
     pub(in crate::engine) slowed: bool,
     /// How often it is counted,
@@ -83,16 +87,37 @@ impl Effect {
     pub(in crate::engine) const NONE: Effect = Effect {
         failed: false,
         failed_after: None,
-        wrong: false,
-        reset: false,
+        wrong: None,
+        reset: None,
         hang: None,
         multiply: 1.0,
         add: 0.0,
+        body: 0.0,
         slowed: false,
         counted: 1,
         hidden: false,
         unit: 1.0,
     };
+}
+
+impl Effect {
+    fn take_longer_over_the_body(&mut self, seconds: f64) {
+        self.add += seconds;
+        self.body += seconds;
+        self.slowed = true;
+    }
+
+    /// Whether the answer begins and breaks off.
+    #[inline]
+    pub(in crate::engine) fn breaks_off(&self) -> bool {
+        self.reset == Some(ResetPhase::Body)
+    }
+
+    /// Whether there is no answer at all, because the connection is reset before.
+    #[inline]
+    pub(in crate::engine) fn is_refused(&self) -> bool {
+        matches!(self.reset, Some(ResetPhase::Connect | ResetPhase::Head))
+    }
 }
 
 /// Whether a fault can make a request of a version fail or take longer, or cost what it might lead
@@ -101,6 +126,8 @@ pub(in crate::engine) fn hurts(fault: &Fault, version: Version) -> bool {
     match fault.kind {
         FaultKind::Bounce { .. } | FaultKind::Poison { .. } | FaultKind::SharedLoad { .. } => true,
         FaultKind::Business { multiply, .. } if multiply >= 1.0 => false,
+        // There are no processors to burn.
+        FaultKind::Cpu { .. } => false,
         _ => fault.target.is_in(version == Version::Canary),
     }
 }
@@ -112,6 +139,11 @@ impl Ailments {
             severity: 0.0,
             spells: [Spell::default(); 3],
             lessens: world.lessens(&fault.kind),
+            transfer: match fault.kind {
+                FaultKind::Bandwidth { limit } => [&world.stable, &world.canary, &world.stable]
+                    .map(|service| service.transfer(limit).as_secs_f64()),
+                _ => [0.0; 3],
+            },
         };
         Ailments {
             all: world.faults.iter().map(ailment).collect(),
@@ -245,6 +277,7 @@ impl Ailment {
                 let factor = 1.0 + (multiply - 1.0) * severity;
                 effect.multiply *= factor;
                 effect.add = effect.add * factor + add.as_secs_f64() * severity;
+                effect.body *= factor;
                 effect.slowed = true;
             }
             FaultKind::Tail { probability, add } => {
@@ -253,8 +286,19 @@ impl Ailment {
                     effect.slowed = true;
                 }
             }
-            FaultKind::Reset { probability } => {
-                effect.reset |= happens(probability.get(), stream);
+            FaultKind::Drip { probability, over } => {
+                if happens(probability.get(), stream) {
+                    effect.take_longer_over_the_body(over.as_secs_f64());
+                }
+            }
+            FaultKind::Bandwidth { .. } => {
+                let transfer = self.transfer[attempt.version as usize];
+                effect.take_longer_over_the_body(transfer * severity);
+            }
+            FaultKind::Reset { probability, phase } => {
+                if happens(probability.get(), stream) {
+                    effect.reset = Some(effect.reset.map_or(phase, |other| other.min(phase)));
+                }
             }
             FaultKind::Hang {
                 probability,
@@ -264,8 +308,10 @@ impl Ailment {
                     effect.hang = Some(timeout.as_secs_f64());
                 }
             }
-            FaultKind::Corrupt { probability } => {
-                effect.wrong |= happens(probability.get(), stream);
+            FaultKind::Corrupt { probability, how } => {
+                if happens(probability.get(), stream) {
+                    effect.wrong = Some(how);
+                }
             }
             FaultKind::Capacity { work, .. } => {
                 effect.multiply *= 1.0 + (work - 1.0) * severity;
@@ -304,13 +350,15 @@ impl Ailment {
                 let factor = 1.0 + factor * attempt.share * severity;
                 effect.multiply *= factor;
                 effect.add *= factor;
+                effect.body *= factor;
                 effect.slowed |= attempt.share > 0.0;
             }
             FaultKind::Business { .. } => {
                 effect.slowed |= self.lessens & (1 << attempt.route) != 0;
             }
-            // These strike instances.
-            FaultKind::MemoryLeak { .. }
+            // These strike instances, or machines.
+            FaultKind::Cpu { .. }
+            | FaultKind::MemoryLeak { .. }
             | FaultKind::CrashLoop { .. }
             | FaultKind::FailedStart { .. } => {}
         }

@@ -10,7 +10,9 @@ use super::super::schedule::Schedule;
 use super::super::tests::world_at;
 use super::*;
 use crate::base::{Probability, Seed, Span, Time, Weight};
-use crate::model::fault::{Fault, FaultKind, Schedule as When, Scope, Target};
+use crate::model::fault::{
+    Corruption, Fault, FaultKind, ResetPhase, Schedule as When, Scope, Target,
+};
 use crate::model::service::{Goal, GoalValue, Latency, RouteService};
 use crate::model::split::Rules;
 use crate::model::traffic::{Population, Route};
@@ -298,6 +300,7 @@ fn who_counts_decides_whether_refused_and_hanging_requests_are_seen() {
             Target::Canary,
             FaultKind::Reset {
                 probability: share(0.1),
+                phase: ResetPhase::Head,
             },
         ),
         fault(
@@ -346,6 +349,7 @@ fn fast_failures_and_wrong_answers() {
             Target::Canary,
             FaultKind::Corrupt {
                 probability: share(0.3),
+                how: Corruption::Empty,
             },
         ),
     ];
