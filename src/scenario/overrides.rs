@@ -240,7 +240,10 @@ impl Scenario {
         }
         if let Some(speed) = overrides.speed {
             live.speed = speed.chosen();
-            changes.push(format!("live.speed = \"{speed}\""));
+            changes.push(match speed {
+                Speed::Auto => "live.speed = \"auto\"".to_owned(),
+                Speed::Times(times) => format!("live.speed = {times}"),
+            });
         }
     }
 }
