@@ -10,10 +10,12 @@
 pub mod alarm;
 pub mod clock;
 pub mod endpoints;
+pub mod fetch;
 pub mod http;
 pub mod load;
 pub mod options;
 pub mod proxies;
+pub mod scrape;
 pub mod speed;
 pub mod steering;
 pub mod tally;

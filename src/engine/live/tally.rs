@@ -72,16 +72,19 @@ impl Tally {
             for route in 0..self.routes {
                 for (index, code) in CODES.into_iter().enumerate() {
                     let cell = self.cell(version, route, index);
-                    let requests = cell[0].load(Ordering::Acquire);
+                    // What is counted meanwhile is in none of what follows, or in all of it but the
+                    // sum: the count is that of the buckets.
+                    let values = |cell: &AtomicU64| cell.load(Ordering::Acquire);
+                    let buckets: Vec<u64> = cell[2..].iter().map(values).collect();
+                    let requests = buckets.iter().sum();
                     if requests > 0 || from_start.contains(&version) {
-                        let values = |cell: &AtomicU64| cell.load(Ordering::Relaxed);
                         readings.push(Reading {
                             version,
                             route,
                             code,
                             requests,
                             took: Span::from_nanos(values(&cell[1])),
-                            buckets: cell[2..].iter().map(values).collect(),
+                            buckets,
                         });
                     }
                 }

@@ -69,7 +69,15 @@ impl Part {
         }
     }
 
-    /// Whose requests a gate reads.
+    /// Whether it shows the requests of a version as this reporter counts them.
+    pub fn shows(self, version: Version, reporter: Reporter) -> bool {
+        match reporter {
+            Reporter::Server => self == Part::Instance(version),
+            Reporter::Client => self == Part::Splitter,
+        }
+    }
+
+    /// The name of the parts whose requests a gate reads.
     pub fn of(reporter: Reporter) -> &'static str {
         match reporter {
             Reporter::Server => "instance",
