@@ -17,6 +17,7 @@ pub mod options;
 pub mod proxies;
 pub mod scrape;
 pub mod speed;
+pub mod splitter;
 pub mod steering;
 pub mod tally;
 
