@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::threshold::Finding;
 use super::{ArrivalsArgument, LoadArguments, ModeArgument};
-use crate::base::{Seed, Span};
+use crate::base::{Rate, Seed, Span};
 use crate::cli::output;
 use crate::engine::live::load::{Durations, Failure, Limit, LoadReport, Tolerance, short};
 use crate::engine::live::name_of;
@@ -256,7 +256,7 @@ impl<'a> Outcome<'a> {
         let limits: Vec<String> = self.limits.iter().map(Limit::to_string).collect();
         json!({
             "url": arguments.url,
-            "rate_per_second": arguments.rate.map(|rate| rate.get()),
+            "rate_per_second": arguments.rate.map(Rate::get),
             "arrivals": match arguments.arrivals {
                 ArrivalsArgument::Poisson => "poisson",
                 ArrivalsArgument::Even => "even",
