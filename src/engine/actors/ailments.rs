@@ -5,7 +5,7 @@ use rand_distr::{Distribution, Exp1};
 
 use crate::base::{Span, Stream, Time};
 use crate::model::World;
-use crate::model::fault::{Fault, FaultKind};
+use crate::model::fault::{Corruption, Fault, FaultKind, ResetPhase};
 use crate::telemetry::Version;
 
 /// The faults of a world under way.
@@ -61,8 +61,16 @@ pub(in crate::engine) struct Effect {
     pub(in crate::engine) failed_after: Option<f64>,
     /// Status 200 and a wrong body.
     pub(in crate::engine) wrong: bool,
+    /// What is wrong with it.
+    pub(in crate::engine) how: Corruption,
     /// Refused or cut off: the server knows nothing.
     pub(in crate::engine) reset: bool,
+    /// How far it gets before that.
+    pub(in crate::engine) phase: ResetPhase,
+    /// Seconds from the first piece of the answer to the last.
+    pub(in crate::engine) drip: f64,
+    /// Bytes of the body in a second.
+    pub(in crate::engine) bandwidth: f64,
     /// No answer; the caller gives up after so many seconds.
     pub(in crate::engine) hang: Option<f64>,
     /// Factor on the time it takes,
@@ -84,7 +92,11 @@ impl Effect {
         failed: false,
         failed_after: None,
         wrong: false,
+        how: Corruption::Truncated,
         reset: false,
+        phase: ResetPhase::Head,
+        drip: 0.0,
+        bandwidth: f64::INFINITY,
         hang: None,
         multiply: 1.0,
         add: 0.0,
@@ -253,8 +265,11 @@ impl Ailment {
                     effect.slowed = true;
                 }
             }
-            FaultKind::Reset { probability } => {
-                effect.reset |= happens(probability.get(), stream);
+            FaultKind::Reset { probability, phase } => {
+                if happens(probability.get(), stream) && !effect.reset {
+                    effect.reset = true;
+                    effect.phase = phase;
+                }
             }
             FaultKind::Hang {
                 probability,
@@ -264,8 +279,22 @@ impl Ailment {
                     effect.hang = Some(timeout.as_secs_f64());
                 }
             }
-            FaultKind::Corrupt { probability } => {
-                effect.wrong |= happens(probability.get(), stream);
+            FaultKind::Corrupt { probability, how } => {
+                if happens(probability.get(), stream) && !effect.wrong {
+                    effect.wrong = true;
+                    effect.how = how;
+                }
+            }
+            FaultKind::Drip { probability, over } => {
+                if happens(probability.get(), stream) {
+                    effect.drip = effect.drip.max(over.as_secs_f64());
+                    effect.slowed = true;
+                }
+            }
+            // What it adds to a body's time grows with its severity.
+            FaultKind::Bandwidth { limit } => {
+                effect.bandwidth = effect.bandwidth.min(limit / severity);
+                effect.slowed = true;
             }
             FaultKind::Capacity { work, .. } => {
                 effect.multiply *= 1.0 + (work - 1.0) * severity;
@@ -309,8 +338,9 @@ impl Ailment {
             FaultKind::Business { .. } => {
                 effect.slowed |= self.lessens & (1 << attempt.route) != 0;
             }
-            // These strike instances.
-            FaultKind::MemoryLeak { .. }
+            // These strike instances and machines.
+            FaultKind::Cpu { .. }
+            | FaultKind::MemoryLeak { .. }
             | FaultKind::CrashLoop { .. }
             | FaultKind::FailedStart { .. } => {}
         }
