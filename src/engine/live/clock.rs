@@ -31,6 +31,18 @@ impl Moment {
         Moment(time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64)
     }
 
+    /// The time of day (since 1970, UTC) at which the monotonic clock showed zero: what to add to a
+    /// moment to name it to a server that keeps its samples by the time of day.
+    pub fn epoch() -> Span {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a server must be told of which instant it is asked"
+        )]
+        let day = clock_gettime(ClockId::Realtime);
+        let day = day.tv_sec as u64 * 1_000_000_000 + day.tv_nsec as u64;
+        Span::from_nanos(day) - Span::from_nanos(Moment::now().0)
+    }
+
     /// Nanoseconds on the monotonic clock.
     pub const fn as_nanos(self) -> u64 {
         self.0

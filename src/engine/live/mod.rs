@@ -15,6 +15,7 @@ pub mod fetch;
 pub mod http;
 pub mod load;
 pub mod options;
+pub mod prometheus;
 pub mod proxies;
 pub mod scrape;
 pub mod speed;

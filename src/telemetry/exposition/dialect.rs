@@ -115,6 +115,12 @@ impl Dialect {
         GOALS.map(|(name, _, _)| name)
     }
 
+    /// The sum that is shown under a name.
+    pub fn goal_sum<'s>(name: &str, sums: &'s mut GoalSums) -> Option<&'s mut f64> {
+        let (_, _, field) = GOALS.iter().find(|(other, _, _)| *other == name)?;
+        Some(field(sums))
+    }
+
     /// Finite bounds in the unit of the vendor's histogram.
     pub fn bounds(&self) -> Vec<f64> {
         let convert = |bound: &f64| match (self.buckets.unit(), self.vendor.unit()) {
@@ -279,7 +285,11 @@ impl<'d> Found<'d> {
             let Ok(bound) = sample.label("le").parse::<f64>() else {
                 return;
             };
-            if let Some(place) = self.bounds.iter().position(|other| same(*other, bound)) {
+            if let Some(place) = self
+                .bounds
+                .iter()
+                .position(|other| same_bound(*other, bound))
+            {
                 series.buckets[place] = Some(sample.value);
             }
         }
@@ -302,9 +312,9 @@ impl<'d> Found<'d> {
     }
 
     fn take_goal(&mut self, sample: &Sample<'_>) {
-        let Some((_, _, part)) = GOALS.iter().find(|(name, _, _)| *name == sample.name) else {
+        if !GOALS.iter().any(|(name, _, _)| *name == sample.name) {
             return;
-        };
+        }
         let goals = &self.dialect.goals;
         let goal = goals.iter().position(|goal| goal == sample.label("goal"));
         let version = version_of(sample.label("version"));
@@ -319,7 +329,9 @@ impl<'d> Found<'d> {
             },
         };
         let sums = self.goals.entry((version, route, goal)).or_default();
-        *part(sums) = sample.value;
+        if let Some(sum) = Dialect::goal_sum(sample.name, sums) {
+            *sum = sample.value;
+        }
     }
 
     fn finish(self) -> Result<Scraped, String> {
@@ -372,7 +384,7 @@ impl<'d> Found<'d> {
 }
 
 /// Whether two texts mean the same bound: some servers write it anew.
-pub(crate) fn same(bound: f64, other: f64) -> bool {
+pub fn same_bound(bound: f64, other: f64) -> bool {
     bound == other || (bound - other).abs() <= 1e-12 * bound.abs()
 }
 

@@ -4,7 +4,7 @@ mod dialect;
 pub mod text;
 mod vendor;
 
-pub use dialect::{Dialect, Exposed, Scraped};
+pub use dialect::{Dialect, Exposed, Scraped, same_bound};
 pub use vendor::{Part, Vendor};
 
 use super::{GoalSums, Version};

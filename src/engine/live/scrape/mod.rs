@@ -147,7 +147,7 @@ impl Scraper {
     }
 
     /// Scrapes at each of the instants and sends what came of it, until nobody listens or there are
-    /// no more. Rounds that could not even begin before the next was due are left out, as they are
+    /// no more. The clock has begun. Rounds that could not even begin before the next was due are left out, as they are
     /// by a Prometheus that is too slow.
     pub async fn run(
         mut self,

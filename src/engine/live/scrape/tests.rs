@@ -513,8 +513,12 @@ fn a_run_is_scraped_when_its_scenario_says() {
         // A quarter of an hour passes in a second.
         let clock = WallClock::new(Moment::now(), 900.0);
         let (sender, mut rounds) = tokio::sync::mpsc::unbounded_channel();
-        let running =
-            tokio::task::spawn_local(scraper.run(instants, clock.clone(), Alarm::new().unwrap(), sender));
+        let running = tokio::task::spawn_local(scraper.run(
+            instants,
+            clock.clone(),
+            Alarm::new().unwrap(),
+            sender,
+        ));
         let mut last = None;
         for _ in 0..5 {
             let round = rounds.recv().await.unwrap();
