@@ -9,6 +9,7 @@ use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use super::output;
 use crate::base::{Problem, Problems, Severity};
 use crate::engine::live::load::LoadError;
+use crate::engine::live::run::RunError;
 use crate::experiment::ThreadsError;
 use crate::experiment::store::StoreError;
 use crate::report::ReportError;
@@ -40,6 +41,9 @@ pub enum CommandError {
     /// Figures could not be drawn.
     #[error("{0}")]
     Report(#[from] ReportError),
+    /// A rollout could not be played for real.
+    #[error("{0}")]
+    Live(#[from] RunError),
     /// Threads could not be started.
     #[error("{0}")]
     Threads(#[from] ThreadsError),

@@ -6,7 +6,7 @@ mod threshold;
 
 use std::fs::File;
 use std::io::BufWriter;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
@@ -215,24 +215,7 @@ pub(super) fn load(arguments: &LoadArguments) -> Result<(), CommandError> {
 }
 
 fn options(arguments: &LoadArguments, url: &Url) -> Result<LoadOptions, CommandError> {
-    let log = match &arguments.hdr {
-        None => None,
-        Some(path) => {
-            let file = File::create(path).map_err(|error| CommandError::Log {
-                path: path.clone(),
-                error,
-            })?;
-            #[expect(
-                clippy::disallowed_methods,
-                reason = "a log says on which day it was written"
-            )]
-            let began = SystemTime::now();
-            Some(IntervalLog {
-                writer: Box::new(BufWriter::new(file)),
-                began,
-            })
-        }
-    };
+    let log = arguments.hdr.as_deref().map(interval_log).transpose()?;
     let base = LoadOptions::until(arguments.duration);
     let connections = arguments
         .connections
@@ -325,4 +308,21 @@ fn line(seen: &Seen, elapsed: Duration, duration: Span) -> String {
         grouped(errors),
         short(published.lateness_p99),
     )
+}
+
+/// A log of intervals in a new file.
+pub(super) fn interval_log(path: &Path) -> Result<IntervalLog, CommandError> {
+    let file = File::create(path).map_err(|error| CommandError::Log {
+        path: path.to_owned(),
+        error,
+    })?;
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a log says on which day it was written"
+    )]
+    let began = SystemTime::now();
+    Ok(IntervalLog {
+        writer: Box::new(BufWriter::new(file)),
+        began,
+    })
 }

@@ -90,7 +90,11 @@ pub(super) fn power(arguments: &PowerArguments) -> Result<(), CommandError> {
         // A folder that cannot be replaced is met before the work, not after it.
         store::check_replaceable(folder).map_err(CommandError::Results)?;
     }
-    let results = simulate(&scenario, arguments)?;
+    let stop = Arc::new(AtomicBool::new(false));
+    let bar = bar();
+    on_interruption(Arc::clone(&stop), bar.clone());
+    let threads = arguments.threads.map(usize::from);
+    let results = simulate(&scenario, threads, arguments.keep_trials, &stop, bar)?;
     let printed = if arguments.json {
         let mut text = serde_json::to_string_pretty(&results.summary)?;
         text.push('\n');
@@ -115,10 +119,14 @@ fn folder(arguments: &PowerArguments, scenario: &Scenario) -> Option<PathBuf> {
     }
 }
 
-fn simulate(scenario: &Scenario, arguments: &PowerArguments) -> Result<Results, CommandError> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let bar = bar();
-    on_interruption(Arc::clone(&stop), bar.clone());
+/// Plays the experiment until it is precise enough or `stop` is set.
+pub(super) fn simulate(
+    scenario: &Scenario,
+    threads: Option<usize>,
+    keep_trials: bool,
+    stop: &AtomicBool,
+    bar: Option<ProgressBar>,
+) -> Result<Results, CommandError> {
     let progress = |progress: Progress| {
         if let Some(bar) = &bar {
             bar.set_length(progress.total);
@@ -126,9 +134,9 @@ fn simulate(scenario: &Scenario, arguments: &PowerArguments) -> Result<Results, 
         }
     };
     let options = Options {
-        threads: arguments.threads.map(usize::from),
-        keep_trials: arguments.keep_trials,
-        stop: &stop,
+        threads,
+        keep_trials,
+        stop,
         progress: &progress,
     };
     let results = experiment::run(scenario, &options)?;
@@ -158,7 +166,8 @@ pub(super) fn on_interruption(stop: Arc<AtomicBool>, bar: Option<ProgressBar>) {
     });
 }
 
-fn bar() -> Option<ProgressBar> {
+/// A bar for simulated rollouts, where somebody watches.
+pub(super) fn bar() -> Option<ProgressBar> {
     if !output::is_watched() {
         return None;
     }

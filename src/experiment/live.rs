@@ -6,11 +6,10 @@ use super::conform::{Observation, Observer, ends};
 use super::summary::{LiveNote, LiveShare, LiveVersion, TimelineRow};
 use super::watch;
 use crate::base::{Seed, Span};
+use crate::engine::Trial;
 use crate::engine::live::load::IntervalLog;
-use crate::engine::live::record::Recorder;
 use crate::engine::live::run::{self, Outcome, Places, Pulse, RunError, Script, Sign};
 use crate::engine::live::{Setting, name_of};
-use crate::engine::{Ending, Trial};
 use crate::scenario::Scenario;
 use crate::telemetry::Version;
 
@@ -29,8 +28,6 @@ pub struct Staging<'a> {
     pub stop: &'a AtomicBool,
     /// Where latencies are logged, second by second.
     pub log: Option<IntervalLog>,
-    /// Where what the gate saw is written down.
-    pub record: Option<Recorder>,
 }
 
 /// What there is to see while it goes on.
@@ -87,7 +84,6 @@ pub fn live(
         speed: staging.speed,
         stop: staging.stop,
         log: staging.log,
-        record: staging.record,
     };
     let (mut rows, mut observer) = (Vec::new(), Observer::default());
     let outcome = run::play(script, &mut |sign| match sign {
@@ -154,9 +150,4 @@ pub fn live_note(outcome: &Outcome, ending: String, speed: f64) -> LiveNote {
             .collect(),
         scrapes: outcome.scrapes,
     }
-}
-
-/// Whether a rollout ended by its own rules.
-pub fn is_over(trial: &Trial) -> bool {
-    trial.ending != Ending::Horizon
 }

@@ -33,6 +33,7 @@ pub mod conform;
 mod estimate;
 mod findings;
 mod grid;
+mod live;
 mod replicate;
 mod rows;
 pub mod store;
@@ -40,6 +41,7 @@ pub mod summary;
 mod watch;
 pub(crate) mod words;
 
+pub use live::{LiveRollout, Scene, Staging, live, live_note};
 pub use replicate::{Options, Progress, ThreadsError};
 pub use watch::watch;
 

@@ -23,6 +23,7 @@ pub use table::table;
 pub use ticks::ticks;
 
 pub(crate) use crate::experiment::words::{grouped, plural};
+pub(crate) use quantity::weight as percent;
 
 use crate::experiment::store::StoreError;
 use crate::experiment::summary::Results;

@@ -19,7 +19,9 @@ mod requests;
 mod route_series;
 mod schedule;
 
+pub(in crate::engine) use luck::Luck;
 pub use luck::MOST_STRATA;
+pub(in crate::engine) use play::Flow;
 
 use crate::base::{Purpose, Seed, Span, Time, Weight};
 use crate::gate::{self, Gate};
@@ -31,8 +33,7 @@ use super::{Ending, Tick, Trial};
 use conditions::Condition;
 use counts::Counts;
 use coupled::Coupled;
-use luck::Luck;
-use play::{Flow, Play, Scene, Tally};
+use play::{Play, Scene, Tally};
 use requests::Requests;
 use schedule::Schedule;
 

@@ -5,7 +5,6 @@ use super::Script;
 use super::stage::Struck;
 use crate::base::{Span, Time};
 use crate::engine::live::load::{Counts, LoadReport, Tolerance};
-use crate::engine::live::Setting;
 use crate::engine::{Ending, Trial};
 use crate::model::split::{Split, Weights};
 use crate::telemetry::Version;
@@ -149,11 +148,6 @@ impl Books {
         new
     }
 
-    /// How many orders there have been.
-    pub(super) fn orders(&self) -> usize {
-        self.orders.len()
-    }
-
     /// What the run came to.
     pub(super) fn close(mut self, script: &Script<'_>, struck: Struck) -> Outcome {
         let world = &script.setting.world;
@@ -225,11 +219,14 @@ mod tests {
     #[test]
     fn an_order_is_new_when_it_differs_from_the_last() {
         let mut books = Books::new(Span::from_secs(60), Span::ZERO);
-        assert!(!books.order(Time::START, 0.0, 0.0), "nothing was ordered yet");
+        assert!(
+            !books.order(Time::START, 0.0, 0.0),
+            "nothing was ordered yet"
+        );
         assert!(books.order(Time::START, 0.05, 0.0));
         assert!(!books.order(Time::from_secs(1), 0.05, 0.0));
         assert!(books.order(Time::from_secs(2), 0.0, 0.1));
-        assert_eq!(books.orders(), 2);
+        assert_eq!(books.orders.len(), 2);
     }
 
     #[test]

@@ -13,7 +13,6 @@ pub use sight::SightError;
 pub use stage::{Places, StageError};
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::runtime::{Builder, LocalOptions};
@@ -23,7 +22,6 @@ use super::alarm::Alarm;
 use super::clock::{Moment, WallClock};
 use super::load::{IntervalLog, LoadError};
 use super::options::Options;
-use super::record::Recorder;
 use crate::base::{Purpose, Span, Time, Weight};
 use crate::engine::r#virtual::Flow;
 use crate::engine::{Ending, Tick};
@@ -55,8 +53,6 @@ pub struct Script<'a> {
     pub stop: &'a AtomicBool,
     /// Where latencies are logged, second by second.
     pub log: Option<IntervalLog>,
-    /// Where what the gate saw is written down.
-    pub record: Option<Recorder>,
 }
 
 /// Why a run could not be played.
@@ -116,35 +112,34 @@ const BREATH: Span = Span::from_millis(100);
 /// # Errors
 /// When a part cannot be started or the operating system refuses what keeps time. A part that fails
 /// later ends the run with what was measured: see [`Outcome::doubts`].
-pub fn play(
-    mut script: Script<'_>,
-    watch: &mut dyn FnMut(Sign<'_>),
-) -> Result<Outcome, RunError> {
+pub fn play(mut script: Script<'_>, watch: &mut dyn FnMut(Sign<'_>)) -> Result<Outcome, RunError> {
+    let log = script.log.take();
+    let script = &script;
     let clock = WallClock::waiting(script.speed);
-    let stage = Stage::set(&script, &clock)?;
+    let mut stage = Stage::set(script, &clock)?;
     let runtime = Builder::new_current_thread()
         .enable_all()
         .build_local(LocalOptions::default())?;
     runtime.block_on(async {
         let alarm = Alarm::new()?;
-        let sight = Sight::open(&script, &stage, &clock).await?;
-        let (log, record) = (script.log.take(), script.record.take());
+        stage.show(script.setting, script.options)?;
+        let sight = Sight::open(script, &mut stage, &clock).await?;
         clock.begin(Moment::now() + BREATH);
-        let stage = stage.begin(&script, &clock, log)?;
+        let by_user = demand(script.analysis, script.setting).by_user;
+        stage.begin(script, &clock, log, by_user)?;
         watch(Sign::Ready(stage.places()));
         let mut run = Run {
             books: Books::new(script.horizon, script.aftermath),
             controller: script.rollout.start(),
             routing: Routing::STABLE,
-            script: &script,
+            script,
             clock,
             alarm,
             stage,
             sight,
-            record,
         };
         run.go(watch).await;
-        run.finish().await
+        run.finish()
     })
 }
 
@@ -155,7 +150,6 @@ struct Run<'a> {
     alarm: Alarm,
     stage: Stage,
     sight: Sight,
-    record: Option<Recorder>,
     controller: Controller,
     routing: Routing,
     books: Books,
@@ -164,7 +158,7 @@ struct Run<'a> {
 impl Run<'_> {
     async fn go(&mut self, watch: &mut dyn FnMut(Sign<'_>)) {
         let cadence = self.script.rollout.cadence();
-        let mut telemetry = self.sight.telemetry();
+        let mut telemetry = self.sight.telemetry(&self.script.setting.telemetry);
         let (mut tick, mut pulse) = (cadence.first, Moment::now() + PULSE);
         loop {
             let scrape = self.sight.next();
@@ -204,12 +198,6 @@ impl Run<'_> {
 
     async fn scrape(&mut self, at: Time, telemetry: &mut Telemetry) {
         self.sight.scrape(at, telemetry).await;
-        if let Some(record) = &mut self.record
-            && let Err(error) = record.scrape(at, telemetry)
-        {
-            self.books.doubt(format!("the recording is not complete: {error}"));
-            self.record = None;
-        }
     }
 
     async fn tick(
@@ -272,21 +260,15 @@ impl Run<'_> {
         if !self.books.order(now, flow.weight, flow.mirror) {
             return;
         }
-        let steered = (self.stage).steer(flow.weight, flow.mirror, self.books.orders());
+        let steered = self.stage.steer(flow.weight, flow.mirror);
         if let Err(error) = steered {
             self.books.doubt(error.to_string());
         }
     }
 
-    async fn finish(mut self) -> Result<Outcome, RunError> {
-        if let Some(record) = self.record
-            && let Err(error) = record.finish()
-        {
-            self.books
-                .doubt(format!("the recording is not complete: {error}"));
-        }
-        let seen = self.sight.close().await;
-        let struck = self.stage.strike(seen)?;
+    fn finish(self) -> Result<Outcome, RunError> {
+        let (source, scrapes) = self.sight.close();
+        let struck = self.stage.strike(source, scrapes)?;
         Ok(self.books.close(self.script, struck))
     }
 }
@@ -302,9 +284,4 @@ pub(super) fn demand(analysis: &[Gate], setting: &Setting) -> Demand {
     demand.baseline = setting.world.rules.baseline;
     demand.goals |= !setting.world.goals.is_empty();
     demand
-}
-
-/// An address for messages: `http://127.0.0.1:8080`.
-pub fn url(address: SocketAddr) -> String {
-    format!("http://{address}")
 }
