@@ -59,11 +59,7 @@ fn kind(world: &World, kind: &FaultKind) -> String {
             format!("{} of instances {late}", exact_share(probability.get()))
         }
         FaultKind::Reset { probability, phase } => {
-            let what = match phase {
-                ResetPhase::Connect | ResetPhase::Head => "requests refused",
-                ResetPhase::Body => "answers broken off",
-            };
-            format!("{} of {what}", exact_share(probability.get()))
+            format!("{} of {}", exact_share(probability.get()), reset(phase))
         }
         FaultKind::Hang {
             probability,
@@ -73,12 +69,8 @@ fn kind(world: &World, kind: &FaultKind) -> String {
             exact_share(probability.get())
         ),
         FaultKind::Corrupt { probability, how } => {
-            let what = match how {
-                Corruption::Flipped => "wrong",
-                Corruption::Truncated => "cut short",
-                Corruption::Empty => "empty",
-            };
-            format!("{} of answers {what}", exact_share(probability.get()))
+            let share = exact_share(probability.get());
+            format!("{share} of answers {}", corrupted(how))
         }
         FaultKind::Drip { probability, over } => format!(
             "{} of answers dripping over {over}",
@@ -123,6 +115,21 @@ fn kind(world: &World, kind: &FaultKind) -> String {
         FaultKind::SharedLoad { factor } => {
             format!("slowing both up to {} times", 1.0 + factor)
         }
+    }
+}
+
+fn reset(phase: ResetPhase) -> &'static str {
+    match phase {
+        ResetPhase::Connect | ResetPhase::Head => "requests refused",
+        ResetPhase::Body => "answers broken off",
+    }
+}
+
+fn corrupted(how: Corruption) -> &'static str {
+    match how {
+        Corruption::Flipped => "wrong",
+        Corruption::Truncated => "cut short",
+        Corruption::Empty => "empty",
     }
 }
 
