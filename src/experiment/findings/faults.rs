@@ -255,6 +255,24 @@ every = "10m"
 kind = "metrics"
 hidden = "30%"
 unit = 1000
+[[canary.faults]]
+kind = "reset"
+probability = "2%"
+phase = "body"
+[[canary.faults]]
+kind = "corrupt"
+probability = "2%"
+how = "empty"
+[[canary.faults]]
+kind = "drip"
+probability = "2%"
+over = "3s"
+[[canary.faults]]
+kind = "bandwidth"
+limit = "64KiB/s"
+[[canary.faults]]
+kind = "cpu"
+cores = 0.5
 "#;
         let scenario = crate::scenario::parse(text, Path::new("test.toml"), None).unwrap();
         let phrases = of(&scenario.world, Target::Canary);
@@ -263,6 +281,11 @@ unit = 1000
             "1 % of requests hanging for 10s on checkout for 5 % of requests",
             "every goal times 0.97 from 5m for 1m every 10m",
             "30 % of failures hidden and latency reported 1000 times",
+            "2 % of answers broken off",
+            "2 % of answers empty",
+            "2 % of answers dripping over 3s",
+            "bodies at 64KiB/s",
+            "0.5 processors burning beside it",
         ];
         let spaced: Vec<String> = (phrases.iter())
             .map(|phrase| words::spaced(phrase))
