@@ -127,6 +127,17 @@ fn a_harm_that_nothing_looks_at_is_named() {
 }
 
 #[test]
+fn answers_that_break_off_are_looked_for_at_the_caller() {
+    let fault = "[[canary.faults]]\nkind = \"reset\"\nprobability = \"5%\"\nphase = \"body\"\n";
+    let text = with("[canary]\nerrors = \"5%\"\n", fault);
+    let said = findings(&text);
+    assert_says(&said, "breaks answers off, and nothing here looks at");
+    assert_says(&said, "Servers count an answer by its status");
+    let client = findings(&format!("{text}[telemetry]\nreporter = \"client\"\n"));
+    assert_silent(&client, "breaks answers off");
+}
+
+#[test]
 fn a_fault_within_the_limit_is_caught_by_luck() {
     let text = findings(&with("errors = \"5%\"", "errors = \"0.5%\""));
     assert_says(

@@ -35,6 +35,19 @@ struct Spell {
     until: f64,
 }
 
+impl Spell {
+    /// Goes on to the spell of this instant; `means` are the mean lengths of good and bad ones.
+    #[inline]
+    fn enter(&mut self, at: f64, [good, bad]: [Span; 2], stream: &mut Stream) {
+        while self.until <= at {
+            self.bad = !self.bad;
+            let length: f64 = Exp1.sample(stream);
+            let mean = if self.bad { bad } else { good };
+            self.until += length * mean.as_secs_f64();
+        }
+    }
+}
+
 /// Whom an attempt concerns.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::engine) struct Attempt {
@@ -367,12 +380,7 @@ impl Ailment {
                 bad,
             } => {
                 let spell = &mut self.spells[attempt.version as usize];
-                while spell.until <= attempt.at {
-                    spell.bad = !spell.bad;
-                    let length: f64 = Exp1.sample(stream);
-                    let mean = if spell.bad { bad } else { good };
-                    spell.until += length * mean.as_secs_f64();
-                }
+                spell.enter(attempt.at, [good, bad], stream);
                 effect.failed |= spell.bad && happens(probability.get(), stream);
             }
             FaultKind::Metrics {

@@ -59,11 +59,7 @@ fn kind(world: &World, kind: &FaultKind) -> String {
             format!("{} of instances {late}", exact_share(probability.get()))
         }
         FaultKind::Reset { probability, phase } => {
-            let what = match phase {
-                ResetPhase::Connect | ResetPhase::Head => "requests refused",
-                ResetPhase::Body => "answers broken off",
-            };
-            format!("{} of {what}", exact_share(probability.get()))
+            format!("{} of {}", exact_share(probability.get()), reset(phase))
         }
         FaultKind::Hang {
             probability,
@@ -73,12 +69,8 @@ fn kind(world: &World, kind: &FaultKind) -> String {
             exact_share(probability.get())
         ),
         FaultKind::Corrupt { probability, how } => {
-            let what = match how {
-                Corruption::Flipped => "wrong",
-                Corruption::Truncated => "cut short",
-                Corruption::Empty => "empty",
-            };
-            format!("{} of answers {what}", exact_share(probability.get()))
+            let share = exact_share(probability.get());
+            format!("{share} of answers {}", corrupted(how))
         }
         FaultKind::Drip { probability, over } => format!(
             "{} of answers dripping over {over}",
@@ -123,6 +115,21 @@ fn kind(world: &World, kind: &FaultKind) -> String {
         FaultKind::SharedLoad { factor } => {
             format!("slowing both up to {} times", 1.0 + factor)
         }
+    }
+}
+
+fn reset(phase: ResetPhase) -> &'static str {
+    match phase {
+        ResetPhase::Connect | ResetPhase::Head => "requests refused",
+        ResetPhase::Body => "answers broken off",
+    }
+}
+
+fn corrupted(how: Corruption) -> &'static str {
+    match how {
+        Corruption::Flipped => "wrong",
+        Corruption::Truncated => "cut short",
+        Corruption::Empty => "empty",
     }
 }
 
@@ -248,6 +255,24 @@ every = "10m"
 kind = "metrics"
 hidden = "30%"
 unit = 1000
+[[canary.faults]]
+kind = "reset"
+probability = "2%"
+phase = "body"
+[[canary.faults]]
+kind = "corrupt"
+probability = "2%"
+how = "empty"
+[[canary.faults]]
+kind = "drip"
+probability = "2%"
+over = "3s"
+[[canary.faults]]
+kind = "bandwidth"
+limit = "64KiB/s"
+[[canary.faults]]
+kind = "cpu"
+cores = 0.5
 "#;
         let scenario = crate::scenario::parse(text, Path::new("test.toml"), None).unwrap();
         let phrases = of(&scenario.world, Target::Canary);
@@ -256,6 +281,11 @@ unit = 1000
             "1 % of requests hanging for 10s on checkout for 5 % of requests",
             "every goal times 0.97 from 5m for 1m every 10m",
             "30 % of failures hidden and latency reported 1000 times",
+            "2 % of answers broken off",
+            "2 % of answers empty",
+            "2 % of answers dripping over 3s",
+            "bodies at 64KiB/s",
+            "0.5 processors burning beside it",
         ];
         let spaced: Vec<String> = (phrases.iter())
             .map(|phrase| words::spaced(phrase))

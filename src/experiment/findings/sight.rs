@@ -29,6 +29,8 @@ enum Harm {
     Latency,
     /// Calls that end without an answer: nothing for a server to count.
     Calls,
+    /// Answers that break off after their head: a success to servers.
+    Halves,
     /// Answers with status 200 that do users no good, or less.
     Goals,
 }
@@ -159,7 +161,7 @@ fn harms(scenario: &Scenario) -> Vec<Harm> {
         harms.push(Harm::Latency);
     }
     harms.extend(
-        [Harm::Calls, Harm::Goals]
+        [Harm::Calls, Harm::Halves, Harm::Goals]
             .into_iter()
             .filter(|harm| has(*harm)),
     );
@@ -181,14 +183,19 @@ fn harm_of(kind: &FaultKind) -> Option<Harm> {
         | FaultKind::SharedLoad { .. } => Some(Harm::Latency),
         FaultKind::Corrupt { .. } | FaultKind::Business { .. } => Some(Harm::Goals),
         FaultKind::Metrics { .. } | FaultKind::Poison { .. } | FaultKind::Cpu { .. } => None,
+        FaultKind::Reset {
+            phase: ResetPhase::Body,
+            ..
+        } => Some(Harm::Halves),
         unanswered => unseen::is_hidden_from_servers(unanswered).then_some(Harm::Calls),
     }
 }
 
 /// `fails`, `slows` or `fails or slows`: what a bad release does to requests.
 pub(super) fn verb(scenario: &Scenario) -> &'static str {
+    let fails = |harm: &Harm| matches!(harm, Harm::Errors | Harm::Calls | Harm::Halves);
     match harms(scenario)[..] {
-        [Harm::Errors | Harm::Calls] | [Harm::Errors, Harm::Calls] => "fails",
+        [first, ref more @ ..] if fails(&first) && more.iter().all(fails) => "fails",
         [Harm::Latency] => "slows",
         // A wrong answer is the one user's; a rarer sale is nobody's in particular.
         [Harm::Goals] if has_business(scenario) => "touches",
@@ -262,7 +269,7 @@ fn overlooked(scenario: &Scenario) -> Option<String> {
     let seen = |harm: Harm| {
         // The caller's side counts calls that end without an answer as failures.
         let shown = match harm {
-            Harm::Calls if !unseen::measured_by_servers(scenario) => Harm::Errors,
+            Harm::Calls | Harm::Halves if !unseen::measured_by_servers(scenario) => Harm::Errors,
             harm => harm,
         };
         let looks = |gate: &Gate| subject(gate).is_none_or(|subject| subject == shown);
@@ -272,14 +279,11 @@ fn overlooked(scenario: &Scenario) -> Option<String> {
         Harm::Errors => ("failures", "fails more often"),
         Harm::Latency => ("latency", "is slower"),
         Harm::Calls => ("calls without an answer", "leaves calls without an answer"),
+        Harm::Halves => ("answers that break off", "breaks answers off"),
         Harm::Goals => ("what users do next", "serves users worse with status 200"),
     };
-    let broken_off = |fault: &Fault| matches!(fault.kind, FaultKind::Reset { phase, .. } if phase == ResetPhase::Body);
     let advice = |harm| match harm {
-        Harm::Calls
-            if unseen::measured_by_servers(scenario)
-                && scenario.world.faults.iter().any(broken_off) =>
-        {
+        Harm::Halves if unseen::measured_by_servers(scenario) => {
             " Servers count an answer by its status, whatever becomes of its body: measure at the \
              caller (reporter = \"client\")."
         }

@@ -65,32 +65,6 @@ fn every_kind_of_fault_is_read() {
             },
         ),
         (
-            "kind = \"reset\"\nprobability = \"5%\"",
-            FaultKind::Reset {
-                probability,
-                phase: ResetPhase::Head,
-            },
-        ),
-        (
-            "kind = \"corrupt\"\nprobability = \"5%\"",
-            FaultKind::Corrupt {
-                probability,
-                how: Corruption::Flipped,
-            },
-        ),
-        (
-            "kind = \"drip\"\nprobability = \"5%\"\nover = \"1m\"",
-            FaultKind::Drip {
-                probability,
-                over: minute,
-            },
-        ),
-        (
-            "kind = \"bandwidth\"\nlimit = \"2MiB/s\"",
-            FaultKind::Bandwidth { limit: 2.0 * mib },
-        ),
-        ("kind = \"cpu\"\ncores = 0.5", FaultKind::Cpu { cores: 0.5 }),
-        (
             "kind = \"hang\"\nprobability = \"5%\"",
             FaultKind::Hang {
                 probability,
@@ -141,6 +115,42 @@ fn every_kind_of_fault_is_read() {
     let burden = FaultKind::SharedLoad { factor: 2.0 };
     assert_eq!(kind("kind = \"shared-load\"\nfactor = 2"), burden);
     for (text, wanted) in read {
+        assert_eq!(kind(text), wanted, "{text}");
+    }
+}
+
+#[test]
+fn every_fault_of_the_wire_is_read() {
+    let probability = share(0.05);
+    let (minute, mib) = (Span::from_secs(60), 1_048_576.0);
+    for (text, wanted) in [
+        (
+            "kind = \"reset\"\nprobability = \"5%\"",
+            FaultKind::Reset {
+                probability,
+                phase: ResetPhase::Head,
+            },
+        ),
+        (
+            "kind = \"corrupt\"\nprobability = \"5%\"",
+            FaultKind::Corrupt {
+                probability,
+                how: Corruption::Flipped,
+            },
+        ),
+        (
+            "kind = \"drip\"\nprobability = \"5%\"\nover = \"1m\"",
+            FaultKind::Drip {
+                probability,
+                over: minute,
+            },
+        ),
+        (
+            "kind = \"bandwidth\"\nlimit = \"2MiB/s\"",
+            FaultKind::Bandwidth { limit: 2.0 * mib },
+        ),
+        ("kind = \"cpu\"\ncores = 0.5", FaultKind::Cpu { cores: 0.5 }),
+    ] {
         assert_eq!(kind(text), wanted, "{text}");
     }
 }

@@ -77,6 +77,17 @@ fn bodies_have_a_size_which_the_canary_takes_from_stable() {
 }
 
 #[test]
+fn the_size_of_answers_is_a_difference_on_a_narrow_line_only() {
+    let larger = LEAST.replace("errors = \"1%\"", "body = \"1MiB\"");
+    let said = scenario(&larger).warnings.join("\n");
+    assert!(said.contains("nothing to detect"), "{said}");
+    let line = "[[faults]]\nkind = \"bandwidth\"\nlimit = \"64KiB/s\"\n";
+    let narrow = scenario(&format!("{larger}{line}"));
+    assert_eq!(narrow.warnings, Vec::<String>::new());
+    assert_eq!(narrow.world.first_fault(), Some(Time::START));
+}
+
+#[test]
 fn a_live_run_goes_as_fast_as_it_says_or_as_it_can() {
     // One step of five minutes at 20/s: 30 s at a speed of 10.
     assert_eq!(scenario(LEAST).live_speed(), 10.0);
