@@ -317,8 +317,8 @@ mod tests {
             chosen.push(place);
         }
         chosen.sort_by_key(|place| (place.version, place.index));
-        let all = [(0, 0), (0, 1), (1, 0)]
-            .map(|(version, index)| super::place(Version::ALL[version], index));
+        let all =
+            [(0, 0), (0, 1), (1, 0)].map(|(version, index)| place(Version::ALL[version], index));
         assert_eq!(chosen, all, "each one once");
         balancer.end(all[2], Some(false), 0.0);
         assert_eq!(balancer.choose(Version::Stable, 0.0), Some(all[2]));
