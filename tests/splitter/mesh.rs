@@ -38,7 +38,7 @@ fn failing(period: u64, fail: impl Fn(u64, &mut Stream) -> bool + Send + Sync + 
     Server::start(move |head, stream| {
         read_body(head, stream, false);
         let number = number.fetch_add(1, Ordering::SeqCst) + 1;
-        if number % period == 0 {
+        if number.is_multiple_of(period) {
             say(stream, OK)
         } else {
             fail(number, stream)
