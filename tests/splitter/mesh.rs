@@ -59,6 +59,7 @@ fn errors_are_tried_again_until_there_is_no_attempt_left() {
     assert_eq!(server.requests(), 30);
     let counts = site.counts();
     assert_eq!((counts.attempts, counts.retries), (30, 20));
+    assert_eq!(server.connections(), 1, "errors are answers like others");
     assert_eq!(site.counted(None, None), 10);
     // Three of four: the last answer is passed on as it is.
     let server = failing(4, |_, stream| say(stream, FAILS));
