@@ -216,13 +216,16 @@ impl Client {
                     poll_fn(|context| asking.poll(context, request, &mut ends)).await
                 };
                 match heard {
-                    Heard::Bytes => {
-                        if let Some(answer) =
-                            self.take_answer(worker, place, &mut upstream, trip)?
-                        {
-                            return Ok((upstream, answer));
+                    Heard::Bytes => match self.take_answer(worker, place, &mut upstream, trip) {
+                        Ok(None) => {}
+                        Ok(Some(answer)) => return Ok((upstream, answer)),
+                        Err(failure) => {
+                            if failure == Failure::Error && upstream.unread().is_empty() {
+                                worker.balancer.borrow_mut().keep(place, upstream);
+                            }
+                            return Err(failure);
                         }
-                    }
+                    },
                     // The instance has closed what was kept open: no fault of this request.
                     Heard::Stale if !fresh => break,
                     Heard::Stale | Heard::Cut => return Err(Failure::Cut),
@@ -264,6 +267,12 @@ impl Client {
                     continue;
                 }
                 500.. if worker.grants_retry(trip.retries, &trip.upload, false) => {
+                    // Where all of it has come, the connection can be used again.
+                    let mut body = Body::new(head.framing);
+                    let rest = body.take(&upstream.unread()[length..]).unwrap_or(0);
+                    if head.keep_alive && body.is_complete() && trip.upload.is_done() {
+                        upstream.consume(length + rest);
+                    }
                     return Err(Failure::Error);
                 }
                 _ => {}
@@ -371,21 +380,7 @@ impl Client {
         let written = if failure == Failure::Gone {
             Err(())
         } else {
-            let decider = worker.decider.borrow();
-            let addition = Addition {
-                version: trip.version,
-                cookie: decider.header(trip.decision.cookie),
-                lasting,
-                dechunk: false,
-            };
-            forward::own_answer(
-                failure.status(),
-                failure.reason(),
-                trip.ask.to_head,
-                Some(&addition),
-                &mut self.wire.output,
-            );
-            drop(decider);
+            self.write_own(worker, failure, trip, lasting);
             self.flush().await.map_err(|_| ())
         };
         let status = if written.is_ok() {
@@ -403,6 +398,23 @@ impl Client {
             (Ok(()), true) if closes => After::Close,
             (Ok(()), true) => After::Next,
         }
+    }
+
+    fn write_own(&mut self, worker: &Worker, failure: Failure, trip: &Trip<'_>, lasting: Lasting) {
+        let decider = worker.decider.borrow();
+        let addition = Addition {
+            version: trip.version,
+            cookie: decider.header(trip.decision.cookie),
+            lasting,
+            dechunk: false,
+        };
+        forward::own_answer(
+            failure.status(),
+            failure.reason(),
+            trip.ask.to_head,
+            Some(&addition),
+            &mut self.wire.output,
+        );
     }
 }
 

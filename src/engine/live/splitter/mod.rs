@@ -14,17 +14,17 @@ mod client;
 mod counters;
 mod decision;
 mod exchange;
+mod exposition;
 mod forward;
 mod mirror;
 mod relay;
-mod scraped;
 #[cfg(test)]
 mod tests;
 mod worker;
 
 pub use counters::Counts;
 pub use decision::Decided;
-pub use scraped::Exposition;
+pub use exposition::Exposition;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};

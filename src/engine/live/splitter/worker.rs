@@ -20,9 +20,9 @@ use super::client::{Client, duration};
 use super::counters::Counters;
 use super::decision::{Decided, Decider, Log};
 use super::exchange::Recorded;
+use super::exposition::{self, Exposition};
 use super::forward::Routes;
 use super::relay::{Deadline, Upload};
-use super::scraped::{self, Exposition};
 use crate::base::Span;
 use crate::engine::actors::pool::Place;
 use crate::engine::live::Setting;
@@ -253,7 +253,7 @@ async fn serve(start: Start, ready: &Sender<io::Result<()>>) -> Vec<Decided> {
         empty: Notify::new(),
     });
     if let Some((listener, exposition)) = exposition {
-        tokio::task::spawn_local(scraped::serve(listener, exposition));
+        tokio::task::spawn_local(exposition::serve(listener, exposition));
     }
     // Who does not wait for this has gone.
     let _ = ready.send(Ok(()));
