@@ -520,11 +520,6 @@ impl Responder {
             })
             .sum()
     }
-
-    /// The world that is played.
-    pub(super) fn world(&self) -> &World {
-        &self.world
-    }
 }
 
 /// A share of requests without the dust of its short form: a share of 5 % must not ask for a sliver
