@@ -1,5 +1,6 @@
 //! One connection of an instance: requests are read, met with their fate, and answered.
 
+use std::future::pending;
 use std::io;
 use std::rc::Rc;
 use std::time::Duration;
@@ -175,7 +176,7 @@ impl Connection {
                 self.hang(until).await?;
                 Ok(Next::End)
             }
-            Fate::Down => Ok(self.reset()),
+            Fate::Down => self.end_with_instance().await,
         }
     }
 
@@ -210,7 +211,7 @@ impl Connection {
             Due::Told(told) => {
                 self.flush_early().await?;
                 if told.await.is_err() {
-                    return Ok(self.reset());
+                    return self.end_with_instance().await;
                 }
             }
         }
@@ -367,6 +368,13 @@ impl Connection {
     fn linger_not(&self) {
         // Where it cannot be reset it is closed.
         let _ = set_socket_linger(self.wire.stream(), Some(Duration::ZERO));
+    }
+
+    /// The instance's process is gone: its port is closed first, then its connections are reset.
+    async fn end_with_instance(&mut self) -> io::Result<Next> {
+        self.set_busy(false);
+        self.wire.output.clear();
+        pending().await
     }
 
     fn reset(&mut self) -> Next {

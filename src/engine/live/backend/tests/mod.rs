@@ -73,6 +73,7 @@ fn setting(world: World) -> Setting {
 struct Bench {
     backends: Backends,
     steering: Arc<Steering>,
+    clock: WallClock,
 }
 
 impl Bench {
@@ -92,6 +93,7 @@ impl Bench {
         Bench {
             backends: backends.unwrap(),
             steering,
+            clock,
         }
     }
 
