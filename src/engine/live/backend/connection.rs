@@ -156,15 +156,7 @@ impl Connection {
         }
         match fate {
             Fate::Answer(answer) => self.answer(request, answer, begun).await,
-            Fate::Reset(phase) => {
-                if phase == ResetPhase::Body && !request.head_only {
-                    let template = &self.instance.template;
-                    let body = template.body(Status::Right);
-                    let output = &mut self.wire.output;
-                    template.write_head(Status::Right, body.len(), output);
-                    output.extend_from_slice(b"\r\n");
-                    output.extend_from_slice(&body[..body.len() / 2]);
-                }
+            Fate::Reset(_) => {
                 // Answers before this one have been given.
                 self.wire.flush().await?;
                 Ok(self.reset())
@@ -216,6 +208,7 @@ impl Connection {
         let stays = request.keep_alive && !self.host.is_stopping();
         let plain = answer.status == Status::Right
             && answer.effect.wrong.is_none()
+            && !answer.effect.breaks_off()
             && !answer.slowed
             && stays
             && !request.says_keep_alive
@@ -266,6 +259,10 @@ impl Connection {
             }
         }
         self.count(request, answer, begun);
+        if answer.breaks_off() {
+            self.wire.flush().await?;
+            return Ok(self.reset());
+        }
         Ok(if stays && !ends {
             Next::Request
         } else {

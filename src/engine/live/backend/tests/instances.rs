@@ -214,10 +214,8 @@ fn instances_follow_the_canarys_share() {
     assert_eq!(endpoints.count(Version::Stable), 4);
     assert_eq!(endpoints.count(Version::Canary), 2);
     let steer = |canary| {
-        bench.steering.set(Shares {
-            canary,
-            mirror: 0.0,
-        })
+        let mirror = 0.0;
+        bench.steering.set(Shares { canary, mirror });
     };
     steer(0.75);
     wait_for("three", || endpoints.count(Version::Canary) == 3);

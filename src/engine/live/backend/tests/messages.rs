@@ -23,7 +23,7 @@ fn an_answer_is_whole_and_names_its_instance() {
 fn bodies_have_the_size_asked_for() {
     for body in [0, 1, 100_000] {
         let options = BackendOptions {
-            body,
+            body: Some(body),
             ..BackendOptions::default()
         };
         let bench = Bench::at_speed(world(), 1.0, options);

@@ -89,7 +89,7 @@ impl Bench {
         });
         let clock = WallClock::new(Moment::now(), speed);
         let setting = setting(world);
-        let backends = Backends::start(&setting, clock, Arc::clone(&steering), options);
+        let backends = Backends::start(&setting, clock.clone(), Arc::clone(&steering), options);
         Bench {
             backends: backends.unwrap(),
             steering,
