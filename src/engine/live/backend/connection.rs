@@ -1,5 +1,6 @@
 //! One connection of an instance: requests are read, met with their fate, and answered.
 
+use std::future::pending;
 use std::io;
 use std::rc::Rc;
 use std::time::Duration;
@@ -155,15 +156,7 @@ impl Connection {
         }
         match fate {
             Fate::Answer(answer) => self.answer(request, answer, begun).await,
-            Fate::Reset(phase) => {
-                if phase == ResetPhase::Body && !request.head_only {
-                    let template = &self.instance.template;
-                    let body = template.body(Status::Right);
-                    let output = &mut self.wire.output;
-                    template.write_head(Status::Right, body.len(), output);
-                    output.extend_from_slice(b"\r\n");
-                    output.extend_from_slice(&body[..body.len() / 2]);
-                }
+            Fate::Reset(_) => {
                 // Answers before this one have been given.
                 self.wire.flush().await?;
                 Ok(self.reset())
@@ -173,7 +166,7 @@ impl Connection {
                 self.hang(until).await?;
                 Ok(Next::End)
             }
-            Fate::Down => Ok(self.reset()),
+            Fate::Down => self.end_with_instance().await,
         }
     }
 
@@ -208,13 +201,14 @@ impl Connection {
             Due::Told(told) => {
                 self.flush_early().await?;
                 if told.await.is_err() {
-                    return Ok(self.reset());
+                    return self.end_with_instance().await;
                 }
             }
         }
         let stays = request.keep_alive && !self.host.is_stopping();
         let plain = answer.status == Status::Right
             && answer.effect.wrong.is_none()
+            && !answer.effect.breaks_off()
             && !answer.slowed
             && stays
             && !request.says_keep_alive
@@ -265,6 +259,10 @@ impl Connection {
             }
         }
         self.count(request, answer, begun);
+        if answer.breaks_off() {
+            self.wire.flush().await?;
+            return Ok(self.reset());
+        }
         Ok(if stays && !ends {
             Next::Request
         } else {
@@ -365,6 +363,13 @@ impl Connection {
     fn linger_not(&self) {
         // Where it cannot be reset it is closed.
         let _ = set_socket_linger(self.wire.stream(), Some(Duration::ZERO));
+    }
+
+    /// The instance's process is gone: its port is closed first, then its connections are reset.
+    async fn end_with_instance(&mut self) -> io::Result<Next> {
+        self.set_busy(false);
+        self.wire.output.clear();
+        pending().await
     }
 
     fn reset(&mut self) -> Next {

@@ -18,10 +18,10 @@ use super::control::{self, Token};
 use super::instance::{self, Instance, Port};
 use super::responder::{Answer, Ask, Fate, Responder};
 use super::{BackendOptions, Command, Setting, Shared};
-use crate::base::Span;
+use crate::base::{Span, Time};
 use crate::engine::actors::pool::Place;
 use crate::engine::live::alarm::Alarm;
-use crate::engine::live::clock::{Moment, WallClock};
+use crate::engine::live::clock::Moment;
 use crate::engine::live::tally::Tally;
 use crate::telemetry::Version;
 
@@ -33,9 +33,8 @@ pub(super) struct Work {
     /// Number of the thread; the first one does what is done once.
     pub(super) number: usize,
     pub(super) setting: Setting,
-    pub(super) clock: WallClock,
     pub(super) shared: Arc<Shared>,
-    pub(super) options: BackendOptions,
+    pub(super) options: Arc<BackendOptions>,
     pub(super) instances: Vec<(Place, Port, Arc<Tally>)>,
     pub(super) control: Option<ControlWork>,
     pub(super) commands: UnboundedReceiver<Command>,
@@ -99,8 +98,7 @@ async fn run(work: Work, ready: &mpsc::Sender<io::Result<()>>) {
 #[derive(Debug)]
 pub(super) struct Host {
     number: usize,
-    pub(super) options: BackendOptions,
-    pub(super) clock: WallClock,
+    pub(super) options: Arc<BackendOptions>,
     pub(super) alarm: Alarm,
     pub(super) responder: RefCell<Responder>,
     pub(super) routes: Vec<Vec<u8>>,
@@ -126,7 +124,6 @@ impl Host {
         let Work {
             number,
             setting,
-            clock,
             shared,
             options,
             instances,
@@ -144,16 +141,20 @@ impl Host {
             None => None,
             Some(work) => Some(control::Control::new(work, &setting.world)?),
         };
-        let body = options.body;
+        let world = &setting.world;
+        let body = |place: Place| match (options.body, place.version) {
+            (Some(body), _) => body,
+            (None, Version::Canary) => world.canary.body as usize,
+            (None, _) => world.stable.body as usize,
+        };
         let host = Host {
             number,
-            clock: clock.clone(),
             alarm: Alarm::new()?,
-            responder: RefCell::new(Responder::new(&setting, clock, Arc::clone(&shared), number)),
+            responder: RefCell::new(Responder::new(&setting, Arc::clone(&shared), number)),
             routes,
             has_goals: !setting.world.goals.is_empty(),
             instances: (instances.into_iter())
-                .map(|(place, port, tally)| Rc::new(Instance::new(place, port, tally, body)))
+                .map(|(place, port, tally)| Rc::new(Instance::new(place, port, tally, body(place))))
                 .collect(),
             shared,
             burners: RefCell::new(Burners::new(options.processors)),
@@ -293,6 +294,11 @@ impl Host {
 
     fn shares(&self, version: Version) -> bool {
         self.responder.borrow().shares(version)
+    }
+
+    /// The scenario's time.
+    pub(super) fn now(&self) -> Time {
+        self.shared.clock.now()
     }
 
     /// Bytes that leaks have taken.

@@ -55,8 +55,8 @@ pub struct BackendOptions {
     pub ports: Vec<u16>,
     /// Threads, at least one; each serves some of the instances.
     pub threads: usize,
-    /// Bytes of the body of an answer.
-    pub body: usize,
+    /// Bytes of the body of a right answer; `None`: as many as the world's services say.
+    pub body: Option<usize>,
     /// Connections at the same time, of each thread; more are closed at once.
     pub connections: usize,
     /// How long a request's head, and then its body, may take to come.
@@ -94,7 +94,7 @@ impl Default for BackendOptions {
             bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
             ports: Vec::new(),
             threads: 1,
-            body: 64,
+            body: None,
             connections: 20_000,
             patience: Span::from_secs(10),
             memory: 1 << 30,
@@ -189,6 +189,7 @@ enum Command {
 /// What all threads share.
 #[derive(Debug)]
 struct Shared {
+    clock: WallClock,
     endpoints: Arc<Endpoints>,
     steering: Arc<Steering>,
     /// What this process remembers of each user; see [`responder::Ask`].
@@ -220,6 +221,7 @@ impl Backends {
         options: BackendOptions,
     ) -> Result<Backends, BackendError> {
         let most = Pool::new(&setting.world).most();
+        let options = Arc::new(options);
         let ports = ports(most, &options)?;
         let control = Port::bind(options.control.bind).map_err(|source| BackendError::Control {
             address: options.control.bind,
@@ -247,6 +249,7 @@ impl Backends {
             steering,
             users: responder::remembered(setting),
             leaked: AtomicU64::new(0),
+            clock,
         });
         let mut backends = Backends {
             endpoints: Arc::clone(&shared.endpoints),
@@ -266,9 +269,8 @@ impl Backends {
             let work = host::Work {
                 number,
                 setting: setting.clone(),
-                clock: clock.clone(),
                 shared: Arc::clone(&shared),
-                options: options.clone(),
+                options: Arc::clone(&options),
                 instances: deal,
                 control: (control.take()).map(|(port, token)| host::ControlWork {
                     port,

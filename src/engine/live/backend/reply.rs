@@ -57,6 +57,7 @@ pub(super) fn delivery(template: &Template, answer: &Answer) -> Delivery {
     let (length, ends) = match answer.corruption() {
         Some(Corruption::Truncated) => (whole / 2, true),
         Some(Corruption::Empty) => (0, false),
+        _ if answer.breaks_off() => (whole / 2, true),
         _ => (whole, false),
     };
     let seconds = match (answer.status, answer.effect.failed_after) {
@@ -98,5 +99,10 @@ impl Answer {
     /// What is wrong with its body.
     fn corruption(&self) -> Option<Corruption> {
         (self.effect.wrong).filter(|_| self.status == Status::Right)
+    }
+
+    /// Whether it begins and its connection is reset before its end. Failures come whole.
+    pub(super) fn breaks_off(&self) -> bool {
+        self.effect.breaks_off() && self.status == Status::Right
     }
 }

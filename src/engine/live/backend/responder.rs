@@ -156,12 +156,8 @@ pub(super) struct Responder {
 
 impl Responder {
     /// One that plays `setting`; `number` is that of its thread.
-    pub(super) fn new(
-        setting: &Setting,
-        clock: WallClock,
-        shared: Arc<Shared>,
-        number: usize,
-    ) -> Responder {
+    pub(super) fn new(setting: &Setting, shared: Arc<Shared>, number: usize) -> Responder {
+        let clock = shared.clock.clone();
         let world = quickened(&setting.world, clock.speed());
         let seed = match number {
             0 => setting.seed,
@@ -264,8 +260,8 @@ impl Responder {
                 reach,
             )
         };
-        if let Some(phase) = effect.reset {
-            return Fate::Reset(phase);
+        if effect.is_refused() {
+            return Fate::Reset(effect.reset.unwrap_or_default());
         }
         let answering = &self.answering[place.version as usize][usize::from(ask.route)];
         let stream = &mut self.streams.versions[place.version as usize];
@@ -521,11 +517,6 @@ impl Responder {
                 _ => 0.0,
             })
             .sum()
-    }
-
-    /// The world that is played.
-    pub(super) fn world(&self) -> &World {
-        &self.world
     }
 }
 

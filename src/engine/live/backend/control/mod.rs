@@ -189,12 +189,12 @@ impl Desk {
                 Some(self.names.describe(id, fault, severity))
             })
             .collect();
-        let now = host.clock.now().as_secs_f64();
+        let now = host.now().as_secs_f64();
         Answer::ok(json!({ "now": now, "faults": list }))
     }
 
     fn add(&self, body: &[u8], host: &Host) -> Answer {
-        let fault = match self.names.read(body, host.clock.now()) {
+        let fault = match self.names.read(body, host.now()) {
             Ok(fault) => fault,
             Err(error) => {
                 return Answer {
