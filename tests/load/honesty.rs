@@ -156,7 +156,7 @@ fn too_few_connections_are_named_with_how_many_waited_and_nothing_is_dropped() {
 }
 
 #[test]
-fn who_waits_for_a_connection_for_too_long_is_given_up_unsent() {
+fn who_waits_for_a_connection_for_too_long_is_given_up_in_time() {
     let server = Server::start(|_, _| {
         wait(Duration::from_millis(200));
         answer(200, "", "hello")
@@ -171,8 +171,9 @@ fn who_waits_for_a_connection_for_too_long_is_given_up_unsent() {
     let timeouts = json["requests"]["failures"]["timeout"].as_u64().unwrap();
     assert_eq!(of("answered") + timeouts, 100);
     assert_eq!(of("sent") + of("given_up_waiting"), 100);
-    assert!(of("given_up_waiting") > 70, "{json}");
-    assert_eq!(server.requests(), of("sent"));
+    // One connection carries five requests a second; the others run out of time on their way.
+    assert!((2..20).contains(&of("answered")), "{json}");
+    assert!(number(&json["latency_seconds"]["p50"]) >= 0.4995, "{json}");
 }
 
 #[test]

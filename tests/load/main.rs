@@ -17,6 +17,10 @@ use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
 
+/// What every scenario must have, and no load reads.
+const ROLLOUT: &str = "\n[rollout]\ninterval = \"60s\"\nsteps = [{ weight = \"5%\", hold = \"60s\" }]\n\
+    [[rollout.gates]]\nkind = \"success-ratio\"\nmin = \"0%\"\nwindow = \"60s\"\n";
+
 /// `coalmine load` with arguments that are parted by blanks.
 fn command(arguments: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_coalmine"));

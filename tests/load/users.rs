@@ -11,12 +11,15 @@ use coalmine::engine::live::load::{Load, LoadOptions, LoadReport, Seen, Target};
 use coalmine::scenario;
 use coalmine::telemetry::Version;
 
+use super::ROLLOUT;
 use super::server::{Received, Server, answer, hello};
 
 /// Sixty times as fast as the clock on the wall.
 const SPEED: f64 = 60.0;
 
 fn setting(text: &str) -> Setting {
+    let service = "\n[stable]\nlatency = { fixed = \"1ms\" }\nerrors = \"0%\"";
+    let text = &format!("{text}{service}{ROLLOUT}");
     let scenario = scenario::parse(text, Path::new("test.toml"), None)
         .unwrap_or_else(|problems| panic!("{problems}\n{text}"));
     Setting {
@@ -143,7 +146,7 @@ fn routes_matches_and_sessions_are_the_worlds() {
     let text = "[traffic]\nrate = \"40/s\"\nusers = 300\n\
         sessions = { pages = 3, single = \"30%\", embedded = 1, think = \"p50=2s,p99=9s\" }\n\
         routes = [{ name = \"browse\", share = \"75%\" }, { name = \"buy\", share = \"25%\" }]\n\
-        [split]\nmatch = { share = \"20%\" }";
+        [split]\nmatch = \"20%\"";
     let (report, _) = played(text, 120, &server);
     let all = report.counts.due as f64;
     // 4,800 expected. Sessions vary: within a fifth.
