@@ -118,6 +118,48 @@ fn a_generator_that_is_stopped_says_so_and_counts_what_it_missed() {
 }
 
 #[test]
+fn every_mode_sends_everything_and_none_too_early() {
+    for mode in ["exact", "economy", "spin"] {
+        let server = Server::start(hello);
+        let url = server.url();
+        let json = load(&format!(
+            "{url} --rate 500/s --duration 1s --mode {mode} --json"
+        ))
+        .json();
+        for name in ["due", "sent", "answered"] {
+            assert_eq!(json["requests"][name], server.requests(), "{mode} {name}");
+        }
+        assert_eq!(
+            json["lateness_seconds"]["count"],
+            server.requests(),
+            "{mode}"
+        );
+        assert!(server.requests().abs_diff(500) < 120, "{mode}");
+        // Two in five of those that wait for a grid of 500 us wait for 300 us or more; no machine
+        // makes it fewer.
+        let late = number(&json["lateness_seconds"]["p90"]);
+        assert!(mode != "economy" || late > 0.0003, "{mode}: {late}");
+    }
+}
+
+#[test]
+fn what_counts_as_late_can_be_said() {
+    let server = Server::start(hello);
+    let url = server.url();
+    let said = load(&format!(
+        "{url} --rate 100/s --duration 1s --mode economy --max-lateness 1us --fail-if p99>9s"
+    ));
+    assert_eq!(said.code, 1);
+    let flat = said.err.replace("\n  ", " ");
+    assert!(
+        flat.contains("the run is not valid: generator late: one send in a hundred was"),
+        "{}",
+        said.err
+    );
+    assert!(flat.contains("1 us are tolerated"), "{}", said.err);
+}
+
+#[test]
 fn too_few_connections_are_named_with_how_many_waited_and_nothing_is_dropped() {
     let server = Server::start(|_, _| {
         wait(Duration::from_millis(100));
