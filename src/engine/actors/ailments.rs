@@ -5,7 +5,7 @@ use rand_distr::{Distribution, Exp1};
 
 use crate::base::{Span, Stream, Time};
 use crate::model::World;
-use crate::model::fault::{Fault, FaultKind};
+use crate::model::fault::{Corruption, Fault, FaultKind, ResetPhase, Schedule};
 use crate::telemetry::Version;
 
 /// The faults of a world under way.
@@ -24,6 +24,8 @@ struct Ailment {
     spells: [Spell; 3],
     /// Routes on which it makes users do less, one bit each.
     lessens: u32,
+    /// Seconds that a body takes over a narrow line, by version.
+    transfer: [f64; 3],
 }
 
 /// A spell of a fault that comes in bursts.
@@ -60,15 +62,17 @@ pub(in crate::engine) struct Effect {
     /// after so many seconds, if not after the usual time.
     pub(in crate::engine) failed_after: Option<f64>,
     /// Status 200 and a wrong body.
-    pub(in crate::engine) wrong: bool,
-    /// Refused or cut off: the server knows nothing.
-    pub(in crate::engine) reset: bool,
+    pub(in crate::engine) wrong: Option<Corruption>,
+    /// Where its connection is reset.
+    pub(in crate::engine) reset: Option<ResetPhase>,
     /// No answer; the caller gives up after so many seconds.
     pub(in crate::engine) hang: Option<f64>,
     /// Factor on the time it takes,
     pub(in crate::engine) multiply: f64,
-    /// and added seconds.
+    /// and added seconds,
     pub(in crate::engine) add: f64,
+    /// of which so many pass between the head of the answer and the end of its body.
+    pub(in crate::engine) body: f64,
     /// Whether the user is worse off, though answered: it takes longer, or the product is worse.
     pub(in crate::engine) slowed: bool,
     /// How often it is counted,
@@ -83,16 +87,37 @@ impl Effect {
     pub(in crate::engine) const NONE: Effect = Effect {
         failed: false,
         failed_after: None,
-        wrong: false,
-        reset: false,
+        wrong: None,
+        reset: None,
         hang: None,
         multiply: 1.0,
         add: 0.0,
+        body: 0.0,
         slowed: false,
         counted: 1,
         hidden: false,
         unit: 1.0,
     };
+}
+
+impl Effect {
+    fn take_longer_over_the_body(&mut self, seconds: f64) {
+        self.add += seconds;
+        self.body += seconds;
+        self.slowed = true;
+    }
+
+    /// Whether the answer begins and breaks off.
+    #[inline]
+    pub(in crate::engine) fn breaks_off(&self) -> bool {
+        self.reset == Some(ResetPhase::Body)
+    }
+
+    /// Whether there is no answer at all, because the connection is reset before.
+    #[inline]
+    pub(in crate::engine) fn is_refused(&self) -> bool {
+        matches!(self.reset, Some(ResetPhase::Connect | ResetPhase::Head))
+    }
 }
 
 /// Whether a fault can make a request of a version fail or take longer, or cost what it might lead
@@ -101,20 +126,17 @@ pub(in crate::engine) fn hurts(fault: &Fault, version: Version) -> bool {
     match fault.kind {
         FaultKind::Bounce { .. } | FaultKind::Poison { .. } | FaultKind::SharedLoad { .. } => true,
         FaultKind::Business { multiply, .. } if multiply >= 1.0 => false,
+        // There are no processors to burn.
+        FaultKind::Cpu { .. } => false,
         _ => fault.target.is_in(version == Version::Canary),
     }
 }
 
 impl Ailments {
     pub(in crate::engine) fn new(world: &World) -> Ailments {
-        let ailment = |fault: &Fault| Ailment {
-            fault: fault.clone(),
-            severity: 0.0,
-            spells: [Spell::default(); 3],
-            lessens: world.lessens(&fault.kind),
-        };
+        let faults = world.faults.iter().cloned();
         Ailments {
-            all: world.faults.iter().map(ailment).collect(),
+            all: faults.map(|fault| Ailment::new(fault, world)).collect(),
             change: f64::NEG_INFINITY,
         }
     }
@@ -124,16 +146,42 @@ impl Ailments {
         self.change = f64::NEG_INFINITY;
         for ailment in &mut self.all {
             ailment.severity = 0.0;
-            if let FaultKind::Bursts { good, bad, .. } = ailment.fault.kind {
-                let (good, bad) = (good.as_secs_f64(), bad.as_secs_f64());
-                for spell in &mut ailment.spells {
-                    // Spells last exponentially: what is left of one has the length of a whole one.
-                    spell.bad = stream.random::<f64>() < bad / (good + bad);
-                    let left: f64 = Exp1.sample(stream);
-                    spell.until = left * if spell.bad { bad } else { good };
-                }
-            }
+            ailment.begin_spells(0.0, stream);
         }
+    }
+
+    /// Puts a fault in a place of the list, at its end or instead of the one there, at `now`.
+    pub(in crate::engine) fn set(
+        &mut self,
+        index: usize,
+        fault: Fault,
+        world: &World,
+        now: f64,
+        stream: &mut Stream,
+    ) {
+        let mut ailment = Ailment::new(fault, world);
+        ailment.begin_spells(now, stream);
+        match self.all.get_mut(index) {
+            Some(place) => *place = ailment,
+            None => self.all.push(ailment),
+        }
+        self.change = f64::NEG_INFINITY;
+    }
+
+    /// Takes a fault out; its place in the list stays, so that the others keep their numbers.
+    pub(in crate::engine) fn remove(&mut self, index: usize) {
+        if let Some(ailment) = self.all.get_mut(index) {
+            ailment.fault.schedule = Schedule {
+                onset: Time::NEVER,
+                ..Schedule::ALWAYS
+            };
+            self.change = f64::NEG_INFINITY;
+        }
+    }
+
+    /// When a severity next changes, in seconds.
+    pub(in crate::engine) fn next_change(&self) -> f64 {
+        self.change
     }
 
     /// The faults, with how severe each is now.
@@ -202,6 +250,34 @@ impl Ailments {
 }
 
 impl Ailment {
+    fn new(fault: Fault, world: &World) -> Ailment {
+        Ailment {
+            severity: 0.0,
+            spells: [Spell::default(); 3],
+            lessens: world.lessens(&fault.kind),
+            transfer: match fault.kind {
+                FaultKind::Bandwidth { limit } => [&world.stable, &world.canary, &world.stable]
+                    .map(|service| service.transfer(limit).as_secs_f64()),
+                _ => [0.0; 3],
+            },
+            fault,
+        }
+    }
+
+    /// The spells of all versions as they are at `now`.
+    fn begin_spells(&mut self, now: f64, stream: &mut Stream) {
+        let FaultKind::Bursts { good, bad, .. } = self.fault.kind else {
+            return;
+        };
+        let (good, bad) = (good.as_secs_f64(), bad.as_secs_f64());
+        for spell in &mut self.spells {
+            // Spells last exponentially: what is left of one has the length of a whole one.
+            spell.bad = stream.random::<f64>() < bad / (good + bad);
+            let left: f64 = Exp1.sample(stream);
+            spell.until = now + left * if spell.bad { bad } else { good };
+        }
+    }
+
     /// Whether all that does not change from request to request lets the fault reach it.
     #[inline]
     fn covers(&self, index: usize, attempt: &Attempt) -> bool {
@@ -245,6 +321,7 @@ impl Ailment {
                 let factor = 1.0 + (multiply - 1.0) * severity;
                 effect.multiply *= factor;
                 effect.add = effect.add * factor + add.as_secs_f64() * severity;
+                effect.body *= factor;
                 effect.slowed = true;
             }
             FaultKind::Tail { probability, add } => {
@@ -253,8 +330,19 @@ impl Ailment {
                     effect.slowed = true;
                 }
             }
-            FaultKind::Reset { probability } => {
-                effect.reset |= happens(probability.get(), stream);
+            FaultKind::Drip { probability, over } => {
+                if happens(probability.get(), stream) {
+                    effect.take_longer_over_the_body(over.as_secs_f64());
+                }
+            }
+            FaultKind::Bandwidth { .. } => {
+                let transfer = self.transfer[attempt.version as usize];
+                effect.take_longer_over_the_body(transfer * severity);
+            }
+            FaultKind::Reset { probability, phase } => {
+                if happens(probability.get(), stream) {
+                    effect.reset = Some(effect.reset.map_or(phase, |other| other.min(phase)));
+                }
             }
             FaultKind::Hang {
                 probability,
@@ -264,8 +352,10 @@ impl Ailment {
                     effect.hang = Some(timeout.as_secs_f64());
                 }
             }
-            FaultKind::Corrupt { probability } => {
-                effect.wrong |= happens(probability.get(), stream);
+            FaultKind::Corrupt { probability, how } => {
+                if happens(probability.get(), stream) {
+                    effect.wrong = Some(how);
+                }
             }
             FaultKind::Capacity { work, .. } => {
                 effect.multiply *= 1.0 + (work - 1.0) * severity;
@@ -304,13 +394,15 @@ impl Ailment {
                 let factor = 1.0 + factor * attempt.share * severity;
                 effect.multiply *= factor;
                 effect.add *= factor;
+                effect.body *= factor;
                 effect.slowed |= attempt.share > 0.0;
             }
             FaultKind::Business { .. } => {
                 effect.slowed |= self.lessens & (1 << attempt.route) != 0;
             }
-            // These strike instances.
-            FaultKind::MemoryLeak { .. }
+            // These strike instances, or machines.
+            FaultKind::Cpu { .. }
+            | FaultKind::MemoryLeak { .. }
             | FaultKind::CrashLoop { .. }
             | FaultKind::FailedStart { .. } => {}
         }

@@ -8,11 +8,18 @@
 //! the time is real.
 
 pub mod alarm;
+pub mod backend;
 pub mod clock;
 pub mod endpoints;
+pub mod fetch;
 pub mod http;
 pub mod load;
 pub mod options;
+pub mod prometheus;
+pub mod proxies;
+pub mod scrape;
+pub mod speed;
+pub mod splitter;
 pub mod steering;
 pub mod tally;
 

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::base::Span;
+pub use crate::telemetry::exposition::Reading;
 use crate::telemetry::{Buckets, Finder, Version};
 
 /// Statuses that are told apart; others count as the nearest of these.
@@ -30,23 +31,6 @@ pub struct Tally {
     cells: Box<[AtomicU64]>,
 }
 
-/// One version's, route's and code's part of a [`Tally`] as it was when read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reading {
-    /// Which version.
-    pub version: Version,
-    /// Which route, by its number.
-    pub route: usize,
-    /// Which status, one of [`CODES`].
-    pub code: u16,
-    /// How many.
-    pub requests: u64,
-    /// What they took together.
-    pub took: Span,
-    /// How many in each bucket, the unbounded one last; not cumulative.
-    pub buckets: Vec<u64>,
-}
-
 impl Tally {
     /// Nothing counted, for so many routes (at least one).
     pub fn new(routes: usize, buckets: &Buckets) -> Tally {
@@ -69,6 +53,14 @@ impl Tally {
         add(&cell[2 + self.finder.index(took.as_secs_f64())], 1);
     }
 
+    /// Counts anew from zero, as a process does that has been restarted. Only the thread that counts
+    /// may do so.
+    pub fn clear(&self) {
+        for cell in &self.cells {
+            cell.store(0, Ordering::Release);
+        }
+    }
+
     fn cell(&self, version: Version, route: usize, code: usize) -> &[AtomicU64] {
         let width = 2 + self.finder.len();
         let index = (version as usize * self.routes + route) * CODES.len() + code;
@@ -77,21 +69,30 @@ impl Tally {
 
     /// Everything counted so far, of which nothing was counted left out.
     pub fn read(&self) -> Vec<Reading> {
+        self.read_with(&[])
+    }
+
+    /// The same, with what was not counted of these versions too: all that an instance may ever
+    /// show, where series exist from the start ([`Birth::Zero`](crate::telemetry::Birth::Zero)).
+    pub fn read_with(&self, from_start: &[Version]) -> Vec<Reading> {
         let mut readings = Vec::new();
         for version in Version::ALL {
             for route in 0..self.routes {
                 for (index, code) in CODES.into_iter().enumerate() {
                     let cell = self.cell(version, route, index);
-                    let requests = cell[0].load(Ordering::Acquire);
-                    if requests > 0 {
-                        let values = |cell: &AtomicU64| cell.load(Ordering::Relaxed);
+                    // What is counted meanwhile is in none of what follows, or in all of it but the
+                    // sum: the count is that of the buckets.
+                    let values = |cell: &AtomicU64| cell.load(Ordering::Acquire);
+                    let buckets: Vec<u64> = cell[2..].iter().map(values).collect();
+                    let requests = buckets.iter().sum();
+                    if requests > 0 || from_start.contains(&version) {
                         readings.push(Reading {
                             version,
                             route,
                             code,
                             requests,
                             took: Span::from_nanos(values(&cell[1])),
-                            buckets: cell[2..].iter().map(values).collect(),
+                            buckets,
                         });
                     }
                 }
@@ -107,6 +108,26 @@ impl Tally {
             .map(|(route, code)| self.cell(version, route, code)[0].load(Ordering::Relaxed))
             .sum()
     }
+}
+
+/// What several tallies of one shape have counted together: one for each thread of a part.
+pub fn merge<'t>(tallies: impl IntoIterator<Item = &'t Tally>) -> Vec<Reading> {
+    let mut merged: Vec<Reading> = Vec::new();
+    for reading in tallies.into_iter().flat_map(Tally::read) {
+        let place = |reading: &Reading| (reading.version, reading.route, reading.code);
+        match merged.binary_search_by_key(&place(&reading), place) {
+            Ok(index) => {
+                let sum = &mut merged[index];
+                sum.requests += reading.requests;
+                sum.took = sum.took + reading.took;
+                for (bucket, more) in sum.buckets.iter_mut().zip(reading.buckets) {
+                    *bucket += more;
+                }
+            }
+            Err(index) => merged.insert(index, reading),
+        }
+    }
+    merged
 }
 
 /// Adds without a bus lock: nobody else adds.
@@ -135,6 +156,34 @@ mod tests {
         assert_eq!(canary.buckets.iter().sum::<u64>(), 2);
         assert_eq!(canary.buckets[3], 2, "5 to 10 ms");
         assert_eq!(tally.requests(Version::Canary), 2);
+        let zeros = tally.read_with(&[Version::Canary]);
+        assert_eq!(zeros.len(), 1 + 2 * CODES.len());
+        assert_eq!(zeros[1].requests, 0);
         assert_eq!([0, 399, 404, 501, 504].map(code_of), [0, 0, 1, 2, 5]);
+        tally.clear();
+        assert_eq!(tally.read(), []);
+    }
+
+    #[test]
+    fn several_tallies_are_read_as_one() {
+        let tallies = [(); 2].map(|()| Tally::new(1, &Buckets::istio()));
+        tallies[0].record(Version::Stable, 0, 200, Span::from_millis(7));
+        tallies[1].record(Version::Stable, 0, 200, Span::from_millis(8));
+        tallies[1].record(Version::Stable, 0, 504, Span::from_millis(8));
+        tallies[0].record(Version::Canary, 0, 200, Span::from_millis(1));
+        let merged = merge(&tallies);
+        let found: Vec<_> = (merged.iter())
+            .map(|reading| (reading.version, reading.code, reading.requests))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                (Version::Stable, 200, 2),
+                (Version::Stable, 504, 1),
+                (Version::Canary, 200, 1)
+            ]
+        );
+        assert_eq!(merged[0].took, Span::from_millis(15));
+        assert_eq!(merged[0].buckets[3], 2);
     }
 }

@@ -27,7 +27,7 @@ pub enum Target {
     Both,
 }
 
-/// What goes wrong. The numbers F1 to F24 are those of the catalogue in the documentation.
+/// What goes wrong. The numbers F1 to F28 are those of the catalogue in the documentation.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FaultKind {
     /// A share of requests fails with a server error, on top of those that would fail anyway (F1,
@@ -82,11 +82,13 @@ pub enum FaultKind {
         /// How long it takes nevertheless; `None`: for ever.
         delay: Option<Span>,
     },
-    /// A share of requests is refused or cut off: the caller sees a failure, the server nothing
-    /// (F8).
+    /// A share of connections is reset: the caller sees a failure, and the server nothing of it
+    /// (F8) or, once its answer has begun, a success (F25).
     Reset {
         /// Share of the reached requests.
         probability: Probability,
+        /// How far the request comes.
+        phase: ResetPhase,
     },
     /// A share of requests is never answered: the caller gives up after `timeout`, the server
     /// counts nothing, and a worker stays busy (F9).
@@ -96,11 +98,31 @@ pub enum FaultKind {
         /// When the caller gives up.
         timeout: Span,
     },
-    /// A share of answers is wrong, with status 200: truncated, stale, empty (F10). No goal is
-    /// reached after one.
+    /// A share of answers is wrong, with status 200 (F10). No goal is reached after one.
     Corrupt {
         /// Share of the reached requests.
         probability: Probability,
+        /// What is wrong with them. Only a live run makes a difference between the kinds.
+        how: Corruption,
+    },
+    /// A share of answers comes drop by drop: the body in pieces, spread over a time that is added
+    /// to what the answer takes anyway (F26).
+    Drip {
+        /// Share of the reached requests.
+        probability: Probability,
+        /// From the head to the end of the body.
+        over: Span,
+    },
+    /// Bodies go out over a narrow line: each answer takes its size divided by `limit` longer (F27).
+    Bandwidth {
+        /// Bytes per second of one answer's body, above 0.
+        limit: f64,
+    },
+    /// Something burns processors beside the service (F28). What that does to latencies is up to the
+    /// machine: virtual time, which has no processors, leaves it out.
+    Cpu {
+        /// How many, above 0.
+        cores: f64,
     },
     /// The version takes more work for a request, or has fewer workers (F11): `work` multiplies
     /// service times and `workers` the number of workers, which shows where there is a capacity.
@@ -155,6 +177,34 @@ pub enum FaultKind {
         /// Slowdown with all traffic on the canary, above 0.
         factor: f64,
     },
+}
+
+/// How far a request comes before its connection is reset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum ResetPhase {
+    /// No further than the connection: it is refused.
+    Connect,
+    /// It is sent, and no answer begins.
+    #[default]
+    Head,
+    /// Its answer begins and breaks off. The server has done its work and counted the status that
+    /// it wrote, 200 as a rule, with the whole latency. The caller has half an answer: a failure,
+    /// which a proxy that streams can no longer try again, and which outlier detection, going by
+    /// the status, does not take for one.
+    Body,
+}
+
+/// What is wrong with an answer whose status says that nothing is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Corruption {
+    /// Its body is shorter than it should be, and its head agrees with it: nobody on the way can
+    /// tell. (A body that is shorter than its head says is [`ResetPhase::Body`].)
+    Truncated,
+    /// Some of its bits are others.
+    #[default]
+    Flipped,
+    /// It has no body.
+    Empty,
 }
 
 /// When a fault is there, and how much of it. Times count from the start of the rollout.
@@ -274,6 +324,8 @@ impl Fault {
             self.kind,
             FaultKind::Latency { .. }
                 | FaultKind::Tail { .. }
+                | FaultKind::Drip { .. }
+                | FaultKind::Bandwidth { .. }
                 | FaultKind::Hang { .. }
                 | FaultKind::MemoryLeak { .. }
                 | FaultKind::Capacity { .. }
