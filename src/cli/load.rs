@@ -72,6 +72,14 @@ pub(super) struct LoadArguments {
     /// `exact`: a timer for each; `economy`: a timer every 500 us; `spin`: less late, a core busy
     #[arg(long, value_enum, default_value = "exact", hide_possible_values = true)]
     mode: ModeArgument,
+    /// Call the run not valid when one send in a hundred is later than this by the generator's fault
+    #[arg(
+        long,
+        default_value = "10ms",
+        value_name = "TIME",
+        allow_hyphen_values = true
+    )]
+    max_lateness: Span,
     /// Root of all randomness: equal seeds give equal schedules
     #[arg(long)]
     seed: Option<Seed>,
@@ -298,15 +306,20 @@ fn line(seen: &Seen, elapsed: Duration, duration: Span) -> String {
     let (counts, published) = (seen.counts(), seen.published());
     let seconds = elapsed.as_secs_f64().max(0.001);
     let errors = counts.failed() + counts.server_errors;
+    // Nothing has been published in the first half second.
+    let of = |span: Span| match span.is_zero() {
+        true => "-".to_owned(),
+        false => short(span),
+    };
     format!(
-        "{}s of {duration}  {}/s  {} in flight  p50 {}  p99 {}  {} errors  sends {} late",
+        "{}s/{duration}  {}/s  {} in flight  p50 {}  p99 {}  late {}  {} errors",
         elapsed.as_secs(),
         grouped((counts.sent as f64 / seconds).round() as u64),
         grouped(counts.in_flight + counts.waiting),
-        short(published.p50),
-        short(published.p99),
+        of(published.p50),
+        of(published.p99),
+        of(published.lateness_p99),
         grouped(errors),
-        short(published.lateness_p99),
     )
 }
 

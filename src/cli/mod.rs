@@ -44,7 +44,7 @@ enum Command {
     /// One rollout, tick by tick
     Run(Box<run::RunArguments>),
     /// Send requests on schedule, and say how long they took from when they were due
-    Load(load::LoadArguments),
+    Load(Box<load::LoadArguments>),
     /// Draw table, figures and report again from stored rows
     Report(report::ReportArguments),
     /// List the built-in scenarios, or show one

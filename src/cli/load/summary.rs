@@ -45,12 +45,16 @@ impl<'a> Outcome<'a> {
             0.0
         };
         let clauses = arguments.fail_if.iter();
+        let tolerance = Tolerance {
+            late: arguments.max_lateness,
+            ..Tolerance::default()
+        };
         Outcome {
             arguments,
             connections,
             seed,
             rate,
-            limits: report.limits(&Tolerance::default(), connections),
+            limits: report.limits(&tolerance, connections),
             findings: clauses.map(|clause| clause.judge(report, rate)).collect(),
         }
     }

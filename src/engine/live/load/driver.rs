@@ -44,6 +44,9 @@ pub(super) struct Driver {
     sooner: Notify,
     /// A request has ended, and nothing is started any more.
     quiet: Notify,
+    /// Until when nobody looks for deadlines, and what ends that.
+    unwatched: Cell<Moment>,
+    hurry: Notify,
 }
 
 /// What others want of a load.
@@ -64,8 +67,6 @@ pub(super) const STALL: Span = Span::from_millis(100);
 /// Beats between two publications of quantiles, and between two intervals of the log.
 const PUBLISHED: u64 = 5;
 const LOGGED: u64 = 10;
-/// Deadlines are looked after at least so often.
-const WATCH: Span = Span::from_millis(50);
 
 impl Driver {
     #[expect(
@@ -97,6 +98,8 @@ impl Driver {
             closing: Cell::new(false),
             sooner: Notify::new(),
             quiet: Notify::new(),
+            unwatched: Cell::new(Moment::NEVER),
+            hurry: Notify::new(),
         }
     }
 
@@ -221,6 +224,7 @@ impl Driver {
     }
 
     fn start(self: &Rc<Driver>, job: Job) {
+        self.watch_for(&job);
         let place = self.pool.borrow_mut().place(job);
         if let Place::Start(slot) = place {
             spawn_local(connection::serve(Rc::clone(self), slot));
@@ -289,10 +293,19 @@ impl Driver {
             self.record(&job, &outcome, &[], now);
         }
         self.ledger.borrow().waiting(self.pool.borrow().waiting());
-        if next.is_none() && self.ended.get() {
-            self.quiet.notify_one();
+        match &next {
+            Some(job) => self.watch_for(job),
+            None if self.ended.get() => self.quiet.notify_one(),
+            None => {}
         }
         next
+    }
+
+    /// Looks for deadlines earlier than was meant, when one comes earlier.
+    fn watch_for(&self, job: &Job) {
+        if job.deadline < self.unwatched.get() {
+            self.hurry.notify_one();
+        }
     }
 
     fn record(&self, job: &Job, outcome: &Outcome, goals: &[f64], now: Moment) {
@@ -314,10 +327,12 @@ impl Driver {
         loop {
             let now = Moment::now();
             let next = self.pool.borrow_mut().expire(now);
-            let at_most = now + WATCH.min(self.timeout);
-            alarm
-                .at(next.map_or(at_most, |next| next.min(at_most)))
-                .await;
+            let until = next.unwrap_or(now + self.timeout);
+            self.unwatched.set(until);
+            tokio::select! {
+                () = alarm.at(until) => {}
+                () = self.hurry.notified() => {}
+            }
         }
     }
 
@@ -350,6 +365,10 @@ impl Driver {
 
     /// Writes a request.
     pub(super) fn write(&self, job: &Job, output: &mut Vec<u8>) {
+        if let Some(same) = self.rendering.borrow().same() {
+            output.extend_from_slice(same);
+            return;
+        }
         let now = Moment::now();
         let times = (now, self.clock.time_of(now));
         let mut schedule = self.schedule.borrow_mut();

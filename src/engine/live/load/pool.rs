@@ -310,3 +310,132 @@ impl Slot {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{Span, Time};
+    use crate::engine::actors::crowd::Caller;
+
+    fn job(user: u32, opens: bool) -> Job {
+        let now = Moment::now();
+        Job {
+            ask: Ask {
+                at: Time::START,
+                caller: Caller { user, group: 0 },
+                route: 0,
+                matched: false,
+                opens,
+                session: None,
+            },
+            intended: now,
+            fired: now,
+            deadline: now + Span::from_secs(60),
+            waited: false,
+            fresh: false,
+        }
+    }
+
+    /// Takes the job that a slot has been given.
+    fn taken(pool: &mut Pool, slot: u32) -> Job {
+        pool.take(slot, Waker::noop()).unwrap().unwrap()
+    }
+
+    fn nobody(job: Job) {
+        panic!("given up: {job:?}");
+    }
+
+    #[test]
+    fn connections_are_used_again_and_no_more_than_allowed() {
+        let (mut pool, now) = (Pool::new(2, false), Moment::now());
+        assert_eq!(pool.place(job(1, false)), Place::Start(0));
+        assert_eq!(pool.place(job(2, false)), Place::Start(1));
+        assert_eq!(pool.place(job(3, false)), Place::Waits);
+        assert_eq!(pool.place(job(4, false)), Place::Waits);
+        assert_eq!(pool.waiting(), 2);
+        for slot in [0, 1] {
+            taken(&mut pool, slot);
+        }
+        let next = pool.next(1, now, nobody).unwrap();
+        assert_eq!((next.ask.caller.user, next.waited), (3, true));
+        let next = pool.next(0, now, nobody).unwrap();
+        assert_eq!((next.ask.caller.user, next.fresh), (4, false));
+        assert!(pool.next(0, now, nobody).is_none());
+        assert!(!pool.is_quiet());
+        assert!(pool.next(1, now, nobody).is_none());
+        assert!(pool.is_quiet());
+        // The one that was used last is used first.
+        assert_eq!(pool.place(job(5, false)), Place::Given);
+        assert_eq!(taken(&mut pool, 1).ask.caller.user, 5);
+        assert_eq!(pool.place(job(6, false)), Place::Given);
+        assert_eq!(taken(&mut pool, 0).ask.caller.user, 6);
+        assert_eq!(pool.place(job(7, false)), Place::Waits);
+    }
+
+    #[test]
+    fn whose_time_is_over_is_given_up_and_not_sent() {
+        let (mut pool, now) = (Pool::new(1, false), Moment::now());
+        assert_eq!(pool.place(job(1, false)), Place::Start(0));
+        taken(&mut pool, 0);
+        for user in [2, 3] {
+            let late = Job {
+                deadline: now,
+                ..job(user, false)
+            };
+            assert_eq!(pool.place(late), Place::Waits);
+        }
+        assert_eq!(pool.place(job(4, false)), Place::Waits);
+        assert!(!pool.is_over(0, Waker::noop()));
+        let mut over = Vec::new();
+        let next = pool.next(0, now, |job| over.push(job.ask.caller.user));
+        assert_eq!(next.unwrap().ask.caller.user, 4);
+        assert_eq!((over, pool.waiting()), (vec![2, 3], 0));
+        // A deadline is its own job's: the first one's says nothing about the fourth's.
+        let later = now + Span::from_secs(59);
+        assert!(pool.expire(later).is_some_and(|next| next > later));
+        assert!(!pool.is_over(0, Waker::noop()));
+        assert_eq!(pool.expire(now + Span::from_secs(61)), None);
+        assert!(pool.is_over(0, Waker::noop()));
+    }
+
+    #[test]
+    fn where_users_have_their_own_connections_they_keep_them() {
+        let (mut pool, now) = (Pool::new(2, true), Moment::now());
+        assert_eq!(pool.place(job(1, true)), Place::Start(0));
+        taken(&mut pool, 0);
+        // Their requests wait for one another.
+        assert_eq!(pool.place(job(1, false)), Place::Waits);
+        assert_eq!(pool.place(job(2, true)), Place::Start(1));
+        taken(&mut pool, 1);
+        let next = pool.next(0, now, nobody).unwrap();
+        assert_eq!(
+            (next.ask.caller.user, next.fresh, next.waited),
+            (1, false, false)
+        );
+        assert!(pool.next(0, now, nobody).is_none());
+        assert!(pool.next(1, now, nobody).is_none());
+        // A new session opens a new connection in place of its user's old one.
+        assert_eq!(pool.place(job(2, true)), Place::Given);
+        let second = taken(&mut pool, 1);
+        assert!(second.fresh);
+        // A third user gets the connection that has been idle longest, and it is a new one.
+        assert_eq!(pool.place(job(3, false)), Place::Given);
+        let third = taken(&mut pool, 0);
+        assert!(third.fresh);
+        assert_eq!(pool.moved, 1);
+        // The first one, who comes back, waits, and takes the next that is free.
+        assert_eq!(pool.place(job(1, false)), Place::Waits);
+        assert_eq!(pool.place(job(1, false)), Place::Waits);
+        let first = pool.next(1, now, nobody).unwrap();
+        assert_eq!(
+            (first.ask.caller.user, first.fresh, first.waited),
+            (1, true, true)
+        );
+        // The other request of the same user goes over the same connection.
+        assert!(pool.next(0, now, nobody).is_none());
+        let again = pool.next(1, now, nobody).unwrap();
+        assert_eq!((again.ask.caller.user, again.fresh), (1, false));
+        assert!(pool.next(1, now, nobody).is_none());
+        assert!(pool.is_quiet());
+    }
+}

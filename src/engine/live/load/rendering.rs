@@ -42,7 +42,7 @@ pub struct Request {
 pub(super) struct Rendering {
     /// Request line and host, by route.
     heads: Vec<Vec<u8>>,
-    /// The whole request, when it is the same every time.
+    /// Whether requests are the same every time, and whole in `heads`.
     same: bool,
     /// Whether answers have no body.
     to_head: bool,
@@ -75,6 +75,12 @@ impl Rendering {
         }
     }
 
+    /// The whole request, where it is the same every time.
+    #[inline]
+    pub(super) fn same(&self) -> Option<&[u8]> {
+        self.heads.first().filter(|_| self.same).map(Vec::as_slice)
+    }
+
     /// Writes a request at `now`, which is `time` in the scenario.
     pub(super) fn write(
         &self,
@@ -86,9 +92,6 @@ impl Rendering {
         let ask = &job.ask;
         let head = &self.heads[usize::from(ask.route).min(self.heads.len() - 1)];
         output.extend_from_slice(head);
-        if self.same {
-            return;
-        }
         // Writing to memory does not fail.
         let _ = write!(output, "{}: {}\r\n", header::USER, ask.caller.user);
         if self.groups {
