@@ -36,7 +36,7 @@ fn is_started_and_stopped(kind: Proxy) {
     }
     counts_are(&proxy, &stage);
     metrics_tell_versions_apart(kind, &proxy);
-    leaves_nothing(proxy);
+    leaves_nothing(&proxy);
 }
 
 /// What the proxy has counted is what the backends have.
@@ -66,7 +66,7 @@ fn metrics_tell_versions_apart(kind: Proxy, proxy: &ExternalSplitter) {
 }
 
 /// Stops a proxy and looks for what is left of it.
-fn leaves_nothing(proxy: ExternalSplitter) {
+fn leaves_nothing(proxy: &ExternalSplitter) {
     let (pid, address) = (proxy.pid(), proxy.address());
     let folder = proxy.program().folder().to_owned();
     let ending = proxy.stop(GRACE).unwrap();
