@@ -58,7 +58,7 @@ impl Backend {
         self.state.answered.load(Ordering::SeqCst)
     }
 
-    /// Answers with another status from now on.
+    /// Answers with another status from now on; with 0 it takes requests and answers none.
     pub(crate) fn fail_with(&self, status: u16) {
         self.state.status.store(status, Ordering::SeqCst);
     }
@@ -76,6 +76,10 @@ fn answer(stream: TcpStream, state: &State) {
         if line == "\r\n" {
             state.answered.fetch_add(1, Ordering::SeqCst);
             let status = state.status.load(Ordering::SeqCst);
+            if status == 0 {
+                line.clear();
+                continue;
+            }
             let text = format!("HTTP/1.1 {status} Said\r\ncontent-length: 2\r\n\r\nok");
             if output.write_all(text.as_bytes()).is_err() {
                 return;
@@ -110,6 +114,11 @@ impl Stage {
             .iter()
             .map(Backend::answered)
             .sum()
+    }
+
+    /// Requests that all instances have answered.
+    pub(crate) fn answered_by_all(&self) -> u64 {
+        self.backends.iter().flatten().map(Backend::answered).sum()
     }
 
     /// A proxy before these backends, in a world with changes.
