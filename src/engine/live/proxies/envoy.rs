@@ -35,9 +35,8 @@ const KIND: Proxy = Proxy::Envoy;
 const TOTAL: u64 = 1_000_000;
 /// The file with the admin interface's address.
 const ADMIN: &str = "admin";
-/// Files of the watched folder, and the names of what they hold.
+/// The routes' name and their file's in the watched folder; each version's instances have a file too.
 const ROUTES: &str = "routes";
-const ENDPOINTS: &str = "endpoints";
 
 /// A running Envoy.
 #[derive(Debug)]
@@ -167,12 +166,26 @@ fn statistic(admin: SocketAddr, name: &str) -> Option<String> {
     Some(value.trim_matches('"').to_owned())
 }
 
-/// The number of the order whose routes and endpoints are in force.
+/// The number of the order whose routes and endpoints are all in force.
 fn in_force(admin: SocketAddr) -> Option<u64> {
-    let routes = statistic(admin, &format!("http.traffic.rds.{ROUTES}.version_text"))?;
-    let stable = name_of(Version::Stable);
-    let endpoints = statistic(admin, &format!("cluster.{stable}.version_text"))?;
-    routes.parse().ok().filter(|_| routes == endpoints)
+    let (_, text) = ask::get(admin, "/stats?filter=version_text$", ANSWER).ok()?;
+    let routes = format!("http.traffic.rds.{ROUTES}.version_text");
+    let clusters = Version::ALL.map(|version| format!("cluster.{}.version_text", name_of(version)));
+    let wanted = clusters.iter().chain([&routes]);
+    let value = |name: &String| {
+        let rest = text
+            .lines()
+            .find_map(|line| line.strip_prefix(name.as_str()))?;
+        rest.strip_prefix(": ")?
+            .trim_matches('"')
+            .parse::<u64>()
+            .ok()
+    };
+    let numbers: Option<Vec<u64>> = wanted.map(value).collect();
+    let (last, others) = numbers?
+        .split_last()
+        .map(|(last, others)| (*last, others.to_vec()))?;
+    others.iter().all(|other| *other == last).then_some(last)
 }
 
 /// Requests under way.
@@ -184,11 +197,9 @@ fn active(admin: SocketAddr) -> Option<u64> {
 
 /// Writes the files of an order and moves them into place.
 fn write(folder: &Path, task: &Task, order: &Order, generation: u64) -> io::Result<()> {
-    for (name, resources) in [
-        (ENDPOINTS, endpoints(order)),
-        (ROUTES, vec![routes(task, order)]),
-    ] {
-        let text = json!({ "version_info": generation.to_string(), "resources": resources });
+    let clusters = Version::ALL.map(|version| (name_of(version), endpoints(order, version)));
+    for (name, resource) in clusters.into_iter().chain([(ROUTES, routes(task, order))]) {
+        let text = json!({ "version_info": generation.to_string(), "resources": [resource] });
         let new = folder.join(format!("{name}.new"));
         fs::write(&new, text.to_string())?;
         fs::rename(new, folder.join(format!("{name}.json")))?;
@@ -264,7 +275,7 @@ fn cluster(task: &Task, version: Version, folder: &str) -> Value {
     let mut cluster = json!({
         "name": name_of(version),
         "type": "EDS",
-        "eds_cluster_config": { "eds_config": watched(folder, ENDPOINTS) },
+        "eds_cluster_config": { "eds_config": watched(folder, name_of(version)) },
         "lb_policy": "ROUND_ROBIN",
         "common_lb_config": { "healthy_panic_threshold": { "value": 0.0 } },
         "circuit_breakers": { "thresholds": [limits] },
@@ -290,20 +301,17 @@ fn seconds(span: Span) -> String {
     format!("{:.9}s", span.as_secs_f64().max(0.001))
 }
 
-/// The instances of each version.
-fn endpoints(order: &Order) -> Vec<Value> {
-    let of_version = |version: Version| {
-        let ready = order.ready[version as usize].iter();
-        let ready: Vec<Value> = ready
-            .map(|address| json!({ "endpoint": { "address": socket(*address) } }))
-            .collect();
-        json!({
-            "@type": "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
-            "cluster_name": name_of(version),
-            "endpoints": [{ "lb_endpoints": ready }],
-        })
-    };
-    Version::ALL.map(of_version).into()
+/// The instances of a version.
+fn endpoints(order: &Order, version: Version) -> Value {
+    let ready = order.ready[version as usize].iter();
+    let ready: Vec<Value> = ready
+        .map(|address| json!({ "endpoint": { "address": socket(*address) } }))
+        .collect();
+    json!({
+        "@type": "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
+        "cluster_name": name_of(version),
+        "endpoints": [{ "lb_endpoints": ready }],
+    })
 }
 
 /// The routes: first those for which rules or cookies decide, in their order, then the split.

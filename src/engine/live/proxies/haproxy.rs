@@ -207,31 +207,39 @@ fn shares_of_servers(order: &Order, weights: [u64; 3]) -> [f64; 3] {
     super::shares_of(parts)
 }
 
-/// What to tell the runtime socket, line by line. First comes who takes part, then all weights in one
-/// line, so that hardly a request meets a part of an order.
+/// What to tell the runtime socket, line by line. Who takes part comes first, then the weights; and
+/// whoever gets something comes before those who lose all, so that there is always somebody to ask.
 fn commands(task: &Task, order: &Order, weights: [u64; 3]) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut states = Vec::new();
-    let mut line = Vec::new();
+    let (mut states, mut ends) = (Vec::new(), Vec::new());
+    let (mut gains, mut losses) = (Vec::new(), Vec::new());
     for version in Version::ALL {
+        let weight = weights[version as usize];
         for (index, address) in task.instances[version as usize].iter().enumerate() {
             let name = server_name(version, index);
             let takes_part = order.ready[version as usize].contains(address);
             for (backend, open) in backends_of(task, order, version) {
-                let state = if takes_part && open { "ready" } else { "maint" };
-                states.push(format!("set server {backend}/{name} state {state}"));
+                if takes_part && open {
+                    states.push(format!("set server {backend}/{name} state ready"));
+                } else {
+                    ends.push(format!("set server {backend}/{name} state maint"));
+                }
             }
-            line.push(format!(
-                "set server {SPLIT}/{name} weight {}",
-                weights[version as usize]
-            ));
+            let command = format!("set server {SPLIT}/{name} weight {weight}");
+            if weight > 0 && takes_part {
+                gains.push(command);
+            } else {
+                losses.push(command);
+            }
         }
     }
+    states.append(&mut gains);
+    states.append(&mut losses);
+    states.append(&mut ends);
     // A line of the socket may have 16 KiB.
-    for commands in states.chunks(128).chain(line.chunks(128)) {
-        lines.push(commands.join(";"));
-    }
-    lines
+    states
+        .chunks(128)
+        .map(|commands| commands.join(";"))
+        .collect()
 }
 
 fn server_name(version: Version, index: usize) -> String {
