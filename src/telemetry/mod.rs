@@ -6,6 +6,7 @@ mod counters;
 pub mod exposition;
 mod plan;
 pub mod promql;
+pub mod recording;
 mod store;
 
 pub use buckets::{Buckets, BucketsError, Finder, Unit};
