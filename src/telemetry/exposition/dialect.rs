@@ -385,7 +385,7 @@ impl<'d> Found<'d> {
 
 /// Whether two texts mean the same bound: some servers write it anew.
 pub fn same_bound(bound: f64, other: f64) -> bool {
-    bound == other || (bound - other).abs() <= 1e-12 * bound.abs()
+    bound == other || bound.is_finite() && (bound - other).abs() <= 1e-12 * bound.abs()
 }
 
 /// The whole number that a counter shows, if it does.

@@ -57,7 +57,7 @@ enum BoundUnit {
 
 #[derive(Serialize, Deserialize, Clone, Copy)]
 #[serde(rename_all = "kebab-case")]
-enum Name {
+pub(super) enum Name {
     Stable,
     Canary,
     Baseline,

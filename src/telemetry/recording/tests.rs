@@ -90,7 +90,7 @@ fn what_is_no_recording_is_told() {
         (
             "[80,9,1]",
             "[80,9]",
-            "line 3: a histogram has not 3 buckets",
+            "line 2: a histogram has not 3 buckets",
         ),
         (
             "\"route\":\"checkout\"",
@@ -105,7 +105,7 @@ fn what_is_no_recording_is_told() {
         (
             "\"requests\":[90,2]",
             "\"requests\":[90,-2]",
-            "line 3: invalid value",
+            "line 2: invalid value",
         ),
     ] {
         let text = FIRST.replacen(from, to, 1);
