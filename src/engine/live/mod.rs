@@ -11,6 +11,7 @@ pub mod alarm;
 pub mod clock;
 pub mod endpoints;
 pub mod fetch;
+pub mod goals;
 pub mod http;
 pub mod load;
 pub mod options;
@@ -61,9 +62,5 @@ pub mod header {
 
 /// The name of a version as headers and labels have it.
 pub fn name_of(version: telemetry::Version) -> &'static str {
-    match version {
-        telemetry::Version::Stable => "stable",
-        telemetry::Version::Canary => "canary",
-        telemetry::Version::Baseline => "baseline",
-    }
+    version.name()
 }

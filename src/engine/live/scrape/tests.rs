@@ -129,19 +129,18 @@ fn what_was_scraped_is_what_a_virtual_run_would_have_measured() {
         // By instance and route: successes and failures; failures begin late.
         let mut counts = [[[0_u64; 2]; 2]; 2];
         for scrape in 0..12_u64 {
-            for (instance, server) in servers.iter().enumerate() {
+            for ((instance, server), counts) in servers.iter().enumerate().zip(&mut counts) {
                 let mut readings = Vec::new();
-                for route in 0..2 {
+                for (route, counts) in counts.iter_mut().enumerate() {
                     let more = [7 + scrape * 3 + instance as u64, u64::from(scrape > 4) * 2];
-                    for (code, status) in [(200, 0), (503, 1)] {
-                        counts[instance][route][status] += more[status];
-                        add(virtually.counters_mut(Version::Canary), code, more[status]);
+                    for ((code, count), more) in [200, 503].into_iter().zip(counts).zip(more) {
+                        *count += more;
+                        add(virtually.counters_mut(Version::Canary), code, more);
                         let by_route = virtually.route_counters_mut(Version::Canary, route);
-                        add(by_route, code, more[status]);
+                        add(by_route, code, more);
                         // A series is not there before its first request.
-                        if counts[instance][route][status] > 0 {
-                            let count = counts[instance][route][status];
-                            readings.push(reading(Version::Canary, route, code, count));
+                        if *count > 0 {
+                            readings.push(reading(Version::Canary, route, code, *count));
                         }
                     }
                 }

@@ -17,7 +17,7 @@ fn skip(what: &str) {
         .create(true)
         .append(true)
         .open(record);
-    std::io::Write::write_all(&mut file.unwrap(), line.as_bytes()).unwrap();
+    io::Write::write_all(&mut file.unwrap(), line.as_bytes()).unwrap();
 }
 
 fn installed(name: &str) -> Option<PathBuf> {
@@ -194,6 +194,36 @@ fn gap(k: u64) -> bool {
     k == 9 || k == 10
 }
 
+/// Windows onto both versions and a route of each, of several lengths.
+fn all_windows() -> Vec<Wanted> {
+    let mut wanted = Vec::new();
+    for version in Version::BOTH {
+        for route in [None, Some(1)] {
+            for seconds in [40, 70, 130, 400] {
+                let span = Span::from_secs(seconds);
+                wanted.push(Wanted {
+                    version,
+                    route,
+                    span,
+                });
+            }
+        }
+    }
+    wanted
+}
+
+fn through(telemetry: &Telemetry, wanted: Wanted, now: Time) -> Window<'_> {
+    let Wanted {
+        version,
+        route,
+        span,
+    } = wanted;
+    match route {
+        None => telemetry.window(version, now, span),
+        Some(route) => telemetry.route_window(version, route, now, span),
+    }
+}
+
 #[test]
 fn its_answers_are_our_windows_on_the_same_samples() {
     let (Some(file), Some(promtool)) = (installed("prometheus"), installed("promtool")) else {
@@ -246,49 +276,13 @@ fn its_answers_are_our_windows_on_the_same_samples() {
                 // Not at a sample, nor one scrape interval from it: there, before 3.0, one more
                 // sample lies in the window.
                 let now = Time::from_secs(30 * k + 8);
-                let mut wanted = Vec::new();
-                for version in Version::BOTH {
-                    for route in [None, Some(1)] {
-                        for seconds in [40, 70, 130, 400] {
-                            let span = Span::from_secs(seconds);
-                            wanted.push(Wanted {
-                                version,
-                                route,
-                                span,
-                            });
-                        }
-                    }
-                }
-                let answered = prometheus.look(now, &wanted, &mut told).await;
-                assert_eq!(answered.len(), wanted.len(), "{:?}", prometheus.inquiries());
-                for Wanted {
-                    version,
-                    route,
-                    span,
-                } in wanted
-                {
-                    let what = format!("{vendor:?} {version:?} {route:?} {span} at {now}");
-                    let window = |telemetry: &'_ Telemetry| match route {
-                        None => telemetry
-                            .window(version, now, span)
-                            .increase(Status::Success),
-                        Some(route) => telemetry
-                            .route_window(version, route, now, span)
-                            .increase(Status::Success),
-                    };
-                    compared += u32::from(window(&seen).is_some());
-                    match route {
-                        None => agree(
-                            &told.window(version, now, span),
-                            &seen.window(version, now, span),
-                            &what,
-                        ),
-                        Some(route) => agree(
-                            &told.route_window(version, route, now, span),
-                            &seen.route_window(version, route, now, span),
-                            &what,
-                        ),
-                    }
+                let answered = prometheus.look(now, &all_windows(), &mut told).await;
+                assert_eq!(answered.len(), 16, "{:?}", prometheus.inquiries());
+                for wanted in all_windows() {
+                    let what = format!("{vendor:?} {wanted:?} at {now}");
+                    let shown = through(&seen, wanted, now);
+                    compared += u32::from(shown.increase(Status::Success).is_some());
+                    agree(&through(&told, wanted, now), &shown, &what);
                 }
             }
             assert!(compared > 200, "{compared} windows had data");
