@@ -5,7 +5,7 @@ use rand_distr::{Distribution, Exp1};
 
 use crate::base::{Span, Stream, Time};
 use crate::model::World;
-use crate::model::fault::{Corruption, Fault, FaultKind, ResetPhase};
+use crate::model::fault::{Corruption, Fault, FaultKind, ResetPhase, Schedule};
 use crate::telemetry::Version;
 
 /// The faults of a world under way.
@@ -134,19 +134,9 @@ pub(in crate::engine) fn hurts(fault: &Fault, version: Version) -> bool {
 
 impl Ailments {
     pub(in crate::engine) fn new(world: &World) -> Ailments {
-        let ailment = |fault: &Fault| Ailment {
-            fault: fault.clone(),
-            severity: 0.0,
-            spells: [Spell::default(); 3],
-            lessens: world.lessens(&fault.kind),
-            transfer: match fault.kind {
-                FaultKind::Bandwidth { limit } => [&world.stable, &world.canary, &world.stable]
-                    .map(|service| service.transfer(limit).as_secs_f64()),
-                _ => [0.0; 3],
-            },
-        };
+        let faults = world.faults.iter().cloned();
         Ailments {
-            all: world.faults.iter().map(ailment).collect(),
+            all: faults.map(|fault| Ailment::new(fault, world)).collect(),
             change: f64::NEG_INFINITY,
         }
     }
@@ -156,16 +146,42 @@ impl Ailments {
         self.change = f64::NEG_INFINITY;
         for ailment in &mut self.all {
             ailment.severity = 0.0;
-            if let FaultKind::Bursts { good, bad, .. } = ailment.fault.kind {
-                let (good, bad) = (good.as_secs_f64(), bad.as_secs_f64());
-                for spell in &mut ailment.spells {
-                    // Spells last exponentially: what is left of one has the length of a whole one.
-                    spell.bad = stream.random::<f64>() < bad / (good + bad);
-                    let left: f64 = Exp1.sample(stream);
-                    spell.until = left * if spell.bad { bad } else { good };
-                }
-            }
+            ailment.begin_spells(0.0, stream);
         }
+    }
+
+    /// Puts a fault in a place of the list, at its end or instead of the one there, at `now`.
+    pub(in crate::engine) fn set(
+        &mut self,
+        index: usize,
+        fault: Fault,
+        world: &World,
+        now: f64,
+        stream: &mut Stream,
+    ) {
+        let mut ailment = Ailment::new(fault, world);
+        ailment.begin_spells(now, stream);
+        match self.all.get_mut(index) {
+            Some(place) => *place = ailment,
+            None => self.all.push(ailment),
+        }
+        self.change = f64::NEG_INFINITY;
+    }
+
+    /// Takes a fault out; its place in the list stays, so that the others keep their numbers.
+    pub(in crate::engine) fn remove(&mut self, index: usize) {
+        if let Some(ailment) = self.all.get_mut(index) {
+            ailment.fault.schedule = Schedule {
+                onset: Time::NEVER,
+                ..Schedule::ALWAYS
+            };
+            self.change = f64::NEG_INFINITY;
+        }
+    }
+
+    /// When a severity next changes, in seconds.
+    pub(in crate::engine) fn next_change(&self) -> f64 {
+        self.change
     }
 
     /// The faults, with how severe each is now.
@@ -234,6 +250,34 @@ impl Ailments {
 }
 
 impl Ailment {
+    fn new(fault: Fault, world: &World) -> Ailment {
+        Ailment {
+            severity: 0.0,
+            spells: [Spell::default(); 3],
+            lessens: world.lessens(&fault.kind),
+            transfer: match fault.kind {
+                FaultKind::Bandwidth { limit } => [&world.stable, &world.canary, &world.stable]
+                    .map(|service| service.transfer(limit).as_secs_f64()),
+                _ => [0.0; 3],
+            },
+            fault,
+        }
+    }
+
+    /// The spells of all versions as they are at `now`.
+    fn begin_spells(&mut self, now: f64, stream: &mut Stream) {
+        let FaultKind::Bursts { good, bad, .. } = self.fault.kind else {
+            return;
+        };
+        let (good, bad) = (good.as_secs_f64(), bad.as_secs_f64());
+        for spell in &mut self.spells {
+            // Spells last exponentially: what is left of one has the length of a whole one.
+            spell.bad = stream.random::<f64>() < bad / (good + bad);
+            let left: f64 = Exp1.sample(stream);
+            spell.until = now + left * if spell.bad { bad } else { good };
+        }
+    }
+
     /// Whether all that does not change from request to request lets the fault reach it.
     #[inline]
     fn covers(&self, index: usize, attempt: &Attempt) -> bool {

@@ -8,6 +8,7 @@
 //! the time is real.
 
 pub mod alarm;
+pub mod backend;
 pub mod clock;
 pub mod endpoints;
 pub mod fetch;
@@ -19,6 +20,7 @@ pub mod prometheus;
 pub mod proxies;
 pub mod scrape;
 pub mod speed;
+pub mod splitter;
 pub mod steering;
 pub mod tally;
 

@@ -1,5 +1,6 @@
 //! Who was hurt, and what the business counted.
 
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use super::ledger::Answer;
@@ -84,10 +85,7 @@ impl Harm {
         if self.goals.is_empty() {
             return;
         }
-        let mut all = seen
-            .goals
-            .lock()
-            .unwrap_or_else(|broken| broken.into_inner());
+        let mut all = seen.goals.lock().unwrap_or_else(PoisonError::into_inner);
         for (index, routes) in self.goals.iter().enumerate() {
             if routes & (1 << job.ask.route) == 0 {
                 continue;

@@ -24,6 +24,7 @@ mod rendering;
 mod report;
 mod schedule;
 mod seen;
+mod steady;
 #[cfg(test)]
 mod tests;
 
@@ -33,6 +34,7 @@ pub use interval_log::IntervalLog;
 pub use rendering::{Asking, Request};
 pub use report::{Limit, LoadReport, Tolerance, short};
 pub use seen::{Counts, Failure, Published, Seen};
+pub use steady::steady;
 
 use std::io;
 use std::net::SocketAddr;

@@ -1,7 +1,7 @@
 //! What a load has seen so far, for others to read while it runs: one thread adds, any may look.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use crate::base::Span;
 use crate::engine::live::tally::Tally;
@@ -211,10 +211,7 @@ impl Seen {
 
     /// What the business counted of a version's answers, goal by goal.
     pub fn goals(&self, version: Version) -> Vec<GoalSums> {
-        let goals = self
-            .goals
-            .lock()
-            .unwrap_or_else(|broken| broken.into_inner());
+        let goals = self.goals.lock().unwrap_or_else(PoisonError::into_inner);
         goals[version as usize].clone()
     }
 }

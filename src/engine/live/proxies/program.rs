@@ -295,6 +295,11 @@ impl Program {
         }
     }
 
+    /// Waits for `span`, and no longer when it ends before.
+    pub fn pause(&self, span: Span) {
+        pause(Some(&self.end), span);
+    }
+
     /// Sends it a signal; nothing happens when it has ended.
     pub fn signal(&self, signal: Signal) {
         // It can only fail because there is nobody to hear it.
