@@ -6,6 +6,7 @@ mod counters;
 pub mod exposition;
 mod plan;
 pub mod promql;
+pub mod recording;
 mod store;
 
 pub use buckets::{Buckets, BucketsError, Finder, Unit};
@@ -31,6 +32,20 @@ impl Version {
     pub const BOTH: [Version; 2] = [Version::Stable, Version::Canary];
     /// All, in the order of their numbers.
     pub const ALL: [Version; 3] = [Version::Stable, Version::Canary, Version::Baseline];
+
+    /// Its name in labels, headers and files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Version::Stable => "stable",
+            Version::Canary => "canary",
+            Version::Baseline => "baseline",
+        }
+    }
+
+    /// The one of that name.
+    pub fn named(name: &str) -> Option<Version> {
+        (Version::ALL.into_iter()).find(|version| version.name() == name)
+    }
 }
 
 /// How a request ended, as far as counters tell.

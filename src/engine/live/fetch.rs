@@ -152,3 +152,6 @@ async fn read_head(wire: &mut Wire) -> Result<(u16, Body, bool), FetchError> {
         }
     }
 }
+
+#[cfg(test)]
+pub(in crate::engine::live) mod stub;

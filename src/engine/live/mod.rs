@@ -13,6 +13,7 @@ pub mod clock;
 pub mod endpoints;
 mod exhibit;
 pub mod fetch;
+pub mod goals;
 pub mod http;
 pub mod load;
 pub mod options;
@@ -65,9 +66,5 @@ pub mod header {
 
 /// The name of a version as headers and labels have it.
 pub fn name_of(version: telemetry::Version) -> &'static str {
-    match version {
-        telemetry::Version::Stable => "stable",
-        telemetry::Version::Canary => "canary",
-        telemetry::Version::Baseline => "baseline",
-    }
+    version.name()
 }

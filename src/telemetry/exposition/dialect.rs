@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::text::{self, Entry, Kind, Reader, Sample, TextError, Writer};
-use super::vendor::{Subject, Vendor, name_of, version_of};
+use super::vendor::{Subject, Vendor};
 use super::{GoalReading, Reading};
 use crate::base::Span;
 use crate::telemetry::{Buckets, GoalSums, Plan, Reporter, Unit, Version};
@@ -154,7 +154,7 @@ impl Dialect {
                 Kind::Gauge,
                 "Share of requests meant for the canary.",
             );
-            let labels = text::labels([("version", name_of(Version::Canary))]);
+            let labels = text::labels([("version", Version::Canary.name())]);
             out.sample(WEIGHT, "", &labels, None, weight);
         }
         out.family(UP, Kind::Gauge, "1 while this part runs.");
@@ -205,7 +205,7 @@ impl Dialect {
                 let goal = self.goals.get(reading.goal);
                 let labels = text::labels([
                     ("goal", goal.map_or("", String::as_str)),
-                    ("version", name_of(reading.version)),
+                    ("version", reading.version.name()),
                     ("route", route.map_or("", String::as_str)),
                 ]);
                 out.sample(name, "", &labels, None, *part(&mut reading.sums.clone()));
@@ -297,7 +297,7 @@ impl<'d> Found<'d> {
 
     fn key(&self, sample: &Sample<'_>) -> Option<(Version, usize, u16)> {
         let vendor = self.dialect.vendor;
-        let version = version_of(sample.label(vendor.version_label()))?;
+        let version = Version::named(sample.label(vendor.version_label()))?;
         let code = sample.label(vendor.code_label()).parse().ok()?;
         let route = match self.dialect.routes.is_empty() {
             true => 0,
@@ -317,7 +317,7 @@ impl<'d> Found<'d> {
         }
         let goals = &self.dialect.goals;
         let goal = goals.iter().position(|goal| goal == sample.label("goal"));
-        let version = version_of(sample.label("version"));
+        let version = Version::named(sample.label("version"));
         let (Some(goal), Some(version)) = (goal, version) else {
             return;
         };
@@ -338,7 +338,7 @@ impl<'d> Found<'d> {
         let per_second = self.dialect.vendor.unit().per_second();
         let mut scraped = Scraped::default();
         for ((version, route, code), series) in self.readings {
-            let at = |what: &str| format!("{what} of {} with {code}", name_of(version));
+            let at = |what: &str| format!("{what} of {} with {code}", version.name());
             let missing = |what: &str| format!("{} is missing", at(what));
             let requests = series.requests.ok_or_else(|| missing("the count"))?;
             let requests = whole(requests).ok_or_else(|| at("a count that is none"))?;
@@ -370,7 +370,7 @@ impl<'d> Found<'d> {
         for ((version, route, goal), sums) in self.goals {
             let mut all = sums;
             if GOALS.iter().any(|(_, _, part)| !part(&mut all).is_finite()) {
-                return Err(format!("a sum of a goal of {} is none", name_of(version)));
+                return Err(format!("a sum of a goal of {} is none", version.name()));
             }
             scraped.goals.push(GoalReading {
                 version,
@@ -385,7 +385,7 @@ impl<'d> Found<'d> {
 
 /// Whether two texts mean the same bound: some servers write it anew.
 pub fn same_bound(bound: f64, other: f64) -> bool {
-    bound == other || (bound - other).abs() <= 1e-12 * bound.abs()
+    bound == other || bound.is_finite() && (bound - other).abs() <= 1e-12 * bound.abs()
 }
 
 /// The whole number that a counter shows, if it does.

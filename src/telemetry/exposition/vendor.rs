@@ -98,20 +98,6 @@ pub(super) struct Subject<'s> {
     pub(super) code: u16,
 }
 
-/// The name of a version as labels have it.
-pub(super) fn name_of(version: Version) -> &'static str {
-    match version {
-        Version::Stable => "stable",
-        Version::Canary => "canary",
-        Version::Baseline => "baseline",
-    }
-}
-
-/// The version of that name.
-pub(super) fn version_of(name: &str) -> Option<Version> {
-    (Version::ALL.into_iter()).find(|version| name_of(*version) == name)
-}
-
 /// The workload of a version, as Flagger names them: the canary keeps the name of its target.
 fn workload(app: &str, version: Version) -> String {
     match version {
@@ -192,7 +178,7 @@ impl Vendor {
             Vendor::Traefik => traefik(of),
         };
         labels.push((self.code_label(), of.code.to_string()));
-        labels.push((self.version_label(), name_of(of.version).to_owned()));
+        labels.push((self.version_label(), of.version.name().to_owned()));
         labels
     }
 }
@@ -206,7 +192,7 @@ fn istio(of: &Subject<'_>) -> Vec<(&'static str, String)> {
         // The sender does not know.
         Reporter::Client => ("source", "unknown"),
     };
-    let version = name_of(of.version).to_owned();
+    let version = of.version.name().to_owned();
     vec![
         ("reporter", reporter.to_owned()),
         ("source_workload", "istio-ingressgateway".to_owned()),

@@ -163,10 +163,12 @@ impl Prometheus {
         let mut prometheus = Prometheus::new(address, None, inquiry);
         // As Flagger asks before it relies on one.
         let one = prometheus.ask("vector(1)", Moment::now()).await;
-        let one = one.and_then(|elements| match elements.first().map(|one| one.value()) {
-            Some(Ok(1.0)) => Ok(()),
-            _ => Err(AskError::Senseless("`vector(1)` is not 1".to_owned())),
-        });
+        let one = one.and_then(
+            |elements| match elements.first().map(answer::Element::value) {
+                Some(Ok(1.0)) => Ok(()),
+                _ => Err(AskError::Senseless("`vector(1)` is not 1".to_owned())),
+            },
+        );
         one.map_err(|cause| PrometheusError::None { address, cause })?;
         Ok(prometheus)
     }

@@ -73,7 +73,7 @@ pub(super) fn query(dialect: &Dialect, wanted: Wanted, speed: f64, goals_of: &st
     let millis = (wanted.span.as_millis_f64() / speed).round().max(1.0);
     let range = format!("[{millis}ms]");
     let vendor = dialect.vendor;
-    let version = super::super::name_of(wanted.version);
+    let version = wanted.version.name();
     let route = wanted.route.and_then(|route| dialect.routes.get(route));
     let route = route.map_or("", String::as_str);
     let selected = labels([

@@ -1,14 +1,10 @@
 //! Over real sockets against small servers, and what the telemetry then shows beside one that was
 //! fed the same numbers.
 
-use std::cell::{Cell, RefCell};
 use std::net::TcpListener;
-use std::rc::Rc;
-
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::runtime::{Builder, LocalOptions};
 
 use super::*;
+use crate::engine::live::fetch::stub::{Server, Shows, locally};
 use crate::rollout::Cadence;
 use crate::telemetry::exposition::{Exposed, GoalReading, Reading, Vendor};
 use crate::telemetry::{
@@ -36,96 +32,6 @@ fn dialect(plan: &Plan) -> Dialect {
     Dialect::new(Vendor::Istio, plan, routes, vec!["conversion".to_owned()])
 }
 
-/// What a target shows next.
-#[derive(Debug, Clone)]
-enum Shows {
-    Metrics(String),
-    Status(u16),
-    /// Bytes as they are, and the end of the connection.
-    Raw(Vec<u8>),
-    /// Nothing, while the connection stays open.
-    Silence,
-    /// The end of the connection.
-    Cut,
-}
-
-/// A server that shows what it is told to.
-struct Server {
-    address: SocketAddr,
-    shows: Rc<RefCell<Shows>>,
-    connections: Rc<Cell<u32>>,
-}
-
-impl Server {
-    fn start() -> Server {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.set_nonblocking(true).unwrap();
-        let address = listener.local_addr().unwrap();
-        let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-        let shows = Rc::new(RefCell::new(Shows::Status(404)));
-        let connections = Rc::new(Cell::new(0));
-        let (told, count) = (Rc::clone(&shows), Rc::clone(&connections));
-        tokio::task::spawn_local(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                count.set(count.get() + 1);
-                tokio::task::spawn_local(serve(stream, Rc::clone(&told)));
-            }
-        });
-        Server {
-            address,
-            shows,
-            connections,
-        }
-    }
-
-    fn show(&self, shows: Shows) {
-        *self.shows.borrow_mut() = shows;
-    }
-}
-
-async fn serve(mut stream: tokio::net::TcpStream, shows: Rc<RefCell<Shows>>) {
-    let mut request = Vec::new();
-    let mut piece = [0; 1024];
-    loop {
-        match stream.read(&mut piece).await {
-            Ok(read) if read > 0 => request.extend_from_slice(&piece[..read]),
-            _ => return,
-        }
-        if !request.ends_with(b"\r\n\r\n") {
-            continue;
-        }
-        assert!(request.starts_with(b"GET /metrics HTTP/1.1\r\n"));
-        request.clear();
-        let shown = shows.borrow().clone();
-        let answer = match shown {
-            Shows::Metrics(text) => {
-                let length = text.len();
-                format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{text}").into_bytes()
-            }
-            Shows::Status(status) => {
-                format!("HTTP/1.1 {status} No\r\ncontent-length: 2\r\n\r\nno").into_bytes()
-            }
-            Shows::Raw(bytes) => {
-                let _ = stream.write_all(&bytes).await;
-                return;
-            }
-            Shows::Silence => std::future::pending().await,
-            Shows::Cut => return,
-        };
-        if stream.write_all(&answer).await.is_err() {
-            return;
-        }
-    }
-}
-
-fn locally<T>(future: impl Future<Output = T>) -> T {
-    let runtime = Builder::new_current_thread()
-        .enable_all()
-        .build_local(LocalOptions::default())
-        .unwrap();
-    runtime.block_on(future)
-}
-
 /// An instance that has answered so many requests of each status on a route, all alike.
 fn reading(version: Version, route: usize, code: u16, requests: u64) -> Reading {
     let mut buckets = vec![0; Buckets::istio().len()];
@@ -147,7 +53,7 @@ fn metrics(dialect: &Dialect, readings: &[Reading], goals: &[GoalReading]) -> Sh
         goals,
         weight: None,
     };
-    Shows::Metrics(dialect.write(&exposed, dialect.reporter))
+    Shows::Text(dialect.write(&exposed, dialect.reporter))
 }
 
 /// A scraper with what it feeds.
@@ -223,19 +129,18 @@ fn what_was_scraped_is_what_a_virtual_run_would_have_measured() {
         // By instance and route: successes and failures; failures begin late.
         let mut counts = [[[0_u64; 2]; 2]; 2];
         for scrape in 0..12_u64 {
-            for (instance, server) in servers.iter().enumerate() {
+            for ((instance, server), counts) in servers.iter().enumerate().zip(&mut counts) {
                 let mut readings = Vec::new();
-                for route in 0..2 {
+                for (route, counts) in counts.iter_mut().enumerate() {
                     let more = [7 + scrape * 3 + instance as u64, u64::from(scrape > 4) * 2];
-                    for (code, status) in [(200, 0), (503, 1)] {
-                        counts[instance][route][status] += more[status];
-                        add(virtually.counters_mut(Version::Canary), code, more[status]);
+                    for ((code, count), more) in [200, 503].into_iter().zip(counts).zip(more) {
+                        *count += more;
+                        add(virtually.counters_mut(Version::Canary), code, more);
                         let by_route = virtually.route_counters_mut(Version::Canary, route);
-                        add(by_route, code, more[status]);
+                        add(by_route, code, more);
                         // A series is not there before its first request.
-                        if counts[instance][route][status] > 0 {
-                            let count = counts[instance][route][status];
-                            readings.push(reading(Version::Canary, route, code, count));
+                        if *count > 0 {
+                            readings.push(reading(Version::Canary, route, code, *count));
                         }
                     }
                 }
@@ -264,8 +169,9 @@ fn what_was_scraped_is_what_a_virtual_run_would_have_measured() {
         }
         assert_eq!(chain.intake.mishaps().failures(), 0);
         assert_eq!(chain.intake.mishaps().scrapes, 24);
-        let connections = servers.map(|server| server.connections.get());
+        let connections = servers.each_ref().map(|server| server.connections.get());
         assert_eq!(connections, [1, 1], "connections are kept");
+        assert_eq!(servers[0].asked.borrow().as_slice(), ["/metrics"; 12]);
     });
 }
 
@@ -346,8 +252,8 @@ fn scrapes_that_fail_are_told_apart_and_leave_gaps() {
         server.show(good(100));
         assert!(chain.scrape().await.versions[1]);
         for (shows, kind) in [
-            (Shows::Status(503), "refused"),
-            (Shows::Metrics("<html>Oops</html>".to_owned()), "malformed"),
+            (Shows::Status(503, "no".to_owned()), "refused"),
+            (Shows::Text("<html>Oops</html>".to_owned()), "malformed"),
             (
                 raw("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n\u{0}\u{0}"),
                 "malformed",

@@ -217,6 +217,14 @@ fn every_metric_is_described_before_its_samples_and_stands_in_one_piece() {
 }
 
 #[test]
+fn bounds_are_the_same_however_they_are_written() {
+    assert!(same_bound(0.3, 0.3) && same_bound(0.3, 300.0 / 1_000.0));
+    assert!(same_bound(f64::INFINITY, f64::INFINITY));
+    assert!(!same_bound(f64::INFINITY, 7.0) && !same_bound(7.0, f64::INFINITY));
+    assert!(!same_bound(7.0, 7.001) && !same_bound(7.0, f64::NAN));
+}
+
+#[test]
 fn what_is_not_ours_is_left_out_and_what_is_damaged_is_told() {
     let dialect = dialect(Vendor::Istio, small());
     let one = [reading(Version::Canary, 1, 200, &[1, 2, 3, 4], 5)];
