@@ -1,6 +1,7 @@
 //! The command line: one file per command. The only room that prints, and the only one that decides
 //! how the process ends.
 
+mod conform;
 mod errors;
 mod faults;
 mod load;
@@ -41,10 +42,12 @@ pub struct Arguments {
 enum Command {
     /// Power, false rollbacks, detection time and exposure at each canary percentage
     Power(Box<power::PowerArguments>),
-    /// One rollout, tick by tick
+    /// One rollout, tick by tick: for real over loopback, or in virtual time
     Run(Box<run::RunArguments>),
     /// Send requests on schedule, and say how long they took from when they were due
     Load(Box<load::LoadArguments>),
+    /// Does the simulator tell the truth? The scenario for real and in virtual time, compared
+    Conform(Box<conform::ConformArguments>),
     /// Draw table, figures and report again from stored rows
     Report(report::ReportArguments),
     /// List the built-in scenarios, or show one
@@ -70,6 +73,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Power(arguments) => power::power(&arguments),
         Command::Run(arguments) => run::run(&arguments),
         Command::Load(arguments) => load::load(&arguments),
+        Command::Conform(arguments) => conform::conform(&arguments),
         Command::Report(arguments) => report::report(&arguments),
         Command::Scenarios(arguments) => scenarios::scenarios(&arguments),
         Command::Faults(arguments) => faults::faults(&arguments),

@@ -3,6 +3,7 @@
 
 mod answer;
 mod catalogue;
+mod conformity;
 mod csv;
 mod html;
 mod json;
@@ -15,6 +16,7 @@ mod ticks;
 mod wrap;
 
 pub use catalogue::{faults, faults_markdown, sight_markdown};
+pub use conformity::conformity;
 pub use csv::csv;
 pub use json::json;
 pub use live::{live_head, live_outcome, live_tick};

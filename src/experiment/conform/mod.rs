@@ -15,6 +15,7 @@ mod observation;
 pub use observation::{Observation, Observer, QUANTILES};
 
 use rand::SeedableRng;
+use serde::Serialize;
 
 use crate::base::{Seed, Span, Stream};
 use crate::engine::r#virtual::Player;
@@ -36,7 +37,7 @@ pub const OVERHEAD_SHARE: f64 = 0.03;
 const ROUNDS: u32 = 9_999;
 
 /// One measure in both arms.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Measure {
     /// What it is: `error ratio of the canary`.
     pub name: String,
@@ -52,7 +53,7 @@ pub struct Measure {
 }
 
 /// The comparison of two arms.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Conformity {
     /// All measures that there was something to compare of.
     pub measures: Vec<Measure>,
