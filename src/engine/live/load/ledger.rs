@@ -168,6 +168,9 @@ impl Ledger {
                 self.by_version[version as usize].record(latency);
                 let route = usize::from(job.ask.route);
                 seen.tally.record(version, route, answer.status, latency);
+                if let Some(sent) = outcome.sent {
+                    seen.stretches.count(sent, version);
+                }
                 (self.harm).judge(seen, job, &answer, failure.is_some(), goals, schedule);
             }
         }

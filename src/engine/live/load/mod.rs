@@ -26,6 +26,7 @@ mod report;
 mod schedule;
 mod seen;
 mod steady;
+mod stretches;
 #[cfg(test)]
 mod tests;
 
@@ -37,6 +38,7 @@ pub use rendering::{Asking, Request};
 pub use report::{Limit, LoadReport, Tolerance, short};
 pub use seen::{Counts, Failure, Published, Seen};
 pub use steady::steady;
+pub use stretches::Stretches;
 
 use std::io;
 use std::net::SocketAddr;

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use super::stretches::Stretches;
 use crate::base::Span;
 use crate::engine::live::tally::Tally;
 use crate::telemetry::{Buckets, GoalSums, Version};
@@ -59,6 +60,8 @@ pub struct Seen {
     /// Answers that name their version: by version, route and status, with their latencies from the
     /// scheduled instants.
     pub tally: Tally,
+    /// The same by when their requests were sent.
+    pub stretches: Stretches,
     pub(super) due: AtomicU64,
     pub(super) sent: AtomicU64,
     pub(super) answered: AtomicU64,
@@ -151,6 +154,7 @@ impl Seen {
         let none = || AtomicU64::new(0);
         Seen {
             tally: Tally::new(routes, buckets),
+            stretches: Stretches::new(),
             due: none(),
             sent: none(),
             answered: none(),

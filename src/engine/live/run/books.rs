@@ -204,7 +204,7 @@ impl Books {
             ShareKept {
                 from: order.at,
                 asked: world.rules.share(weights.canary),
-                requests: struck.by_order[index + 1],
+                requests: struck.by_order.get(index + 1).copied().unwrap_or_default(),
                 binomial,
             }
         });

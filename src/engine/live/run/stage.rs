@@ -82,8 +82,6 @@ pub(super) struct Stage {
     seen: Arc<OnceLock<Arc<Seen>>>,
     connections: usize,
     begun: Moment,
-    /// Answers by version at each order.
-    marks: Vec<[u64; 3]>,
 }
 
 #[derive(Debug)]
@@ -213,7 +211,6 @@ impl Stage {
             seen,
             connections,
             begun: Moment::now(),
-            marks: Vec::new(),
         })
     }
 
@@ -312,25 +309,29 @@ impl Stage {
             .unwrap_or_default()
     }
 
-    /// Sends an order to the splitter, and notes how many had been answered until then.
-    pub(super) fn steer(&mut self, weight: f64, mirror: f64) -> Result<(), ProxyError> {
-        self.marks.push(self.counted());
+    /// Sends an order to the splitter.
+    pub(super) fn steer(&self, weight: f64, mirror: f64) -> Result<(), ProxyError> {
+        // Between the two marks nobody can say which order holds.
+        self.mark();
         // Backends that scale with the canary look here too.
         self.steering.set(Shares {
             canary: weight as f32,
             mirror: mirror as f32,
         });
-        match &self.splitting {
+        let applied = match &self.splitting {
             Splitting::Ours(_) => Ok(()),
             Splitting::External(external) => external
                 .set_weights(Weights::of(weight, &self.rules))
                 .map(drop),
-        }
+        };
+        self.mark();
+        applied
     }
 
-    fn counted(&self) -> [u64; 3] {
-        let requests = |version| (self.seen.get()).map_or(0, |seen| seen.tally.requests(version));
-        Version::ALL.map(requests)
+    fn mark(&self) {
+        if let Some(seen) = self.seen.get() {
+            seen.stretches.mark();
+        }
     }
 
     /// The canary is everywhere now.
@@ -387,15 +388,8 @@ impl Stage {
         };
         self.backends.stop();
         let versions = totals(&seen);
-        self.marks.push(versions.map(|[requests, _]| requests));
-        let mut before = [0; 3];
-        let by_order = (self.marks.iter())
-            .map(|mark| {
-                let since = [0, 1, 2].map(|version: usize| mark[version] - before[version]);
-                before = *mark;
-                since
-            })
-            .collect();
+        // Every second stretch is one in which an order was being carried out.
+        let by_order = seen.stretches.read().into_iter().step_by(2).collect();
         Ok(Struck {
             load,
             versions,
