@@ -176,7 +176,7 @@ fn a_failure_is_tried_again_as_often_as_asked() {
         for attempts in [0, 2] {
             let stage = Stage::new([1, 1, 0]);
             let proxy = stage.proxy(kind, &program, |world| {
-                world.retries = retries(attempts, None)
+                world.retries = retries(attempts, None);
             });
             stage.backends[0][0].fail_with(503);
             let mut client = Client::new(proxy.address());

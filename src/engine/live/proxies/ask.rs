@@ -70,7 +70,7 @@ fn whole(answer: &[u8], ended: bool) -> io::Result<Option<(u16, String)>> {
     };
     let (mut body, mut text) = (Body::new(head.framing), Vec::new());
     body.read(&answer[head.length..], |content| {
-        text.extend_from_slice(content)
+        text.extend_from_slice(content);
     })
     .map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
     let complete = body.is_complete() || (ended && body.ends_with_connection());

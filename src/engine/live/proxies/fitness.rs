@@ -9,13 +9,22 @@
 //! | ring hash | no | `balance hdr(x-user)`, consistent | no |
 //! | match rule | map | backend of its own | route of its own |
 //! | affinity | map on the cookie | backend of its own | route of its own |
-//! | retries | `proxy_next_upstream` | `retry-on` | `retry_policy` |
+//! | retries | `proxy_next_upstream`, at another instance | `retry-on`, at the same instance | `retry_policy`, at any |
 //! | pause before a retry | no | no | even between none and twice as long |
 //! | retry budget | no | no | share of the requests under way |
 //! | timeout | `proxy_read_timeout` | `timeout server` | route's or per try |
 //! | ejection | no | `observe layer7` | `outlier_detection` |
 //!
-//! Where it says no, a scenario that asks for it is refused.
+//! Where it says no, a scenario that asks for it is refused. Where it says yes, the proxy does it in its
+//! own way, which is not the model's to the letter, and the difference is part of what a live run shows:
+//!
+//! - NGINX and `HAProxy` time an attempt from one piece of an answer to the next; Envoy times all of it.
+//! - `HAProxy` waits for a tenth of a second before it tries a server again that refused a connection.
+//! - An instance that is left out stays out equally long each time in `HAProxy`, and what it would have
+//!   answered goes to all others, those of the other version included.
+//! - Envoy's retry budget is a share of the requests under way, not of all so far.
+//! - NGINX places users by the run's salt; Envoy and `HAProxy` place them alike in every run.
+//! - Hundredths of a percent are the finest share of NGINX, millionths Envoy's; `HAProxy` has 256 steps.
 
 use crate::base::{Probability, Span};
 use crate::engine::live::Setting;

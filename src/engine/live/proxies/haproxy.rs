@@ -177,28 +177,27 @@ fn counts_in(table: &str) -> Option<[u64; 3]> {
     Some(counts)
 }
 
-/// The weight of one server of each version, so that the shares come out as nearly as they can.
+/// The weight of one server of each version, so that the shares come out as nearly as they can. A
+/// version that is meant to get something gets something, though it be too much.
 fn server_weights(order: &Order) -> [u64; 3] {
     let count = |version: usize| order.ready[version].len().max(1) as f64;
     let each = [0, 1, 2].map(|version| order.shares[version] / count(version));
-    let heaviest = each.into_iter().fold(0.0, f64::max);
-    if heaviest <= 0.0 {
-        return [1, 0, 0];
-    }
-    let mut best = ([1, 0, 0], f64::INFINITY);
+    let heaviest = each.into_iter().fold(f64::MIN_POSITIVE, f64::max);
+    let (mut best, mut least) = ([1, 0, 0], f64::INFINITY);
     // The scale is the weight of the heaviest; the coarsest of equally good ones is taken.
     for scale in 1..=HEAVIEST {
-        let weights = each.map(|share| (share / heaviest * scale as f64).round() as u64);
+        let weights = each.map(|share| {
+            let nearest = (share / heaviest * scale as f64).round() as u64;
+            nearest.max(u64::from(share > 0.0))
+        });
         let real = shares_of_servers(order, weights);
         let error = (0..3).map(|version| (real[version] - order.shares[version]).abs());
         let error = error.fold(0.0, f64::max);
-        // A version that is meant to get something must not get nothing.
-        let starved = (0..3).any(|version| each[version] > 0.0 && weights[version] == 0);
-        if error < best.1 - 1e-12 && (!starved || best.1 == f64::INFINITY) {
-            best = (weights, if starved { f64::MAX } else { error });
+        if error < least - 1e-12 {
+            (best, least) = (weights, error);
         }
     }
-    best.0
+    best
 }
 
 /// Shares of requests by version when each of its servers has its version's weight.
@@ -437,5 +436,56 @@ frontend status
             "    retries {}\n    retry-on{resets}{errors}\n",
             retries.attempts
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn order(shares: [f64; 3], counts: [u16; 3]) -> Order {
+        let address = |port| SocketAddr::new(LOOPBACK, port);
+        Order {
+            shares,
+            ready: counts.map(|count| (1..=count).map(address).collect()),
+        }
+    }
+
+    #[test]
+    fn weights_of_servers_come_as_near_as_whole_numbers_can() {
+        let cases = [
+            ([1.0, 0.0, 0.0], [1, 1, 0], [1, 0, 0]),
+            ([0.95, 0.05, 0.0], [1, 1, 0], [19, 1, 0]),
+            ([0.995, 0.005, 0.0], [1, 1, 0], [199, 1, 0]),
+            ([0.6, 0.2, 0.2], [1, 1, 1], [3, 1, 1]),
+            // 3 * 38 beside 2 * 3 is 95 beside 5.
+            ([0.95, 0.05, 0.0], [3, 2, 0], [38, 3, 0]),
+            ([0.0, 1.0, 0.0], [2, 2, 0], [0, 1, 0]),
+            // A thousandth is beyond the range: the least that there is.
+            ([0.999, 0.001, 0.0], [1, 1, 0], [256, 1, 0]),
+        ];
+        for (shares, counts, wanted) in cases {
+            let order = order(shares, counts);
+            let weights = server_weights(&order);
+            assert_eq!(weights, wanted, "{shares:?} {counts:?}");
+            let real = shares_of_servers(&order, weights);
+            let error = (real[1] - shares[1]).abs();
+            assert!(
+                error < 1e-12 || shares[1] < 1.0 / 257.0,
+                "{shares:?}: {real:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn answers_are_summed_by_version() {
+        let table = "# pxname,svname,hrsp_1xx,hrsp_2xx,hrsp_5xx,hrsp_other,
+split,stable-1,0,7,1,0,
+split,canary-1,0,2,0,0,
+rule,canary-1,0,5,0,0,
+split,BACKEND,0,14,1,0,
+";
+        assert_eq!(counts_in(table), Some([8, 7, 0]));
+        assert_eq!(counts_in("Unknown command"), None);
     }
 }

@@ -527,3 +527,62 @@ fn greatest_common_divisor(a: u64, b: u64) -> u64 {
         greatest_common_divisor(b, a % b)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::process::Stdio;
+
+    use super::*;
+
+    #[test]
+    fn an_even_split_gives_each_instance_its_part_of_the_weight() {
+        let address = |port| SocketAddr::new(LOOPBACK, port);
+        let task = Task {
+            split: Split::Even,
+            rules: crate::model::split::Rules::default(),
+            affinity: None,
+            retries: None,
+            ejection: None,
+            timeout: None,
+            salt: 0,
+            speed: 1.0,
+            at: address(0),
+            instances: [Vec::new(), Vec::new(), Vec::new()],
+        };
+        let order = Order {
+            shares: [0.95, 0.05, 0.0],
+            ready: [
+                (1..4).map(address).collect(),
+                (4..6).map(address).collect(),
+                Vec::new(),
+            ],
+        };
+        let configuration = Configuration::new(&task, &order, address(8), address(9), 1);
+        let weights: Vec<u64> = configuration
+            .weighted()
+            .into_iter()
+            .map(|(_, weight)| weight)
+            .collect();
+        // 3 * 38 beside 2 * 3 is 95 beside 5.
+        assert_eq!(weights, [38, 38, 38, 3, 3]);
+    }
+
+    #[test]
+    fn lines_of_the_log_are_counted_however_they_are_cut() {
+        let mut cat = Command::new("cat")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut input = cat.stdin.take().unwrap();
+        for piece in ["sta", "ble\ncanary\n", "bas", "eline\n-\ncanary\ns"] {
+            input.write_all(piece.as_bytes()).unwrap();
+        }
+        drop(input);
+        let counts = [const { AtomicU64::new(0) }; 3];
+        count(cat.stdout.take().unwrap(), &counts);
+        cat.wait().unwrap();
+        assert_eq!(counts.map(AtomicU64::into_inner), [2, 2, 1]);
+    }
+}
