@@ -43,7 +43,7 @@ enum Program {
         #[command(flatten)]
         server: server::Arguments,
         #[command(flatten)]
-        punctuality: punctuality::Arguments,
+        wanted: punctuality::Wanted,
     },
     /// Sends requests on a schedule that waits for no answer.
     Generator(generator::Arguments),
@@ -81,10 +81,10 @@ fn play(program: Program) -> io::Result<String> {
         }
         Program::Sink {
             server: arguments,
-            punctuality,
+            wanted,
         } => {
             let served = server::serve(&arguments, true)?;
-            punctuality.tell(&served.arrivals)
+            wanted.tell(&served.arrivals)
         }
         Program::Generator(arguments) => generator::generate(&arguments),
         Program::Proxy(arguments) => proxy::serve(&arguments),

@@ -14,9 +14,12 @@ pub struct Arguments {
     /// Where to listen, on loopback.
     #[arg(long)]
     port: u16,
-    /// Ports of stable and canary, on loopback.
-    #[arg(long, value_delimiter = ',', num_args = 2)]
-    backends: Vec<u16>,
+    /// The port of the stable server, on loopback.
+    #[arg(long)]
+    stable: u16,
+    /// The port of the canary, on loopback.
+    #[arg(long)]
+    canary: u16,
     /// Percent of requests that the canary gets.
     #[arg(long, default_value_t = 5.0)]
     weight: f64,
@@ -41,7 +44,7 @@ struct Upstream {
 struct Proxy {
     poller: Poller,
     listener: TcpListener,
-    ports: Vec<u16>,
+    ports: [u16; 2],
     share: f64,
     random: Xoshiro256PlusPlus,
     clients: Slab<Client>,
@@ -60,7 +63,7 @@ pub fn serve(arguments: &Arguments) -> io::Result<String> {
     let mut proxy = Proxy {
         poller,
         listener,
-        ports: arguments.backends.clone(),
+        ports: [arguments.stable, arguments.canary],
         share: arguments.weight / 100.0,
         random: Xoshiro256PlusPlus::seed_from_u64(1),
         clients: Slab::new(),

@@ -5,7 +5,7 @@ use std::io;
 use serde_json::json;
 
 #[derive(Debug, clap::Args)]
-pub struct Arguments {
+pub struct Wanted {
     /// How many arrivals a second were wanted.
     #[arg(long)]
     rate: f64,
@@ -16,7 +16,7 @@ pub struct Arguments {
 
 const STRETCH: f64 = 0.25;
 
-impl Arguments {
+impl Wanted {
     /// Lateness, and the index of dispersion of the counts in each millisecond: 0 is a perfect
     /// clock, 1 is Poisson.
     ///

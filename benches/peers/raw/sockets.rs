@@ -162,9 +162,6 @@ impl<T> Slab<T> {
 
 /// Where a request without a body ends.
 pub fn request_end(bytes: &[u8]) -> Option<usize> {
-    if bytes.ends_with(b"\r\n\r\n") && bytes.iter().filter(|byte| **byte == b'\n').count() < 3 {
-        return Some(bytes.len());
-    }
     head_end(bytes)
 }
 
