@@ -109,6 +109,26 @@ impl Tally {
     }
 }
 
+/// What several tallies of one shape have counted together: one for each thread of a part.
+pub fn merge<'t>(tallies: impl IntoIterator<Item = &'t Tally>) -> Vec<Reading> {
+    let mut merged: Vec<Reading> = Vec::new();
+    for reading in tallies.into_iter().flat_map(Tally::read) {
+        let place = |reading: &Reading| (reading.version, reading.route, reading.code);
+        match merged.binary_search_by_key(&place(&reading), place) {
+            Ok(index) => {
+                let sum = &mut merged[index];
+                sum.requests += reading.requests;
+                sum.took = sum.took + reading.took;
+                for (bucket, more) in sum.buckets.iter_mut().zip(reading.buckets) {
+                    *bucket += more;
+                }
+            }
+            Err(index) => merged.insert(index, reading),
+        }
+    }
+    merged
+}
+
 /// Adds without a bus lock: nobody else adds.
 #[inline]
 fn add(cell: &AtomicU64, more: u64) {
@@ -136,5 +156,28 @@ mod tests {
         assert_eq!(canary.buckets[3], 2, "5 to 10 ms");
         assert_eq!(tally.requests(Version::Canary), 2);
         assert_eq!([0, 399, 404, 501, 504].map(code_of), [0, 0, 1, 2, 5]);
+    }
+
+    #[test]
+    fn several_tallies_are_read_as_one() {
+        let tallies = [(); 2].map(|()| Tally::new(1, &Buckets::istio()));
+        tallies[0].record(Version::Stable, 0, 200, Span::from_millis(7));
+        tallies[1].record(Version::Stable, 0, 200, Span::from_millis(8));
+        tallies[1].record(Version::Stable, 0, 504, Span::from_millis(8));
+        tallies[0].record(Version::Canary, 0, 200, Span::from_millis(1));
+        let merged = merge(&tallies);
+        let found: Vec<_> = (merged.iter())
+            .map(|reading| (reading.version, reading.code, reading.requests))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                (Version::Stable, 200, 2),
+                (Version::Stable, 504, 1),
+                (Version::Canary, 200, 1)
+            ]
+        );
+        assert_eq!(merged[0].took, Span::from_millis(15));
+        assert_eq!(merged[0].buckets[3], 2);
     }
 }

@@ -14,6 +14,17 @@ pub struct Memory {
     connection: Option<Side>,
 }
 
+/// What happens to a client's cookie with an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CookieChange {
+    /// Nothing.
+    Keep,
+    /// It is set, for the whole lifetime.
+    Set(Side),
+    /// It is taken away.
+    Forget,
+}
+
 impl Memory {
     /// A user who was here before and got a cookie of `side` when `age` seconds were missing to
     /// time 0; without a cookie when it has expired since or when none was set for that side.
@@ -29,6 +40,23 @@ impl Memory {
     /// The version of a cookie that has not expired at `now` (seconds).
     pub fn cookie(&self, now: f64) -> Option<Side> {
         self.cookie.filter(|_| now < f64::from(self.expires))
+    }
+
+    /// Takes over what a request says: the version that its cookie names, if it has one. A client
+    /// drops an expired cookie by itself, so one that is sent counts; it never expires here.
+    pub fn present(&mut self, cookie: Option<Side>) {
+        self.cookie = cookie;
+        self.expires = f32::INFINITY;
+    }
+
+    /// What the client is to be told after a choice, when its cookie was [`Memory::present`]ed
+    /// before it.
+    pub fn told(&self, presented: Option<Side>) -> CookieChange {
+        match self.cookie {
+            None if presented.is_some() => CookieChange::Forget,
+            Some(side) if self.expires < f32::INFINITY => CookieChange::Set(side),
+            _ => CookieChange::Keep,
+        }
     }
 
     /// Sets a cookie that lasts until `expires` (seconds).

@@ -17,7 +17,7 @@ pub use budget::Budget;
 pub use ejector::Ejector;
 pub use hashed::{Ring, murmur2, threshold};
 pub use in_turn::InTurn;
-pub use memory::Memory;
+pub use memory::{CookieChange, Memory};
 pub use mesh::{Ejection, Retries, expected_requests_to_eject};
 pub use round_robin::{EarliestDeadline, RoundRobin};
 pub use splitter::{Request, Side, Splitter, Weights};

@@ -44,6 +44,8 @@ pub struct RequestHead<'b> {
     pub headers: &'b [Header<'b>],
     /// Bytes of the head, with the empty line at its end.
     pub length: usize,
+    /// The second number of the version: 1 of HTTP/1.1.
+    pub minor: u8,
     /// Where the body ends.
     pub framing: Framing,
     /// Whether another request may follow on this connection.
@@ -115,6 +117,7 @@ impl<'b> RequestHead<'b> {
             target,
             headers,
             length,
+            minor,
             framing,
             keep_alive: facts.keeps_alive(minor),
             expects_continue: minor == 1 && facts.expects_continue,

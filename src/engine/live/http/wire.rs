@@ -2,8 +2,10 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::body::Malformed;
@@ -109,6 +111,70 @@ impl Wire {
         Ok(read)
     }
 
+    /// [`Wire::fill`] for a state machine of several connections.
+    ///
+    /// # Errors
+    /// When the connection failed.
+    #[inline]
+    pub fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        self.make_room();
+        let mut room = ReadBuf::new(&mut self.input[self.end..]);
+        ready!(Pin::new(&mut self.stream).poll_read(context, &mut room))?;
+        let read = room.filled().len();
+        self.end += read;
+        Poll::Ready(Ok(read))
+    }
+
+    /// Writes as much of `bytes` as goes out at once.
+    ///
+    /// # Errors
+    /// When the connection failed.
+    #[inline]
+    pub fn poll_write(
+        &mut self,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    /// Writes `output` from the byte `sent` on, which moves along; empties it at its end.
+    ///
+    /// # Errors
+    /// When the connection failed.
+    #[inline]
+    pub fn poll_flush(
+        &mut self,
+        context: &mut Context<'_>,
+        sent: &mut usize,
+    ) -> Poll<io::Result<()>> {
+        while *sent < self.output.len() {
+            let stream = Pin::new(&mut self.stream);
+            *sent += ready!(stream.poll_write(context, &self.output[*sent..]))?;
+        }
+        self.output.clear();
+        *sent = 0;
+        Poll::Ready(Ok(()))
+    }
+
+    /// Reads in large pieces from now on: much is coming.
+    pub fn widen(&mut self) {
+        if self.input.len() < LARGE {
+            self.input.resize(LARGE, 0);
+        }
+    }
+
+    /// Gives back memory that an idle connection does not need.
+    #[inline]
+    pub fn rest(&mut self) {
+        if self.input.len() > SMALL && self.start == self.end {
+            self.input = vec![0; SMALL];
+        }
+        if self.output.capacity() > LARGE / 2 {
+            self.output = Vec::new();
+        }
+    }
+
     fn make_room(&mut self) {
         if self.end < self.input.len() {
             return;
@@ -131,6 +197,14 @@ impl Wire {
         let written = self.stream.write_all(&self.output).await;
         self.output.clear();
         written
+    }
+
+    /// Says that nothing more will be written.
+    ///
+    /// # Errors
+    /// When the connection failed.
+    pub async fn shut_down(&mut self) -> io::Result<()> {
+        self.stream.shutdown().await
     }
 
     /// Reads on until the body ends, and hands over its content.
