@@ -506,6 +506,7 @@ fn requests_that_no_server_answers() {
             }),
             fault(FaultKind::Reset {
                 probability: share(0.3),
+                phase: Default::default(),
             }),
         ];
         case.world.canary.errors = share(0.01);
@@ -558,6 +559,7 @@ fn goals_that_fewer_users_reach() {
         }),
         fault(FaultKind::Corrupt {
             probability: share(0.05),
+            how: Default::default(),
         }),
     ];
     let gate = Business {

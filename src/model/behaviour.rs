@@ -202,7 +202,7 @@ impl World {
                     course.add += add.as_secs_f64();
                 });
             }
-            FaultKind::Reset { probability } => {
+            FaultKind::Reset { probability, .. } => {
                 fork(courses, probability.get() * severity * requests, |course| {
                     course.outcome = Outcome::Refused;
                     course.fix(REFUSAL);
@@ -215,7 +215,7 @@ impl World {
                 course.outcome = Outcome::Hung;
                 course.fix(timeout);
             }),
-            FaultKind::Corrupt { probability } => {
+            FaultKind::Corrupt { probability, .. } => {
                 fork(courses, probability.get() * severity * requests, |course| {
                     if course.outcome == Outcome::Right {
                         course.outcome = Outcome::Wrong;

@@ -61,6 +61,9 @@ impl FaultKind {
             | FaultKind::Reset { .. }
             | FaultKind::Hang { .. }
             | FaultKind::Corrupt { .. }
+            | FaultKind::Drip { .. }
+            | FaultKind::Bandwidth { .. }
+            | FaultKind::Cpu { .. }
             | FaultKind::Business { .. } => true,
             FaultKind::MemoryLeak { .. }
             | FaultKind::CrashLoop { .. }

@@ -5,7 +5,7 @@ use super::names::Names;
 use super::reader::{Table, Value};
 use super::traffic::positive_span;
 use crate::base::{Bytes, Probability, Span};
-use crate::model::fault::FaultKind;
+use crate::model::fault::{Corruption, FaultKind, ResetPhase};
 
 /// Kinds of fault in the file; `leak` is a latency fault that must have a ramp.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -61,10 +61,14 @@ pub(super) fn read(kind: Kind, table: &mut Table<'_>, goals: &Names) -> Option<F
             Some(FaultKind::CrashLoop { mean_time })
         }
         Kind::FailedStart => read_failed_start(table),
-        Kind::Reset => read_probability(table).map(|probability| FaultKind::Reset { probability }),
-        Kind::Corrupt => {
-            read_probability(table).map(|probability| FaultKind::Corrupt { probability })
-        }
+        Kind::Reset => read_probability(table).map(|probability| FaultKind::Reset {
+            probability,
+            phase: ResetPhase::default(),
+        }),
+        Kind::Corrupt => read_probability(table).map(|probability| FaultKind::Corrupt {
+            probability,
+            how: Corruption::default(),
+        }),
         Kind::Hang => {
             let probability = read_probability(table);
             let timeout = span_or(table, "timeout", Span::from_secs(10));

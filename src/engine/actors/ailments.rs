@@ -5,7 +5,7 @@ use rand_distr::{Distribution, Exp1};
 
 use crate::base::{Span, Stream, Time};
 use crate::model::World;
-use crate::model::fault::{Fault, FaultKind};
+use crate::model::fault::{Corruption, Fault, FaultKind, ResetPhase, Schedule};
 use crate::telemetry::Version;
 
 /// The faults of a world under way.
@@ -61,8 +61,16 @@ pub(in crate::engine) struct Effect {
     pub(in crate::engine) failed_after: Option<f64>,
     /// Status 200 and a wrong body.
     pub(in crate::engine) wrong: bool,
+    /// What is wrong with it.
+    pub(in crate::engine) how: Corruption,
     /// Refused or cut off: the server knows nothing.
     pub(in crate::engine) reset: bool,
+    /// How far it gets before that.
+    pub(in crate::engine) phase: ResetPhase,
+    /// Seconds from the first piece of the answer to the last.
+    pub(in crate::engine) drip: f64,
+    /// Bytes of the body in a second.
+    pub(in crate::engine) bandwidth: f64,
     /// No answer; the caller gives up after so many seconds.
     pub(in crate::engine) hang: Option<f64>,
     /// Factor on the time it takes,
@@ -84,7 +92,11 @@ impl Effect {
         failed: false,
         failed_after: None,
         wrong: false,
+        how: Corruption::Truncated,
         reset: false,
+        phase: ResetPhase::Head,
+        drip: 0.0,
+        bandwidth: f64::INFINITY,
         hang: None,
         multiply: 1.0,
         add: 0.0,
@@ -124,16 +136,47 @@ impl Ailments {
         self.change = f64::NEG_INFINITY;
         for ailment in &mut self.all {
             ailment.severity = 0.0;
-            if let FaultKind::Bursts { good, bad, .. } = ailment.fault.kind {
-                let (good, bad) = (good.as_secs_f64(), bad.as_secs_f64());
-                for spell in &mut ailment.spells {
-                    // Spells last exponentially: what is left of one has the length of a whole one.
-                    spell.bad = stream.random::<f64>() < bad / (good + bad);
-                    let left: f64 = Exp1.sample(stream);
-                    spell.until = left * if spell.bad { bad } else { good };
-                }
-            }
+            ailment.begin_spells(0.0, stream);
         }
+    }
+
+    /// Puts a fault in a place of the list, at its end or instead of the one there, at `now`.
+    pub(in crate::engine) fn set(
+        &mut self,
+        index: usize,
+        fault: Fault,
+        world: &World,
+        now: f64,
+        stream: &mut Stream,
+    ) {
+        let mut ailment = Ailment {
+            severity: 0.0,
+            spells: [Spell::default(); 3],
+            lessens: world.lessens(&fault.kind),
+            fault,
+        };
+        ailment.begin_spells(now, stream);
+        match self.all.get_mut(index) {
+            Some(place) => *place = ailment,
+            None => self.all.push(ailment),
+        }
+        self.change = f64::NEG_INFINITY;
+    }
+
+    /// Takes a fault out; its place in the list stays, so that the others keep their numbers.
+    pub(in crate::engine) fn remove(&mut self, index: usize) {
+        if let Some(ailment) = self.all.get_mut(index) {
+            ailment.fault.schedule = Schedule {
+                onset: Time::NEVER,
+                ..Schedule::ALWAYS
+            };
+            self.change = f64::NEG_INFINITY;
+        }
+    }
+
+    /// When a severity next changes, in seconds.
+    pub(in crate::engine) fn next_change(&self) -> f64 {
+        self.change
     }
 
     /// The faults, with how severe each is now.
@@ -202,6 +245,20 @@ impl Ailments {
 }
 
 impl Ailment {
+    /// The spells of all versions as they are at `now`.
+    fn begin_spells(&mut self, now: f64, stream: &mut Stream) {
+        let FaultKind::Bursts { good, bad, .. } = self.fault.kind else {
+            return;
+        };
+        let (good, bad) = (good.as_secs_f64(), bad.as_secs_f64());
+        for spell in &mut self.spells {
+            // Spells last exponentially: what is left of one has the length of a whole one.
+            spell.bad = stream.random::<f64>() < bad / (good + bad);
+            let left: f64 = Exp1.sample(stream);
+            spell.until = now + left * if spell.bad { bad } else { good };
+        }
+    }
+
     /// Whether all that does not change from request to request lets the fault reach it.
     #[inline]
     fn covers(&self, index: usize, attempt: &Attempt) -> bool {
@@ -253,8 +310,11 @@ impl Ailment {
                     effect.slowed = true;
                 }
             }
-            FaultKind::Reset { probability } => {
-                effect.reset |= happens(probability.get(), stream);
+            FaultKind::Reset { probability, phase } => {
+                if happens(probability.get(), stream) && !effect.reset {
+                    effect.reset = true;
+                    effect.phase = phase;
+                }
             }
             FaultKind::Hang {
                 probability,
@@ -264,8 +324,22 @@ impl Ailment {
                     effect.hang = Some(timeout.as_secs_f64());
                 }
             }
-            FaultKind::Corrupt { probability } => {
-                effect.wrong |= happens(probability.get(), stream);
+            FaultKind::Corrupt { probability, how } => {
+                if happens(probability.get(), stream) && !effect.wrong {
+                    effect.wrong = true;
+                    effect.how = how;
+                }
+            }
+            FaultKind::Drip { probability, over } => {
+                if happens(probability.get(), stream) {
+                    effect.drip = effect.drip.max(over.as_secs_f64());
+                    effect.slowed = true;
+                }
+            }
+            // What it adds to a body's time grows with its severity.
+            FaultKind::Bandwidth { limit } => {
+                effect.bandwidth = effect.bandwidth.min(limit / severity);
+                effect.slowed = true;
             }
             FaultKind::Capacity { work, .. } => {
                 effect.multiply *= 1.0 + (work - 1.0) * severity;
@@ -309,8 +383,9 @@ impl Ailment {
             FaultKind::Business { .. } => {
                 effect.slowed |= self.lessens & (1 << attempt.route) != 0;
             }
-            // These strike instances.
-            FaultKind::MemoryLeak { .. }
+            // These strike instances and machines.
+            FaultKind::Cpu { .. }
+            | FaultKind::MemoryLeak { .. }
             | FaultKind::CrashLoop { .. }
             | FaultKind::FailedStart { .. } => {}
         }

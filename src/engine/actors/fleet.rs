@@ -221,6 +221,19 @@ impl Instance {
         now >= self.down_until
     }
 
+    /// When, after `now`, it next crashes, is up again or is ready.
+    pub(in crate::engine) fn next_turn(&self, now: f64) -> f64 {
+        [self.crash_at, self.down_until, self.ready_at]
+            .into_iter()
+            .filter(|at| *at > now)
+            .fold(f64::INFINITY, f64::min)
+    }
+
+    /// Bytes lost so far in this life.
+    pub(in crate::engine) fn lost(&self) -> f64 {
+        self.lost
+    }
+
     /// Its first crash, when it has not been set.
     fn doom(&mut self, now: f64, mean: f64, stream: &mut Stream) {
         if self.crash_at == f64::INFINITY {

@@ -3,6 +3,7 @@
 //! time, one on the clock on the wall.
 
 pub(in crate::engine) mod ailments;
+pub(in crate::engine) mod answering;
 pub(in crate::engine) mod crowd;
 pub(in crate::engine) mod fleet;
 pub(in crate::engine) mod pool;

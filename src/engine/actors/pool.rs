@@ -20,7 +20,7 @@ pub(in crate::engine) struct Place {
 }
 
 impl Place {
-    fn new(version: Version, index: usize) -> Place {
+    pub(in crate::engine) fn new(version: Version, index: usize) -> Place {
         // A scenario has far fewer instances than 65,536.
         Place {
             version,
@@ -381,6 +381,48 @@ impl Pool {
             Line::Sharing(sharing) => sharing.next_end(),
             _ => None,
         }
+    }
+
+    /// Instances of each version that there may ever be.
+    pub(in crate::engine) fn most(&self) -> [usize; 3] {
+        let [stable, canary, _] = self.at_rest;
+        let scaled = self.scaled.unwrap_or(canary);
+        let baseline = if self.rules.baseline { scaled } else { 0 };
+        // A promoted canary is as large as stable was.
+        [stable, scaled.max(stable), baseline]
+    }
+
+    /// Instances of each version in use.
+    pub(in crate::engine) fn counts(&self) -> [usize; 3] {
+        self.counts
+    }
+
+    /// Whether an instance has ever been started.
+    #[inline]
+    pub(in crate::engine) fn has(&self, place: Place) -> bool {
+        usize::from(place.index) < self.versions[place.version as usize].all.len()
+    }
+
+    /// The part of the heap that has been lost at a place, in bytes.
+    pub(in crate::engine) fn lost(&mut self, place: Place) -> f64 {
+        self.instance(place).lost()
+    }
+
+    /// When work that comes to a place at `now` can begin to wait: at once, or after a pause.
+    #[inline]
+    pub(in crate::engine) fn release(
+        &mut self,
+        place: Place,
+        now: f64,
+        stream: &mut Stream,
+    ) -> f64 {
+        self.instance(place).release(now, stream)
+    }
+
+    /// When work ends that waits at a place from `begin` on; `None` when it is refused.
+    #[inline]
+    pub(in crate::engine) fn admit(&mut self, place: Place, begin: f64, work: f64) -> Option<f64> {
+        self.instance(place).serve(begin, work)
     }
 
     /// When work at a place ends; `None` when it is refused.

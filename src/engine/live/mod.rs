@@ -8,6 +8,7 @@
 //! the time is real.
 
 pub mod alarm;
+pub mod backend;
 pub mod clock;
 pub mod endpoints;
 pub mod http;

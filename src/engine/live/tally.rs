@@ -69,6 +69,14 @@ impl Tally {
         add(&cell[2 + self.finder.index(took.as_secs_f64())], 1);
     }
 
+    /// Counts anew from zero, as a process does that has been restarted. Only the thread that counts
+    /// may do so.
+    pub fn clear(&self) {
+        for cell in &self.cells {
+            cell.store(0, Ordering::Release);
+        }
+    }
+
     fn cell(&self, version: Version, route: usize, code: usize) -> &[AtomicU64] {
         let width = 2 + self.finder.len();
         let index = (version as usize * self.routes + route) * CODES.len() + code;
@@ -156,6 +164,8 @@ mod tests {
         assert_eq!(canary.buckets[3], 2, "5 to 10 ms");
         assert_eq!(tally.requests(Version::Canary), 2);
         assert_eq!([0, 399, 404, 501, 504].map(code_of), [0, 0, 1, 2, 5]);
+        tally.clear();
+        assert_eq!(tally.read(), []);
     }
 
     #[test]

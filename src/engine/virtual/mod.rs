@@ -11,7 +11,7 @@ mod conditions;
 mod counts;
 mod coupled;
 mod fill;
-mod goals;
+pub(in crate::engine) mod goals;
 mod luck;
 mod one_by_one;
 mod play;

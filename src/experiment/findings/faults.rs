@@ -58,7 +58,7 @@ fn kind(world: &World, kind: &FaultKind) -> String {
             });
             format!("{} of instances {late}", exact_share(probability.get()))
         }
-        FaultKind::Reset { probability } => {
+        FaultKind::Reset { probability, .. } => {
             format!("{} of requests refused", exact_share(probability.get()))
         }
         FaultKind::Hang {
@@ -68,9 +68,15 @@ fn kind(world: &World, kind: &FaultKind) -> String {
             "{} of requests hanging for {timeout}",
             exact_share(probability.get())
         ),
-        FaultKind::Corrupt { probability } => {
+        FaultKind::Corrupt { probability, .. } => {
             format!("{} of answers wrong", exact_share(probability.get()))
         }
+        FaultKind::Drip { probability, over } => format!(
+            "{} of answers dripping over {over}",
+            exact_share(probability.get())
+        ),
+        FaultKind::Bandwidth { limit } => format!("sending {} per second", memory(limit)),
+        FaultKind::Cpu { cores } => format!("burning {cores} processors"),
         FaultKind::Capacity { work, workers } => match (work, workers) {
             (_, 1.0) => format!("{work} times the work"),
             (1.0, _) => format!("{} of the workers", exact_share(workers)),

@@ -87,6 +87,8 @@ pub enum FaultKind {
     Reset {
         /// Share of the reached requests.
         probability: Probability,
+        /// How far a request gets before the connection is reset.
+        phase: ResetPhase,
     },
     /// A share of requests is never answered: the caller gives up after `timeout`, the server
     /// counts nothing, and a worker stays busy (F9).
@@ -101,6 +103,25 @@ pub enum FaultKind {
     Corrupt {
         /// Share of the reached requests.
         probability: Probability,
+        /// What is wrong with the answer.
+        how: Corruption,
+    },
+    /// A share of answers comes in small pieces, the last one `over` after the first.
+    Drip {
+        /// Share of the reached requests.
+        probability: Probability,
+        /// How long the body takes.
+        over: Span,
+    },
+    /// Bodies come no faster than so many bytes in a second.
+    Bandwidth {
+        /// Bytes per second, above 0.
+        limit: f64,
+    },
+    /// The version burns so much of the machine's processors beside its work.
+    Cpu {
+        /// Processors, above 0; a half keeps one busy half of the time.
+        cores: f64,
     },
     /// The version takes more work for a request, or has fewer workers (F11): `work` multiplies
     /// service times and `workers` the number of workers, which shows where there is a capacity.
@@ -155,6 +176,30 @@ pub enum FaultKind {
         /// Slowdown with all traffic on the canary, above 0.
         factor: f64,
     },
+}
+
+/// How far a request gets before its connection is reset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ResetPhase {
+    /// It is not read at all.
+    Connect,
+    /// It has been read, and nothing of an answer sent.
+    #[default]
+    Head,
+    /// Half of the answer has been sent.
+    Body,
+}
+
+/// What is wrong with an answer of status 200.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Corruption {
+    /// It ends before the length that its head promises.
+    #[default]
+    Truncated,
+    /// Some of its bytes are others.
+    Flipped,
+    /// It is well-formed and has no content.
+    Empty,
 }
 
 /// When a fault is there, and how much of it. Times count from the start of the rollout.
@@ -275,6 +320,8 @@ impl Fault {
             FaultKind::Latency { .. }
                 | FaultKind::Tail { .. }
                 | FaultKind::Hang { .. }
+                | FaultKind::Drip { .. }
+                | FaultKind::Bandwidth { .. }
                 | FaultKind::MemoryLeak { .. }
                 | FaultKind::Capacity { .. }
                 | FaultKind::SharedLoad { .. }

@@ -267,6 +267,7 @@ mod tests {
         assert!(minutes(0.0) > 1e6);
         let other = FaultKind::Corrupt {
             probability: Probability::ONE,
+            how: Default::default(),
         };
         assert_eq!(Leak::of(&other), None);
     }

@@ -66,11 +66,17 @@ fn every_kind_of_fault_is_read() {
         ),
         (
             "kind = \"reset\"\nprobability = \"5%\"",
-            FaultKind::Reset { probability },
+            FaultKind::Reset {
+                probability,
+                phase: Default::default(),
+            },
         ),
         (
             "kind = \"corrupt\"\nprobability = \"5%\"",
-            FaultKind::Corrupt { probability },
+            FaultKind::Corrupt {
+                probability,
+                how: Default::default(),
+            },
         ),
         (
             "kind = \"hang\"\nprobability = \"5%\"",
@@ -141,6 +147,7 @@ fn faults_say_whose_they_are_whom_they_reach_and_when() {
         let plain = Fault {
             kind: FaultKind::Reset {
                 probability: share(0.05),
+                phase: Default::default(),
             },
             target,
             schedule: Schedule::ALWAYS,

@@ -298,6 +298,7 @@ fn who_counts_decides_whether_refused_and_hanging_requests_are_seen() {
             Target::Canary,
             FaultKind::Reset {
                 probability: share(0.1),
+                phase: Default::default(),
             },
         ),
         fault(
@@ -346,6 +347,7 @@ fn fast_failures_and_wrong_answers() {
             Target::Canary,
             FaultKind::Corrupt {
                 probability: share(0.3),
+                how: Default::default(),
             },
         ),
     ];
@@ -390,6 +392,7 @@ fn goals_are_reached_after_right_answers_on_their_routes() {
             Target::Canary,
             FaultKind::Corrupt {
                 probability: share(0.2),
+                how: Default::default(),
             },
         ),
         Fault {

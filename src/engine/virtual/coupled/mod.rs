@@ -6,7 +6,6 @@
 //! from event to event; answers are counted when they are complete.
 
 mod agenda;
-mod answering;
 mod ending;
 mod ledger;
 mod request;
@@ -28,10 +27,10 @@ use super::goals::Value;
 use super::play::{Flow, Play, Scene};
 use super::schedule::Piece;
 use crate::engine::actors::ailments::{self, Ailments, Attempt, Effect};
+use crate::engine::actors::answering::{Answering, patience};
 use crate::engine::actors::crowd::{Caller, Crowd, run_up, soon};
 use crate::engine::actors::pool::Pool;
 use agenda::Agenda;
-use answering::{Answering, patience};
 use ledger::Ledger;
 use request::{Ask, Event, Salts, Session, Streams, UnderWay, Visit};
 

@@ -209,6 +209,7 @@ mod tests {
         long.faults.push(Fault {
             kind: FaultKind::Corrupt {
                 probability: Probability::ONE,
+                how: Default::default(),
             },
             target: Target::Canary,
             schedule: Schedule {

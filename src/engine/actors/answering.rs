@@ -7,14 +7,14 @@ use crate::telemetry::Version;
 
 /// How a version answers a route.
 #[derive(Debug)]
-pub(super) struct Answering {
+pub(in crate::engine) struct Answering {
     /// Chance of a server error, of 2⁵³.
-    pub(super) errors: u64,
-    pub(super) latency: Latency,
+    pub(in crate::engine) errors: u64,
+    pub(in crate::engine) latency: Latency,
 }
 
 impl Answering {
-    pub(super) fn of(world: &World, version: Version) -> Vec<Answering> {
+    pub(in crate::engine) fn of(world: &World, version: Version) -> Vec<Answering> {
         let service = service_of(world, version);
         (0..world.traffic.routes.len().max(1))
             .map(|route| Answering {
@@ -33,7 +33,7 @@ fn service_of(world: &World, version: Version) -> &Service {
 }
 
 /// How long a caller waits for one attempt at a version, in seconds.
-pub(super) fn patience(world: &World, version: Version) -> f64 {
+pub(in crate::engine) fn patience(world: &World, version: Version) -> f64 {
     let capacity = service_of(world, version).fleet.capacity;
     let whole = capacity.and_then(|capacity| capacity.timeout);
     let each = world.retries.and_then(|retries| retries.per_try_timeout);
