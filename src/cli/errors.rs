@@ -8,6 +8,7 @@ use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
 use super::output;
 use crate::base::{Problem, Problems, Severity};
+use crate::engine::live::load::LoadError;
 use crate::experiment::ThreadsError;
 use crate::experiment::store::StoreError;
 use crate::report::ReportError;
@@ -48,6 +49,20 @@ pub enum CommandError {
     /// A value could not be written as JSON.
     #[error("cannot write JSON: {0}")]
     Json(#[from] serde_json::Error),
+    /// A load could not start or did not end well.
+    #[error("{0}")]
+    Load(#[from] LoadError),
+    /// A log could not be written.
+    #[error("cannot write {path}: {error}", path = path.display())]
+    Log {
+        /// Where to.
+        path: PathBuf,
+        /// Why not.
+        error: io::Error,
+    },
+    /// What was asked for with `--fail-if` has come true, or cannot be told.
+    #[error("{0}")]
+    Failed(String),
     /// Results were computed, but could not be kept where they were asked for.
     #[error("{error}\nthe results were kept in {kept}", kept = kept.display())]
     KeptElsewhere {

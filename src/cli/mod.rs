@@ -3,6 +3,7 @@
 
 mod errors;
 mod faults;
+mod load;
 mod output;
 mod power;
 mod report;
@@ -42,6 +43,8 @@ enum Command {
     Power(Box<power::PowerArguments>),
     /// One rollout, tick by tick
     Run(Box<run::RunArguments>),
+    /// Send requests on schedule, and say how long they took from when they were due
+    Load(load::LoadArguments),
     /// Draw table, figures and report again from stored rows
     Report(report::ReportArguments),
     /// List the built-in scenarios, or show one
@@ -66,6 +69,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
     let outcome = match arguments.command {
         Command::Power(arguments) => power::power(&arguments),
         Command::Run(arguments) => run::run(&arguments),
+        Command::Load(arguments) => load::load(&arguments),
         Command::Report(arguments) => report::report(&arguments),
         Command::Scenarios(arguments) => scenarios::scenarios(&arguments),
         Command::Faults(arguments) => faults::faults(&arguments),

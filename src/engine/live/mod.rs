@@ -12,6 +12,7 @@ pub mod backend;
 pub mod clock;
 pub mod endpoints;
 pub mod http;
+pub mod load;
 pub mod options;
 pub mod splitter;
 pub mod steering;
