@@ -272,11 +272,11 @@ def raw_splitter(backends, weight=5):
 class OurSplitter(Program):
     """All bookkeeping on; a line on its input changes the weight."""
 
-    def __init__(self, backends, weight=5, policy="random"):
+    def __init__(self, backends, weight=5, policy="random", sticky=False):
         port = free_port()
         addresses = ",".join(f"127.0.0.1:{port}" for port in backends)
         command = [ours("live"), "splitter", "--port", port, "--backends", addresses]
-        command += ["--weight", weight, "--policy", policy]
+        command += ["--weight", weight, "--policy", policy] + ["--sticky"] * sticky
         super().__init__(f"coalmine {policy}", command, SERVER_CORE, port, ends_with_input=True)
 
     def set_weight(self, weight):
@@ -348,7 +348,7 @@ def load(port, connections, seconds, rate=None, mode=None):
     command = [ours("coalmine"), "load", url(port), "--json", "--duration", f"{seconds}s"]
     command += ["--connections", connections]
     if rate is not None:
-        command += ["--rate", f"{rate}/s", "--arrivals", "uniform", "--mode", mode]
+        command += ["--rate", f"{rate}/s", "--arrivals", "even", "--mode", mode]
     return command
 
 
@@ -357,22 +357,28 @@ def play_load(port, connections, seconds, rate=None, mode=None):
 
 
 def understand_load(told, client):
-    report = summary_of(told, client)
+    report = understand_json(told, client)
+    answered = report["requests"]["answered"]
     return {
-        "requests": report["requests"],
-        "rate": report["requests"] / report["seconds"],
-        "latency_us": report["latency_us"],
-        "late": "late" in json.dumps(report.get("limits", [])),
+        "requests": answered,
+        "rate": answered / report["ran_seconds"],
+        "latency_us": micros(report["latency_seconds"]),
+        "late": any(limit.startswith("generator late") for limit in report["limits"]),
         "cpu": client.cpu,
         "peak": client.peak,
     }
 
 
-def summary_of(told, client):
+def micros(quantiles):
+    return {name: value * 1e6 for name, value in quantiles.items() if value is not None}
+
+
+def understand_json(told, client):
     try:
-        return json.loads(told.strip().splitlines()[-1])
-    except (ValueError, IndexError) as error:
-        raise Unmeasured(f"failed: {' '.join(client.command)}: {client.failure or told}") from error
+        return json.loads(told)
+    except ValueError as error:
+        failure = client.failure or told[-500:]
+        raise Unmeasured(f"failed: {' '.join(client.command)}: {failure}") from error
 
 
 def run_command(scenario):
@@ -380,4 +386,15 @@ def run_command(scenario):
 
 
 def understand_run(told, client):
-    return summary_of(told, client)
+    """The last line is the summary of the run; those before are its ticks."""
+    lines = told.strip().splitlines()
+    report = understand_json(lines[-1] if lines else "", client)
+    try:
+        load = report["load"]
+        return {
+            "requests": load["requests"]["answered"],
+            "seconds": load["ran_seconds"],
+            "lateness_us": micros(load["lateness_seconds"]),
+        }
+    except (KeyError, TypeError) as error:
+        raise Unmeasured(f"`coalmine run --json` tells nothing of its load ({error})") from error

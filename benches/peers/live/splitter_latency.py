@@ -23,7 +23,7 @@ def measure(report, rounds, seconds):
         asked = {
             "direct": servers[0],
             "nginx": stack.enter_context(programs.NginxSplitter(ports)),
-            "coalmine": stack.enter_context(programs.OurSplitter(ports)),
+            "coalmine": stack.enter_context(programs.OurSplitter(ports, sticky=True)),
             "raw": stack.enter_context(programs.raw_splitter(ports)),
         }
         figures = Figures(rounds)

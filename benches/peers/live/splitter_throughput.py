@@ -23,7 +23,7 @@ def measure(report, rounds, seconds):
         ports = [server.port for server in servers]
         makers = {
             "nginx": programs.NginxSplitter,
-            "coalmine": programs.OurSplitter,
+            "coalmine": lambda ports: programs.OurSplitter(ports, sticky=True),
             "raw": programs.raw_splitter,
             "envoy": programs.EnvoySplitter,
         }
