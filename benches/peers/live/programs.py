@@ -318,15 +318,11 @@ def play_oha(port, connections, seconds, *options):
 def understand_oha(told, client):
     summary = json.loads(told)
     requests = sum(summary["statusCodeDistribution"].values())
-    quantiles = {
-        name: (value or 0.0) * 1e6
-        for name, value in summary["latencyPercentiles"].items()
-        if name in ("p50", "p90", "p99", "p99.9")
-    }
+    latency = summary["latencyPercentiles"] | {"mean": summary["summary"]["average"]}
     return {
         "requests": requests,
         "rate": summary["summary"]["requestsPerSec"],
-        "latency_us": quantiles,
+        "latency_us": micros(latency),
         "cpu": client.cpu,
     }
 

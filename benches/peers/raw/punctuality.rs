@@ -82,12 +82,20 @@ fn dispersion(arrivals: &[u64]) -> Option<f64> {
     (mean > 0.0).then(|| squares.sum::<f64>() / number / mean)
 }
 
-/// Quantiles as the summaries here name them.
+/// Mean and quantiles as the summaries here name them.
 pub fn quantiles(values: &mut [f64]) -> serde_json::Value {
     values.sort_by(f64::total_cmp);
     let at = |share: f64| {
         let rank = (values.len() as f64 * share).ceil() as usize;
         values.get(rank.saturating_sub(1)).copied()
     };
-    json!({"p50": at(0.5), "p90": at(0.9), "p99": at(0.99), "p999": at(0.999), "max": at(1.0)})
+    let mean = values.iter().sum::<f64>() / values.len().max(1) as f64;
+    json!({
+        "mean": mean,
+        "p50": at(0.5),
+        "p90": at(0.9),
+        "p99": at(0.99),
+        "p99.9": at(0.999),
+        "max": at(1.0),
+    })
 }

@@ -60,8 +60,7 @@ struct Server {
     served: Served,
 }
 
-/// Serves until standard input ends. A line `full 1000` on it makes the server hang up on everybody
-/// and then do nothing for so many milliseconds, while connections queue up to be accepted.
+/// Serves until standard input ends.
 pub fn serve(arguments: &Arguments, stamps: bool) -> io::Result<Served> {
     let mut body = format!("{:<63}", arguments.name);
     body.truncate(63);
@@ -102,14 +101,9 @@ impl Server {
             match self.poller.token(index) {
                 LISTENER => self.accept()?,
                 INPUT => {
-                    let mut line = [0; 64];
-                    let read = io::stdin().read(&mut line)?;
-                    if read == 0 {
+                    if io::stdin().read(&mut [0; 64])? == 0 {
                         return Ok(false);
                     }
-                    self.obey(&String::from_utf8_lossy(&line[..read]));
-                    // The rest of what was ready has been hung up on.
-                    break;
                 }
                 token => {
                     if !self.read(token - FIRST) {
@@ -171,19 +165,6 @@ impl Server {
             if let Some(client) = client.filter(|client| client.serial == serial) {
                 client.connection.write(&self.answer);
             }
-        }
-    }
-
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "doing nothing is what is asked for"
-    )]
-    fn obey(&mut self, order: &str) {
-        let words: Vec<&str> = order.split_whitespace().collect();
-        if let ["full", millis] = words[..] {
-            self.clients.clear();
-            let millis = millis.parse().unwrap_or(0);
-            std::thread::sleep(std::time::Duration::from_millis(millis));
         }
     }
 }

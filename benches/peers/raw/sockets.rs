@@ -153,11 +153,6 @@ impl<T> Slab<T> {
         }
         value
     }
-
-    pub fn clear(&mut self) {
-        self.places.clear();
-        self.free.clear();
-    }
 }
 
 /// Where a request without a body ends.
