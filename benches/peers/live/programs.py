@@ -45,7 +45,7 @@ def wrk():
 
 
 def oha():
-    return found("oha", ROOT / "target/oha/bin/oha", "/tmp/oha/bin/oha", hint=OHA)
+    return found("oha", ROOT / "target/oha/bin/oha", hint=OHA)
 
 
 _built = {}
