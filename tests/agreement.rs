@@ -10,7 +10,7 @@ use coalmine::gate::{
     SuccessRatio,
 };
 use coalmine::model::World;
-use coalmine::model::fault::{Fault, FaultKind, Schedule, Scope, Target};
+use coalmine::model::fault::{Corruption, Fault, FaultKind, ResetPhase, Schedule, Scope, Target};
 use coalmine::model::service::{Goal, GoalValue, Latency, RouteService, Service};
 use coalmine::model::split::{Rules, Split};
 use coalmine::model::traffic::{Arrivals, Population, Profile, Route, Swing, Trace, Traffic};
@@ -496,7 +496,11 @@ fn faults_of_stable_of_both_and_of_some_requests() {
 
 #[test]
 fn requests_that_no_server_answers() {
-    for reporter in [Reporter::Server, Reporter::Client] {
+    for (reporter, phase) in [
+        (Reporter::Server, ResetPhase::Head),
+        (Reporter::Client, ResetPhase::Head),
+        (Reporter::Client, ResetPhase::Body),
+    ] {
         let mut case = plain();
         case.metrics.reporter = reporter;
         case.world.faults = vec![
@@ -506,7 +510,7 @@ fn requests_that_no_server_answers() {
             }),
             fault(FaultKind::Reset {
                 probability: share(0.3),
-                phase: Default::default(),
+                phase,
             }),
         ];
         case.world.canary.errors = share(0.01);
@@ -559,7 +563,7 @@ fn goals_that_fewer_users_reach() {
         }),
         fault(FaultKind::Corrupt {
             probability: share(0.05),
-            how: Default::default(),
+            how: Corruption::Truncated,
         }),
     ];
     let gate = Business {

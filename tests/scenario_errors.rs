@@ -226,6 +226,40 @@ latency = "0s"
 routes = ["checkout"]
 groups = []"#
     ));
+    insta::assert_snapshot!(
+        "faults_of_the_wire",
+        added(
+            r#"
+[stable]
+body = "0B"
+[[canary.faults]]
+kind = "reset"
+probability = "1%"
+phase = "conect"
+[[canary.faults]]
+kind = "corrupt"
+probability = "1%"
+how = "upside-down"
+[[canary.faults]]
+kind = "drip"
+probability = "1%"
+add = "2s"
+[[canary.faults]]
+kind = "drip"
+probability = "0%"
+over = "0s"
+[[canary.faults]]
+kind = "bandwidth"
+[[canary.faults]]
+kind = "bandwidth"
+limit = "64KB/s"
+[[canary.faults]]
+kind = "cpu"
+[[canary.faults]]
+kind = "cpu"
+cores = 0"#
+        )
+    );
     let nine: String = (1..10)
         .map(|tenth| {
             let users = format!("users = \"{tenth}0%\"");
@@ -264,6 +298,42 @@ fn telemetry() {
         "two_units",
         added("[telemetry]\nbuckets = { ms = [5], s = [3] }")
     );
+}
+
+#[test]
+fn live_runs() {
+    insta::assert_snapshot!(
+        "everything_wrong_with_a_live_run",
+        added(
+            r#"[live]
+splitter = "ngnix"
+program = ""
+prometheus = "https://127.0.0.1:9090"
+prometheus_program = 3
+metrics = "prometheus"
+speed = "fast"
+bind = "127.0.0.1:8080"
+port = 8080"#
+        )
+    );
+    insta::assert_snapshot!(
+        "programs_of_nobody",
+        added(
+            "[live]\nprogram = \"/usr/sbin/nginx\"\nprometheus_program = \"/usr/bin/prometheus\""
+        )
+    );
+    let prometheus = |said: &str| added(&format!("[live]\nprometheus = \"{said}\""));
+    insta::assert_snapshot!(
+        "no_prometheus_there",
+        [
+            prometheus("spwan"),
+            prometheus("http://prometheus.monitoring.svc:9090"),
+            prometheus("http://127.0.0.1:9090/prometheus"),
+            prometheus("http://127.0.0.1"),
+        ]
+        .join("\n")
+    );
+    insta::assert_snapshot!("speed_of_zero", added("[live]\nspeed = 0"));
 }
 
 #[test]

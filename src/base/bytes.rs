@@ -1,4 +1,4 @@
-//! Amounts of memory.
+//! Amounts of memory, and how fast bytes move.
 
 use std::fmt;
 use std::str::FromStr;
@@ -27,6 +27,43 @@ impl Bytes {
     /// The number of bytes.
     pub fn get(self) -> f64 {
         self.0
+    }
+}
+
+/// Bytes per second, finite and above zero. Text form: `64KiB/s`, `1.5MiB/s`, `500B/s`.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+pub struct Throughput(f64);
+
+impl Throughput {
+    /// So many bytes per second; `None` unless finite and above zero.
+    pub fn per_second(bytes: f64) -> Option<Throughput> {
+        (bytes.is_finite() && bytes > 0.0).then_some(Throughput(bytes))
+    }
+
+    /// Bytes per second.
+    pub fn get(self) -> f64 {
+        self.0
+    }
+}
+
+impl fmt::Display for Throughput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/s", Bytes(self.0))
+    }
+}
+
+impl FromStr for Throughput {
+    type Err = ParseUnitError;
+
+    fn from_str(text: &str) -> Result<Throughput, ParseUnitError> {
+        (text.trim().strip_suffix("/s"))
+            .and_then(|bytes| bytes.parse().ok())
+            .and_then(|bytes: Bytes| Throughput::per_second(bytes.get()))
+            .ok_or_else(|| ParseUnitError {
+                text: text.to_owned(),
+                what: "a bandwidth",
+                valid: "write an amount above zero and a second, like 64KiB/s, 1.5MiB/s or 500B/s",
+            })
     }
 }
 
@@ -78,6 +115,17 @@ mod tests {
         }
         for text in ["", "2", "2KB", "-1B", "KiB", "1e400GiB", "2kib"] {
             assert!(text.parse::<Bytes>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_bandwidth_is_memory_per_second_and_never_none() {
+        let read: Throughput = " 64KiB/s ".parse().unwrap();
+        assert_eq!(read.get(), 65_536.0);
+        assert_eq!(read.to_string(), "64KiB/s");
+        for text in ["", "64KiB", "0B/s", "64KB/s", "64KiB/m", "/s", "-1B/s"] {
+            let error = text.parse::<Throughput>().unwrap_err().to_string();
+            assert!(error.contains("like 64KiB/s"), "{text}: {error}");
         }
     }
 }

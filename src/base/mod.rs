@@ -7,7 +7,7 @@ mod stream;
 mod time;
 mod units;
 
-pub use bytes::Bytes;
+pub use bytes::{Bytes, Throughput};
 pub use problem::{Problem, Problems, Severity, place};
 pub(crate) use stream::split_mix;
 pub use stream::{Purpose, Seed, Stream};

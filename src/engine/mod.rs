@@ -5,6 +5,9 @@ pub mod live;
 pub mod r#virtual;
 
 use crate::base::{Span, Time};
+use crate::gate::Verdict;
+use crate::rollout::{Routing, State};
+use crate::telemetry::Telemetry;
 
 /// How a rollout ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,4 +39,19 @@ pub struct Trial {
     pub exposed_users: f64,
     /// Users' requests that met the fault after the end, for as long as it was looked at.
     pub exposed_after: u64,
+}
+
+/// What there is to see after a tick.
+#[derive(Debug)]
+pub struct Tick<'a> {
+    /// When it was.
+    pub now: Time,
+    /// Where requests go from now on.
+    pub routing: Routing,
+    /// The controller.
+    pub state: State,
+    /// What was judged, if anything.
+    pub verdict: Option<Verdict>,
+    /// What was measured so far.
+    pub telemetry: &'a Telemetry,
 }

@@ -29,6 +29,7 @@
 //! 9. **Timeline.** The first trial of the rollout as written, as the scraped metrics showed it.
 
 pub mod catalogue;
+pub mod conform;
 mod estimate;
 mod findings;
 mod grid;
@@ -123,6 +124,7 @@ pub fn run(scenario: &Scenario, options: &Options<'_>) -> Result<Results, Thread
             findings,
             warnings: scenario.warnings.clone(),
             cells,
+            live: None,
         },
         detections,
         heat,

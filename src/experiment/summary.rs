@@ -31,6 +31,76 @@ pub struct Summary {
     pub warnings: Vec<String>,
     /// The answers, by mode and weight.
     pub cells: Vec<Cell>,
+    /// The rollout that was played for real, whose ticks `timeline.csv` then holds; absent when all
+    /// was simulated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live: Option<LiveNote>,
+}
+
+/// A rollout that was played for real, over sockets.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LiveNote {
+    /// Who split the traffic: `coalmine`, `nginx`, `haproxy` or `envoy`.
+    pub splitter: String,
+    /// Whom the gate asked.
+    pub source: String,
+    /// How many times faster than the clock on the wall it was played.
+    pub speed: f64,
+    /// How long it took, in seconds of the clock on the wall.
+    pub wall_seconds: f64,
+    /// How it ended, in one sentence.
+    pub ending: String,
+    /// What keeps its figures from being trusted, one sentence each: a generator that was late, a
+    /// limit that was hit, a part that failed. Empty when it is valid.
+    pub doubts: Vec<String>,
+    /// Requests whose time had come.
+    pub due: u64,
+    /// Requests that got no answer.
+    pub lost: u64,
+    /// Requests that the canary answered.
+    pub canary_requests: u64,
+    /// Of these, failed, wrong or slowed ones, until the rollout ended.
+    pub exposed_requests: u64,
+    /// Distinct users behind them.
+    pub exposed_users: u64,
+    /// Lateness of the generator's sends in milliseconds: 50th and 99th percentile, maximum.
+    pub lateness_ms: [f64; 3],
+    /// What users waited, by version.
+    pub versions: Vec<LiveVersion>,
+    /// What was asked of the splitter and what it did, between any two orders.
+    pub shares: Vec<LiveShare>,
+    /// Scrapes or queries that were made, and those that failed.
+    pub scrapes: [u64; 2],
+}
+
+/// One version's answers in a live rollout, as its users saw them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LiveVersion {
+    /// `stable`, `canary` or `baseline`.
+    pub version: String,
+    /// Requests.
+    pub requests: u64,
+    /// Of these, failed ones.
+    pub failed: u64,
+    /// Latency from the scheduled instant in milliseconds: 50th, 90th and 99th percentile.
+    pub latency_ms: [f64; 3],
+}
+
+/// The canary's share between two orders to the splitter.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LiveShare {
+    /// From when, in seconds of the scenario.
+    pub from_seconds: f64,
+    /// Percentage asked for.
+    pub weight: f64,
+    /// Requests sent in this time.
+    pub requests: u64,
+    /// Of these, those that the canary answered.
+    pub canary: u64,
+    /// How far that is from what was asked, in binomial standard errors; absent where users stay
+    /// with a version, or nothing was asked or sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub z: Option<f64>,
 }
 
 /// What was simulated.

@@ -1,8 +1,9 @@
 //! One rollout, tick by tick, as its metrics showed it.
 
 use crate::base::{Probability, Seed, Span, Weight};
+use crate::engine::Tick;
 use crate::engine::Trial;
-use crate::engine::r#virtual::{Kind, Player, Setting, Tick};
+use crate::engine::r#virtual::{Kind, Player, Setting};
 use crate::gate::{Gate, Outcome, Rule, Verdict};
 use crate::model::World;
 use crate::rollout::Reach;
@@ -45,18 +46,23 @@ pub(super) fn up_to_its_end(
     engine: Kind,
 ) -> (Vec<TimelineRow>, Trial) {
     let healthy = scenario.world.healthy();
-    let setting = Setting {
-        observe: true,
-        ..setting(
-            scenario,
-            if good { &healthy } else { &scenario.world },
-            engine,
-        )
-    };
+    let setting = observed(
+        scenario,
+        if good { &healthy } else { &scenario.world },
+        engine,
+    );
     let mut rows = Vec::new();
     let trial =
         Player::new(setting).watch(seed, replicate, &mut |tick| rows.push(row(scenario, tick)));
     (rows, trial)
+}
+
+/// The rollout as written, measured for whoever wants to see it.
+pub(super) fn observed<'a>(scenario: &'a Scenario, world: &'a World, engine: Kind) -> Setting<'a> {
+    Setting {
+        observe: true,
+        ..setting(scenario, world, engine)
+    }
 }
 
 /// The rollout as written, measured by its gates only.
@@ -124,7 +130,8 @@ pub(super) fn checks(scenario: &Scenario, weight: Weight) -> Checks {
     checks
 }
 
-fn row(scenario: &Scenario, tick: &Tick<'_>) -> TimelineRow {
+/// What a reader wants to see of a tick.
+pub fn row(scenario: &Scenario, tick: &Tick<'_>) -> TimelineRow {
     let window = shown_window(scenario);
     let percent = |version| {
         let ratio = tick

@@ -4,7 +4,7 @@
 use crate::base::{Span, Time};
 
 use super::World;
-use super::fault::{Fault, FaultKind, Target};
+use super::fault::{Fault, FaultKind, ResetPhase, Target};
 use super::service::{Latency, Service};
 
 /// One way in which a request ends.
@@ -34,6 +34,8 @@ pub enum Outcome {
     Failed,
     /// With status 200 and a wrong body.
     Wrong,
+    /// Cut off within the body: the server counts a success, the caller has a failure.
+    CutOff,
     /// Refused or cut off at once: the server sees nothing of it.
     Refused,
     /// Never answered, until the caller gives up: the server counts nothing.
@@ -48,7 +50,12 @@ impl Outcome {
 
     /// Whether the caller's side takes it for a failure.
     pub fn is_failure(self) -> bool {
-        matches!(self, Outcome::Failed) || !self.is_answered()
+        matches!(self, Outcome::Failed | Outcome::CutOff) || !self.is_answered()
+    }
+
+    /// Whether the server counts a failure.
+    pub fn is_server_error(self) -> bool {
+        matches!(self, Outcome::Failed)
     }
 }
 
@@ -115,8 +122,8 @@ impl World {
     /// at the first onset of a fault that is not in both; `None` when they never do.
     pub fn first_fault(&self) -> Option<Time> {
         let (stable, canary) = (&self.stable, &self.canary);
-        if (&canary.latency, canary.errors, &canary.routes)
-            != (&stable.latency, stable.errors, &stable.routes)
+        if (&canary.latency, canary.errors, &canary.routes, canary.body)
+            != (&stable.latency, stable.errors, &stable.routes, stable.body)
         {
             return Some(Time::START);
         }
@@ -172,13 +179,19 @@ impl World {
             if *severity == 0.0 || !fault.reaches(canary, route, stratum) {
                 continue;
             }
-            self.apply(fault, *severity, route, &mut courses);
+            self.apply(fault, *severity, (service, route), &mut courses);
         }
         courses.retain(|course| course.probability > 0.0);
         courses
     }
 
-    fn apply(&self, fault: &Fault, severity: f64, route: usize, courses: &mut Vec<Course>) {
+    fn apply(
+        &self,
+        fault: &Fault,
+        severity: f64,
+        (service, route): (&Service, usize),
+        courses: &mut Vec<Course>,
+    ) {
         let requests = fault.scope.requests.get();
         match fault.kind {
             FaultKind::Errors {
@@ -197,17 +210,34 @@ impl World {
                     course.add = course.add * factor + add.as_secs_f64() * severity;
                 });
             }
-            FaultKind::Tail { probability, add } => {
+            FaultKind::Tail { probability, add }
+            | FaultKind::Drip {
+                probability,
+                over: add,
+            } => {
                 fork(courses, probability.get() * severity * requests, |course| {
                     course.add += add.as_secs_f64();
                 });
             }
-            FaultKind::Reset { probability, .. } => {
-                fork(courses, probability.get() * severity * requests, |course| {
-                    course.outcome = Outcome::Refused;
-                    course.fix(REFUSAL);
-                });
+            FaultKind::Bandwidth { limit } => {
+                let add = service.transfer(limit).as_secs_f64() * severity;
+                fork(courses, requests, |course| course.add += add);
             }
+            FaultKind::Reset {
+                probability,
+                phase: ResetPhase::Connect | ResetPhase::Head,
+            } => fork(courses, probability.get() * severity * requests, |course| {
+                course.outcome = Outcome::Refused;
+                course.fix(REFUSAL);
+            }),
+            FaultKind::Reset {
+                probability,
+                phase: ResetPhase::Body,
+            } => fork(courses, probability.get() * severity * requests, |course| {
+                if course.outcome != Outcome::Failed {
+                    course.outcome = Outcome::CutOff;
+                }
+            }),
             FaultKind::Hang {
                 probability,
                 timeout,
@@ -225,7 +255,7 @@ impl World {
             FaultKind::Business { .. } if reaches_route(self.lessens(&fault.kind), route) => {
                 fork(courses, requests, |_| {});
             }
-            // These need their own engine.
+            // These need their own engine, or processors.
             _ => {}
         }
     }

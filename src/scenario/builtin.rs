@@ -71,6 +71,10 @@ const BUILTIN: &[Builtin] = &[
     ),
     shipped("ejection", include_str!("../../scenarios/ejection.toml")),
     shipped(
+        "exact-limit",
+        include_str!("../../scenarios/exact-limit.toml"),
+    ),
+    shipped(
         "fast-failures",
         include_str!("../../scenarios/fast-failures.toml"),
     ),
@@ -157,6 +161,10 @@ const BUILTIN: &[Builtin] = &[
     shipped(
         "short-bake",
         include_str!("../../scenarios/short-bake.toml"),
+    ),
+    shipped(
+        "slow-codec",
+        include_str!("../../scenarios/slow-codec.toml"),
     ),
     shipped("small-p99", include_str!("../../scenarios/small-p99.toml")),
     shipped(

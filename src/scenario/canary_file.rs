@@ -8,6 +8,7 @@ use crate::gate::Gate;
 use crate::manifest::flagger;
 use crate::rollout::FlaggerPlan;
 use crate::telemetry::Buckets;
+use crate::telemetry::exposition::Vendor;
 
 /// The most MiB of a Canary file that are read.
 const MOST_MIB: u64 = 16;
@@ -20,6 +21,7 @@ pub(super) struct Imported {
     pub(super) plan: FlaggerPlan,
     pub(super) analysis: Vec<Gate>,
     pub(super) buckets: Buckets,
+    pub(super) vendor: Vendor,
     /// One line each: [`CANARY_WARNING`], then the place in the Canary's file.
     pub(super) warnings: Vec<String>,
 }
@@ -43,6 +45,7 @@ fn read(path: &Path, text: &str) -> Result<Imported, Problems> {
         plan: import.plan,
         analysis: import.analysis,
         buckets: import.buckets,
+        vendor: import.vendor,
         warnings: import.warnings.iter().map(line).collect(),
     })
 }

@@ -5,6 +5,7 @@ use super::{Scenario, fleet};
 use crate::base::{Severity, Span, Time};
 use crate::engine::r#virtual::MOST_STRATA;
 use crate::gate::Gate;
+use crate::model::fault::FaultKind;
 use crate::rollout::Plan;
 use crate::telemetry::Sampling;
 
@@ -101,6 +102,15 @@ fn check_faults(scenario: &Scenario, remarks: &mut Vec<Remark>) {
                 Subject::Fault(index),
                 format!("a fault that begins at {onset} comes after the rollout's end at {end}"),
                 "begin earlier, or set a later horizon",
+            ));
+        }
+    }
+    for (index, fault) in scenario.world.faults.iter().enumerate() {
+        if matches!(fault.kind, FaultKind::Cpu { .. }) {
+            remarks.push(warning(
+                Subject::Fault(index),
+                "virtual time has no processors to burn: the fault does nothing there".to_owned(),
+                "play it live, or say what it does to answers: `latency`, or `capacity` with `work`",
             ));
         }
     }

@@ -1,7 +1,8 @@
 //! What is assumed where a scenario says nothing; the readers and the schema both take it from
 //! here.
 
-use crate::base::{Probability, Span, Weight};
+use crate::base::{Bytes, Probability, Span, Weight};
+use crate::model::service::Service;
 
 pub(super) const SUBJECT: &str = "Your own";
 pub(super) const LATENCY: &str = "p50=40ms,p99=250ms";
@@ -46,6 +47,10 @@ pub(super) const OFFICE_START: &str = "Mon 09:00";
 
 pub(super) fn errors() -> Probability {
     share(0.001)
+}
+
+pub(super) fn body() -> Bytes {
+    Bytes::new(Service::BODY.into()).unwrap_or_default()
 }
 
 pub(super) fn matched() -> Probability {

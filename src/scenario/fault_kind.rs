@@ -4,7 +4,7 @@ use super::fault::{NOBODY, read_share_above_zero};
 use super::names::Names;
 use super::reader::{Table, Value};
 use super::traffic::positive_span;
-use crate::base::{Bytes, Probability, Span};
+use crate::base::{Bytes, Probability, Span, Throughput};
 use crate::model::fault::{Corruption, FaultKind, ResetPhase};
 
 /// Kinds of fault in the file; `leak` is a latency fault that must have a ramp.
@@ -19,6 +19,9 @@ pub(super) enum Kind {
     FailedStart,
     Reset,
     Corrupt,
+    Drip,
+    Bandwidth,
+    Cpu,
     Hang,
     Capacity,
     Bursts,
@@ -29,7 +32,7 @@ pub(super) enum Kind {
     SharedLoad,
 }
 
-pub(super) const KINDS: [(&str, Kind); 17] = [
+pub(super) const KINDS: [(&str, Kind); 20] = [
     ("errors", Kind::Errors),
     ("latency", Kind::Latency),
     ("tail", Kind::Tail),
@@ -39,6 +42,9 @@ pub(super) const KINDS: [(&str, Kind); 17] = [
     ("failed-start", Kind::FailedStart),
     ("reset", Kind::Reset),
     ("corrupt", Kind::Corrupt),
+    ("drip", Kind::Drip),
+    ("bandwidth", Kind::Bandwidth),
+    ("cpu", Kind::Cpu),
     ("hang", Kind::Hang),
     ("capacity", Kind::Capacity),
     ("bursts", Kind::Bursts),
@@ -61,14 +67,41 @@ pub(super) fn read(kind: Kind, table: &mut Table<'_>, goals: &Names) -> Option<F
             Some(FaultKind::CrashLoop { mean_time })
         }
         Kind::FailedStart => read_failed_start(table),
-        Kind::Reset => read_probability(table).map(|probability| FaultKind::Reset {
-            probability,
-            phase: ResetPhase::default(),
-        }),
-        Kind::Corrupt => read_probability(table).map(|probability| FaultKind::Corrupt {
-            probability,
-            how: Corruption::default(),
-        }),
+        Kind::Reset => {
+            let probability = read_probability(table);
+            let phase = choice_or_default(table, "phase", &PHASES);
+            Some(FaultKind::Reset {
+                probability: probability?,
+                phase: phase?,
+            })
+        }
+        Kind::Corrupt => {
+            let probability = read_probability(table);
+            let how = choice_or_default(table, "how", &CORRUPTIONS);
+            Some(FaultKind::Corrupt {
+                probability: probability?,
+                how: how?,
+            })
+        }
+        Kind::Drip => {
+            let probability = read_probability(table);
+            let over = table.require("over", "write over = \"2s\"");
+            let over = over.and_then(|value| positive_span(&value));
+            Some(FaultKind::Drip {
+                probability: probability?,
+                over: over?,
+            })
+        }
+        Kind::Bandwidth => {
+            let limit = table.require("limit", "write limit = \"64KiB/s\"")?;
+            let limit: Throughput = limit.quantity()?;
+            Some(FaultKind::Bandwidth { limit: limit.get() })
+        }
+        Kind::Cpu => {
+            let cores = table.require("cores", "write cores = 0.5: half a processor")?;
+            let cores = cores.number(0.01..=1_024.0)?;
+            Some(FaultKind::Cpu { cores })
+        }
         Kind::Hang => {
             let probability = read_probability(table);
             let timeout = span_or(table, "timeout", Span::from_secs(10));
@@ -111,6 +144,29 @@ pub(super) fn read(kind: Kind, table: &mut Table<'_>, goals: &Names) -> Option<F
 fn read_probability(table: &mut Table<'_>) -> Option<Probability> {
     let value = table.require("probability", "write probability = \"1%\"")?;
     read_share_above_zero(&value, NOBODY)
+}
+
+const PHASES: [(&str, ResetPhase); 3] = [
+    ("connect", ResetPhase::Connect),
+    ("head", ResetPhase::Head),
+    ("body", ResetPhase::Body),
+];
+
+const CORRUPTIONS: [(&str, Corruption); 3] = [
+    ("truncated", Corruption::Truncated),
+    ("flipped", Corruption::Flipped),
+    ("empty", Corruption::Empty),
+];
+
+fn choice_or_default<T: Copy + Default>(
+    table: &mut Table<'_>,
+    key: &'static str,
+    choices: &[(&str, T)],
+) -> Option<T> {
+    match table.get(key) {
+        None => Some(T::default()),
+        Some(value) => value.choice(choices),
+    }
 }
 
 fn span_or(table: &mut Table<'_>, key: &'static str, default: Span) -> Option<Span> {

@@ -13,7 +13,7 @@ use super::reader::Table;
 use super::report::Report;
 use super::service::{self, Canary};
 use super::traffic::positive_span;
-use super::{Scenario, experiment, goals, rollout, split, telemetry, traffic};
+use super::{Scenario, experiment, goals, live, rollout, split, telemetry, traffic};
 use crate::base::{Probability, Problem, Problems, Severity};
 use crate::model::World;
 use crate::model::fault::Target;
@@ -116,9 +116,14 @@ pub(super) fn read_root(
         None => Some(experiment::unsaid()),
         Some(value) => value.table().and_then(experiment::read),
     };
+    let live = match table.get("live") {
+        None => Some(live::unsaid()),
+        Some(value) => value.table().and_then(live::read),
+    };
     table.hint("gates", "gates are the rollout's: write [[rollout.gates]]");
     table.finish();
     let (name, world, measured, rollout) = (name?, world?, measured?, rollout?);
+    let vendor = measured.vendor().or(rollout.vendor);
     let plan = measured.plan(rollout.buckets, &world);
     let scenario = Scenario {
         title: title?.unwrap_or_else(|| name.clone()),
@@ -132,6 +137,7 @@ pub(super) fn read_root(
         rollout: rollout.plan,
         analysis: rollout.analysis,
         experiment: experiment?,
+        live: live?.options(vendor),
         warnings: rollout.warnings,
     };
     Some((scenario, places))

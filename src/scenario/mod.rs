@@ -21,6 +21,7 @@ mod gates;
 mod goals;
 mod interval_log;
 mod latency;
+mod live;
 mod names;
 mod overrides;
 mod preset;
@@ -48,6 +49,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use crate::base::{Problems, Seed, Span, Weight};
+use crate::engine::live::options::Options;
 use crate::gate::Gate;
 use crate::model::World;
 
@@ -76,6 +78,8 @@ pub struct Scenario {
     pub horizon: Span,
     /// What to simulate.
     pub experiment: Experiment,
+    /// How it is played for real.
+    pub live: Options,
     /// What was understood differently from what was written, or ignored: for the reader.
     pub warnings: Vec<String>,
 }

@@ -6,14 +6,17 @@ use super::canary_file::{self, CANARY_WARNING};
 use super::files::Files;
 use super::{EngineChoice, Scenario, builtin, check, experiment, file, traffic};
 use crate::base::{Probability, Problem, Problems, Rate, Seed, Severity, Span, Weight};
+use crate::engine::live::options::{Proxy, Source, Speed};
 use crate::model::service::Latency;
 use crate::rollout::Plan;
+use crate::telemetry::exposition::Vendor;
 use crate::telemetry::{Birth, Sampling};
 
 /// What a command line changes in a scenario; `None` leaves it as it is.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Overrides {
-    /// A Flagger Canary that replaces controller, gates, histogram buckets and horizon.
+    /// A Flagger Canary that replaces controller, gates, histogram buckets, names of metrics and
+    /// horizon.
     pub flagger: Option<PathBuf>,
     /// Mean request rate; rates that change with time keep their shape.
     pub rate: Option<Rate>,
@@ -44,6 +47,14 @@ pub struct Overrides {
     pub engine: Option<EngineChoice>,
     /// Root of all randomness.
     pub seed: Option<Seed>,
+    /// Who splits the traffic of a live run.
+    pub splitter: Option<Proxy>,
+    /// Whom the gate of a live run asks.
+    pub prometheus: Option<Source>,
+    /// Whose names and labels the metrics of a live run have.
+    pub metrics: Option<Vendor>,
+    /// How fast a live run goes.
+    pub speed: Option<Speed>,
 }
 
 impl Scenario {
@@ -80,6 +91,7 @@ impl Scenario {
             changes.push(format!("telemetry.series = \"{series}\""));
         }
         self.change_experiment(overrides, &mut changes);
+        self.change_live(overrides, &mut changes);
         let mut problems = impossible(overrides);
         if problems.is_empty() {
             // What the scenario was warned of may be mended, and something else broken.
@@ -123,6 +135,7 @@ impl Scenario {
         self.rollout = Plan::Flagger(imported.plan);
         self.analysis = imported.analysis;
         self.telemetry.buckets = imported.buckets;
+        self.live.vendor = imported.vendor;
         self.horizon = self.rollout.longest();
         self.warnings.extend(imported.warnings);
         if builtin::is_neutral(self) {
@@ -198,6 +211,39 @@ impl Scenario {
         if let Some(seed) = overrides.seed {
             experiment.seed = seed;
             changes.push(format!("experiment.seed = {seed}"));
+        }
+    }
+
+    fn change_live(&mut self, overrides: &Overrides, changes: &mut Vec<String>) {
+        let live = &mut self.live;
+        if let Some(splitter) = overrides.splitter {
+            if splitter != live.splitter {
+                // It is the other splitter's.
+                live.program = None;
+            }
+            live.splitter = splitter;
+            changes.push(format!("live.splitter = \"{splitter}\""));
+        }
+        if let Some(source) = &overrides.prometheus {
+            live.source = match (source, &live.source) {
+                // The scenario knows the program.
+                (Source::Spawned(None), Source::Spawned(program)) => {
+                    Source::Spawned(program.clone())
+                }
+                (source, _) => source.clone(),
+            };
+            changes.push(format!("live.prometheus = \"{source}\""));
+        }
+        if let Some(vendor) = overrides.metrics {
+            live.vendor = vendor;
+            changes.push(format!("live.metrics = \"{}\"", vendor.name()));
+        }
+        if let Some(speed) = overrides.speed {
+            live.speed = speed.chosen();
+            changes.push(match speed {
+                Speed::Auto => "live.speed = \"auto\"".to_owned(),
+                Speed::Times(times) => format!("live.speed = {times}"),
+            });
         }
     }
 }
@@ -336,8 +382,16 @@ mod tests {
             precision: share(0.02),
             engine: Some(EngineChoice::Counts),
             seed: Some(Seed(7)),
+            splitter: Some(Proxy::Haproxy),
+            prometheus: Some(Source::Spawned(None)),
+            metrics: Some(Vendor::Traefik),
+            speed: Speed::times(30.0),
             ..Overrides::default()
         });
+        assert_eq!(scenario.live.splitter, Proxy::Haproxy);
+        assert_eq!(scenario.live.source, Source::Spawned(None));
+        assert_eq!(scenario.live.vendor, Vendor::Traefik);
+        assert_eq!(scenario.live_speed(), 30.0);
         assert_eq!(scenario.horizon, Span::from_secs(1_200));
         assert_eq!(scenario.telemetry.sampling, Sampling::Exact);
         assert_eq!(scenario.experiment.trials, Some(77));
@@ -349,6 +403,25 @@ mod tests {
             .collect();
         insta::assert_snapshot!(notes.join("\n"));
         crate::scenario::parse(&scenario.source, Path::new("again.toml"), None).unwrap();
+    }
+
+    #[test]
+    fn programs_stay_with_whom_they_belong_to() {
+        let text = crate::scenario::find("default").unwrap().text.to_owned()
+            + "[live]\nsplitter = \"nginx\"\nprogram = \"/opt/nginx\"\nprometheus = \"spawn\"\n\
+               prometheus_program = \"/opt/prometheus\"\n";
+        let scenario = crate::scenario::parse(&text, Path::new("live.toml"), None).unwrap();
+        let live = |splitter: Proxy, source: &str| {
+            let overrides = Overrides {
+                splitter: Some(splitter),
+                prometheus: Some(source.parse().unwrap()),
+                ..Overrides::default()
+            };
+            scenario.clone().with(&overrides).unwrap().live
+        };
+        assert_eq!(live(Proxy::Nginx, "spawn"), scenario.live);
+        let others = live(Proxy::Envoy, "none");
+        assert_eq!((others.program, others.source), (None, Source::Scraper));
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::rollout::{
     Counting, Judgement, OfficeHours, Plan, Rollback, StagedPlan, Step, WhenInconclusive,
 };
 use crate::telemetry::Buckets;
+use crate::telemetry::exposition::Vendor;
 
 /// More checks than this in one rollout are a slip of a unit.
 const MOST_CHECKS: u64 = 1_000_000;
@@ -26,6 +27,8 @@ pub(super) struct Rollout {
     pub(super) analysis: Vec<Gate>,
     /// Those of the Canary's provider.
     pub(super) buckets: Option<Buckets>,
+    /// Whose metrics the Canary's provider asks for.
+    pub(super) vendor: Option<Vendor>,
     /// What the importer of the Canary warned of.
     pub(super) warnings: Vec<String>,
 }
@@ -102,6 +105,7 @@ pub(super) fn read(
         plan: Plan::Staged(plan),
         analysis: analysis?,
         buckets: None,
+        vendor: None,
         warnings: Vec::new(),
     })
 }
@@ -260,11 +264,13 @@ fn read_flagger(
             plan,
             analysis,
             buckets,
+            vendor,
             warnings,
         }) => Some(Rollout {
             plan: Plan::Flagger(plan),
             analysis,
             buckets: Some(buckets),
+            vendor: Some(vendor),
             warnings,
         }),
         Err(problems) => {

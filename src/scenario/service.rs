@@ -6,7 +6,7 @@ use super::fleet::{self, Whose};
 use super::latency;
 use super::names::{Known, Names};
 use super::reader::{Table, Value};
-use crate::base::Probability;
+use crate::base::{Bytes, Probability};
 use crate::model::fault::{Fault, Target};
 use crate::model::service::{Fleet, Latency, RouteService, Service};
 
@@ -15,6 +15,7 @@ pub(super) struct Canary {
     latency: Option<Latency>,
     errors: Option<Probability>,
     routes: Vec<RouteService>,
+    body: Option<u32>,
     fleet: Option<Fleet>,
     faults: Vec<Fault>,
 }
@@ -25,6 +26,7 @@ impl Canary {
         latency: None,
         errors: None,
         routes: Vec::new(),
+        body: None,
         fleet: None,
         faults: Vec::new(),
     };
@@ -35,6 +37,7 @@ impl Canary {
             latency: self.latency.unwrap_or_else(|| stable.latency.clone()),
             errors: self.errors.unwrap_or(stable.errors),
             routes: routes_over(self.routes, &stable.routes),
+            body: self.body.unwrap_or(stable.body),
             fleet: self.fleet.unwrap_or_else(|| fresh(&stable.fleet)),
         };
         (service, self.faults)
@@ -74,6 +77,10 @@ pub(super) fn read_stable(
         Some(value) => value.share(),
     };
     let routes = read_routes(&mut table, &known.routes);
+    let body = match table.get("body") {
+        None => Some(Service::BODY),
+        Some(value) => read_body(&value),
+    };
     let fleet = fleet::read(&mut table, Whose::Stable, Some(&Fleet::default()));
     let faults = match table.get("faults") {
         None => Some(Vec::new()),
@@ -84,6 +91,7 @@ pub(super) fn read_stable(
         latency: latency?,
         errors: errors?,
         routes: routes?,
+        body: body?,
         fleet: fleet?,
     };
     Some((service, faults?))
@@ -104,6 +112,10 @@ pub(super) fn read_canary(
         Some(value) => value.share().map(Some),
     };
     let routes = read_routes(&mut table, &known.routes);
+    let body = match table.get("body") {
+        None => Some(None),
+        Some(value) => read_body(&value).map(Some),
+    };
     let base = stable.map(|stable| fresh(&stable.fleet));
     let fleet = fleet::read(&mut table, Whose::Canary, base.as_ref());
     let faults = match table.get("faults") {
@@ -115,9 +127,26 @@ pub(super) fn read_canary(
         latency: latency?,
         errors: errors?,
         routes: routes?,
+        body: body?,
         fleet: Some(fleet?),
         faults: faults?,
     })
+}
+
+/// The largest body: each answer on its way is held in memory.
+const LARGEST_BODY: u32 = 64 << 20;
+
+fn read_body(value: &Value<'_>) -> Option<u32> {
+    let bytes: Bytes = value.quantity()?;
+    let whole = bytes.get().round();
+    if !(1.0..=f64::from(LARGEST_BODY)).contains(&whole) {
+        value.refuse(
+            format_args!("a body of {bytes} is out of range"),
+            "write an amount from 1B to 64MiB",
+        );
+        return None;
+    }
+    Some(whole as u32)
 }
 
 /// What single routes do differently, in the order of the routes; empty when there is no list.

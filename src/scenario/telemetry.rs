@@ -4,6 +4,7 @@ use super::defaults;
 use super::reader::{Table, Value};
 use crate::base::{ParseSpanError, Probability, Rate, Span};
 use crate::model::World;
+use crate::telemetry::exposition::Vendor;
 use crate::telemetry::{Birth, Buckets, Phase, Plan, Reporter, Sampling, Unit};
 
 /// The shortest scrape interval.
@@ -15,6 +16,8 @@ pub(super) struct Telemetry {
     birth: Birth,
     /// `None`: those of the Canary's provider, or Istio's.
     buckets: Option<Buckets>,
+    /// Whose buckets they are, when they are somebody's.
+    vendor: Option<Vendor>,
     reporter: Reporter,
     missed: Probability,
     delay: Span,
@@ -22,6 +25,11 @@ pub(super) struct Telemetry {
 }
 
 impl Telemetry {
+    /// Whose histograms the scenario asks for by name.
+    pub(super) fn vendor(&self) -> Option<Vendor> {
+        self.vendor
+    }
+
     /// How the figures of `world` are collected; `buckets` are those of the Canary's provider.
     pub(super) fn plan(self, buckets: Option<Buckets>, world: &World) -> Plan {
         let buckets = self.buckets.or(buckets).unwrap_or_else(Buckets::istio);
@@ -43,6 +51,7 @@ pub(super) fn unsaid() -> Telemetry {
         sampling: scraped(defaults::SCRAPE),
         birth: Birth::FirstRequest,
         buckets: None,
+        vendor: None,
         reporter: Reporter::Server,
         missed: Probability::ZERO,
         delay: Span::ZERO,
@@ -89,8 +98,8 @@ pub(super) fn read(mut table: Table<'_>) -> Option<Telemetry> {
         ]),
     };
     let buckets = match table.get("buckets") {
-        None => Some(None),
-        Some(value) => read_buckets(&value).map(Some),
+        None => Some((None, None)),
+        Some(value) => read_buckets(&value).map(|(buckets, vendor)| (Some(buckets), vendor)),
     };
     let reporter = match table.get("reporter") {
         None => Some(Reporter::Server),
@@ -116,10 +125,12 @@ pub(super) fn read(mut table: Table<'_>) -> Option<Telemetry> {
         Some(value) => value.quantity(),
     };
     table.finish();
+    let (buckets, vendor) = buckets?;
     Some(Telemetry {
         sampling: sampling?,
         birth: birth?,
-        buckets: buckets?,
+        buckets,
+        vendor,
         reporter: reporter?,
         missed: missed?,
         delay: delay?,
@@ -193,15 +204,16 @@ fn read_interval(value: &Value<'_>) -> Option<Span> {
     Some(interval)
 }
 
-fn read_buckets(value: &Value<'_>) -> Option<Buckets> {
+fn read_buckets(value: &Value<'_>) -> Option<(Buckets, Option<Vendor>)> {
     if !value.is_table() {
-        let vendor = value.choice(&[
-            ("istio", Buckets::istio as fn() -> Buckets),
-            ("linkerd", Buckets::linkerd),
-            ("nginx", Buckets::nginx),
-            ("traefik", Buckets::traefik),
-        ])?;
-        return Some(vendor());
+        let vendor = value.choice(&Vendor::NAMES)?;
+        let buckets = match vendor {
+            Vendor::Istio => Buckets::istio(),
+            Vendor::Linkerd => Buckets::linkerd(),
+            Vendor::Nginx => Buckets::nginx(),
+            Vendor::Traefik => Buckets::traefik(),
+        };
+        return Some((buckets, Some(vendor)));
     }
     let mut table = value.table()?;
     let (millis, seconds) = (table.get("ms"), table.get("s"));
@@ -226,4 +238,5 @@ fn read_buckets(value: &Value<'_>) -> Option<Buckets> {
     Buckets::new(bounds?, unit)
         .map_err(|error| list.refuse(error, "write upper bounds above zero in increasing order"))
         .ok()
+        .map(|buckets| (buckets, None))
 }

@@ -1,5 +1,7 @@
 //! Counters as they run.
 
+use std::ops::Add;
+
 use super::Status;
 
 /// The counters of a version, or of one route of it, at one instant.
@@ -43,6 +45,22 @@ pub struct GoalSums {
     pub users: f64,
     /// Sum over users of x².
     pub values: f64,
+}
+
+impl Add for GoalSums {
+    type Output = GoalSums;
+    /// The sums of both. Those by user are right only when no user is in both.
+    fn add(self, other: GoalSums) -> GoalSums {
+        GoalSums {
+            opportunities: self.opportunities + other.opportunities,
+            sum: self.sum + other.sum,
+            squares: self.squares + other.squares,
+            cross: self.cross + other.cross,
+            counts: self.counts + other.counts,
+            users: self.users + other.users,
+            values: self.values + other.values,
+        }
+    }
 }
 
 /// One user's part in [`GoalSums`].

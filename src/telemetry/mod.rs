@@ -11,7 +11,7 @@ mod store;
 pub use buckets::{Buckets, BucketsError, Finder, Unit};
 pub use counters::{Counters, GoalSums, UserSums};
 pub use plan::{Birth, Phase, Plan, Reporter, Sampling};
-pub use store::{Telemetry, Window};
+pub use store::{Figures, Telemetry, Window};
 
 use crate::base::Time;
 

@@ -1,7 +1,10 @@
 //! The scrapes taken of counters, and the windows through which gates look at them.
 
+mod answers;
 mod window;
 
+use answers::Answers;
+pub use answers::Figures;
 pub use window::Window;
 
 use crate::base::{Probability, Rate, Span, Time, split_mix};
@@ -17,6 +20,11 @@ use super::{Birth, Buckets, Counters, GoalSums, Plan, Sampling, Status, Version}
 ///
 /// Where scrapes may fail ([`Plan::missed`]), [`Telemetry::scrape`] must be called at every single
 /// one; otherwise those suffice at which a window begins or ends or a series appears.
+///
+/// Where scrapes are real ones ([`Telemetry::go_by_samples`]), any of them may be left out, and
+/// windows show those that there were. Where somebody else keeps the figures
+/// ([`Telemetry::go_by_answers`]), nothing is scraped: hand over what each window shows
+/// ([`Telemetry::answer`]) before it is read.
 #[derive(Debug, Clone)]
 pub struct Telemetry {
     sampling: Sampling,
@@ -24,6 +32,8 @@ pub struct Telemetry {
     /// Which scrapes fail.
     salt: u64,
     missed: Probability,
+    basis: Basis,
+    answers: Answers,
     delay: Span,
     probes: Rate,
     /// How far back windows look; older rows are forgotten.
@@ -34,6 +44,17 @@ pub struct Telemetry {
     routes: Vec<Track>,
     /// Routes whose tracks are scraped, as a set of bits.
     followed: u32,
+}
+
+/// What windows go by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Basis {
+    /// The schedule: every scrape was taken, and those that matter were recorded.
+    Schedule,
+    /// The samples that there are.
+    Samples,
+    /// What somebody else says that the window shows.
+    Answers,
 }
 
 /// The counters of a version or of one of its routes, and what was scraped of them.
@@ -125,6 +146,12 @@ impl Track {
     fn row_at(&self, time: Time) -> Option<usize> {
         self.times.binary_search(&time).ok()
     }
+
+    /// When the newest sample at or before `time` was taken.
+    fn newest_at(&self, time: Time) -> Option<Time> {
+        let count = self.times.partition_point(|other| *other <= time);
+        self.times[..count].last().copied()
+    }
 }
 
 impl Telemetry {
@@ -138,6 +165,11 @@ impl Telemetry {
             phase,
             salt: 0,
             missed: plan.missed,
+            basis: match plan.missed == Probability::ZERO {
+                true => Basis::Schedule,
+                false => Basis::Samples,
+            },
+            answers: Answers::default(),
             delay: plan.delay,
             probes: plan.probes,
             memory: None,
@@ -160,6 +192,30 @@ impl Telemetry {
         self.followed = routes;
     }
 
+    /// Windows show the samples that were taken, however many of the scheduled ones they are. Exact
+    /// windows begin and end with the newest sample at or before their edge.
+    pub fn go_by_samples(&mut self) {
+        self.basis = Basis::Samples;
+    }
+
+    /// Windows show what [`Telemetry::answer`] says and nothing else.
+    pub fn go_by_answers(&mut self) {
+        self.basis = Basis::Answers;
+    }
+
+    /// What the window of length `span` that ends at `now` shows of a version, or of one of its
+    /// routes. It is kept until the answers for another `now` come.
+    pub fn answer(
+        &mut self,
+        version: Version,
+        route: Option<usize>,
+        now: Time,
+        span: Span,
+        figures: Figures,
+    ) {
+        self.answers.add(now, (version, route, span), figures);
+    }
+
     /// Forgets everything and starts a new trial in the same memory.
     pub fn reset(&mut self, phase: Span) {
         self.begin(phase, 0);
@@ -169,6 +225,7 @@ impl Telemetry {
     pub fn begin(&mut self, phase: Span, salt: u64) {
         self.phase = phase;
         self.salt = salt;
+        self.answers.clear();
         for track in self.tracks.iter_mut().chain(&mut self.routes) {
             track.clear();
         }
@@ -259,7 +316,7 @@ impl Telemetry {
 
     /// The window of length `span` that ends at `now`, as PromQL's `[span]` would see it.
     pub fn window(&self, version: Version, now: Time, span: Span) -> Window<'_> {
-        self.look(&self.tracks[version as usize], now, span)
+        self.look((version, None), now, span)
     }
 
     /// The same onto the series of one route, which has to be followed.
@@ -274,14 +331,21 @@ impl Telemetry {
             self.followed >> route & 1 == 1,
             "route {route} not followed"
         );
-        self.look(&self.routes[self.place(version, route)], now, span)
+        self.look((version, Some(route)), now, span)
     }
 
     /// The samples that a window shows: times of the first and the last.
     fn edges(&self, track: &Track, now: Time, span: Span) -> Option<(Time, Time)> {
         let start = now.saturating_sub(span);
         let Sampling::Scraped { interval, .. } = self.sampling else {
-            return Some((start, now));
+            return match self.basis {
+                Basis::Schedule => Some((start, now)),
+                // A track that begins later began at zero.
+                _ => Some((
+                    track.newest_at(start).unwrap_or_default(),
+                    track.newest_at(now)?,
+                )),
+            };
         };
         // What was scraped later is not visible yet.
         if now.as_nanos() < self.delay.as_nanos() {
@@ -290,7 +354,7 @@ impl Telemetry {
         let visible = now.saturating_sub(self.delay);
         // The window is open on the left; at the very start nothing lies before it.
         let whole = now.as_nanos() < span.as_nanos();
-        if self.missed > Probability::ZERO {
+        if self.basis == Basis::Samples {
             let times = &track.times;
             let first = match whole {
                 true => 0,

@@ -19,8 +19,9 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use coalmine::base::{Seed, Span, Weight};
+use coalmine::engine::Tick;
 use coalmine::engine::Trial;
-use coalmine::engine::r#virtual::{Player, Setting, Tick};
+use coalmine::engine::r#virtual::{Player, Setting};
 use coalmine::experiment::summary::{Cell, Mode, Results, TrialRow};
 use coalmine::experiment::{self, Options};
 use coalmine::scenario::{self, Overrides, SUBJECTS, Scenario};

@@ -4,8 +4,8 @@ use coalmine::base::Time;
 use coalmine::telemetry::Version;
 
 use super::{
-    altered, assert_near, assert_share, exactly, extended, fine_buckets, mean, played,
-    poisson_at_least, shipped, watched, written,
+    altered, assert_near, assert_share, exactly, extended, fine_buckets, mean, normal, played,
+    poisson_at_least, shipped, trials, watched, written,
 };
 
 const CONVERSIONS: &str = r#"
@@ -133,6 +133,25 @@ fn a_gate_on_the_mean_passes_a_bad_tail_and_one_on_slow_answers_does_not() {
     let cell = written(&results);
     assert!(cell.power.estimate > 0.99, "{cell:?}");
     assert!(cell.false_rollback.estimate < 0.005, "{cell:?}");
+}
+
+#[test]
+fn a_third_slower_shows_beside_stable_at_once() {
+    let latency = shipped("slow-codec").world.stable.latency;
+    // Log-normal: 12 ms · e^(0.5175² / 2), and the 99th percentile as written.
+    assert_near(latency.mean(), 0.013_72, 0.001);
+    assert_near(latency.mean() * 1.3, 0.017_84, 0.001);
+    let results = played(exactly(shipped("slow-codec")), &[10.0], 1_000);
+    let cell = written(&results);
+    assert!(cell.power.estimate > 0.999, "{cell:?}");
+    assert!(cell.false_rollback.estimate < 0.002, "{cell:?}");
+    // Coefficient of variation 0.554, 240 and 2,160 answers: 1.3 is known to within 0.049. The slack
+    // is for the skewness of a ratio.
+    let error = 1.3 * 0.554 * (1.0_f64 / 240.0 + 1.0 / 2_160.0).sqrt();
+    let rows = trials(&results, true);
+    let first = rows.iter().filter(|row| row.end_seconds <= 60.0).count();
+    let share = first as f64 / rows.len() as f64;
+    assert_share(share, cell.trials, normal(0.1 / error), 0.01);
 }
 
 #[test]

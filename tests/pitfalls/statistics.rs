@@ -1,6 +1,8 @@
 //! Tests that are asked for more than they promise.
 
-use super::{altered, assert_share, exactly, parsed, played, shipped, text, watched, written};
+use super::{
+    altered, assert_share, exactly, normal, parsed, played, shipped, text, watched, written,
+};
 
 /// For each rollout, the first look at which an alarm sounds, if any does.
 fn first_alarms(looks: &[Vec<f64>], alarm: impl Fn(f64) -> bool) -> Vec<Option<usize>> {
@@ -51,6 +53,34 @@ fn every_look_is_another_chance_of_a_false_alarm() {
             let share = alarms.iter().filter(early).count() as f64 / TRIALS as f64;
             assert_share(share, TRIALS, expected, 0.012);
         }
+    }
+}
+
+/// Chance that more than one answer in a hundred is slow, when one in a hundred is on average: slow
+/// ones and fast ones come independently of each other.
+fn more_than_one_in_a_hundred(answers: f64) -> f64 {
+    let (slow, fast) = (0.01 * answers, 0.99 * answers);
+    let fails = |x: u32| normal((99.0 * f64::from(x) - 0.5 - fast) / fast.sqrt());
+    let (mut term, mut sum) = ((-slow).exp(), 0.0);
+    for x in 0..100 {
+        sum += term * fails(x);
+        term *= slow / f64::from(x + 1);
+    }
+    sum
+}
+
+#[test]
+fn a_limit_that_is_met_exactly_is_a_coin_toss_at_every_look() {
+    let results = played(exactly(shipped("exact-limit")), &[10.0], 3_000);
+    let cell = written(&results);
+    let passes = |answers| 1.0 - more_than_one_in_a_hundred(answers);
+    let promoted = passes(480.0) * passes(1_200.0) * passes(2_400.0);
+    assert!((promoted - 0.125).abs() < 0.02, "{promoted}");
+    // A few answers on their way at the end of a window.
+    assert_share(cell.power.estimate, cell.trials, 1.0 - promoted, 0.01);
+    assert_eq!(cell.false_rollback.estimate, 0.0);
+    for answers in [480.0, 1_200.0, 2_400.0] {
+        assert!((passes(answers) - 0.5).abs() < 0.04, "{}", passes(answers));
     }
 }
 

@@ -60,6 +60,62 @@ fn only_callers_see_resets() {
 }
 
 #[test]
+fn answers_that_break_off_are_successes_to_servers_and_failures_to_callers() {
+    let fault = canary("\"reset\"\nprobability = \"10%\"\nphase = \"body\"");
+    let server = seen(&fault, "");
+    assert_eq!(failures(&server.canary), 0);
+    assert!(all(&server.canary).abs_diff(server.trial.canary_requests) < 10);
+    // The work is done all the same.
+    assert_near(mean_latency(&server.canary), 0.02, 1e-9);
+    let client = seen(&fault, CLIENT);
+    assert_share(failures(&client.canary), all(&client.canary), 0.1);
+    assert_near(mean_latency(&client.canary), 0.02, 1e-9);
+    assert_eq!(client.trial, server.trial);
+    assert_eq!(client.trial.exposed_requests, failures(&client.canary));
+}
+
+#[test]
+fn nobody_tries_again_what_has_begun_nor_leaves_its_instance_out() {
+    let share = |phase: &str, split: &str| {
+        let fault = canary(&format!(
+            "\"reset\"\nprobability = \"60%\"\nphase = \"{phase}\""
+        ));
+        let seen = seen(&format!("{fault}\n[split]\n{split}"), CLIENT);
+        (failures(&seen.canary), all(&seen.canary))
+    };
+    let assert = |(hits, trials), expected| assert_share(hits, trials, expected);
+    let retries = "retries = { attempts = 2, on = [\"errors\", \"resets\"] }";
+    assert(share("body", retries), 0.6);
+    assert(share("connect", retries), 0.6_f64.powi(3));
+    // Once the only instance is out, everybody is refused.
+    let ejection = "ejection = { consecutive = 5, most = \"100%\" }";
+    assert(share("body", ejection), 0.6);
+    let (refused, all) = share("connect", ejection);
+    assert!(refused > all * 8 / 10, "{refused} of {all}");
+}
+
+#[test]
+fn bodies_that_drip_or_go_out_over_a_narrow_line_take_their_time() {
+    let drip = canary("\"drip\"\nprobability = \"10%\"\nover = \"2s\"");
+    let seen_drip = seen(&drip, "buckets = { ms = [19, 21, 2019, 2021] }");
+    let rows = by_bucket(&seen_drip.canary);
+    assert_share(rows[3], all(&seen_drip.canary), 0.1);
+    assert_eq!(rows[1] + rows[3], all(&seen_drip.canary));
+    assert_eq!(failures(&seen_drip.canary), 0);
+    // 2 KiB at 16 KiB a second: an eighth of a second, for the canary's whole size alone.
+    let narrow =
+        "[canary]\nbody = \"2KiB\"\n".to_owned() + &canary("\"bandwidth\"\nlimit = \"16KiB/s\"");
+    let narrow = seen(&narrow, "");
+    assert_near(mean_latency(&narrow.canary), 0.02 + 0.125, 1e-9);
+    assert_near(mean_latency(&narrow.stable), 0.02, 1e-9);
+    assert_eq!(narrow.trial.exposed_requests, narrow.trial.canary_requests);
+    // Virtual time has no processors.
+    let burnt = seen(&canary("\"cpu\"\ncores = 8"), "");
+    assert_near(mean_latency(&burnt.canary), 0.02, 1e-9);
+    assert_eq!(burnt.trial.exposed_requests, 0);
+}
+
+#[test]
 fn hangs_are_nowhere_at_the_server_and_late_failures_at_the_caller() {
     let fault = canary("\"hang\"\nprobability = \"10%\"\ntimeout = \"5s\"");
     let server = seen(&fault, "");

@@ -16,8 +16,9 @@ mod users;
 use std::path::Path;
 
 use coalmine::base::Seed;
+use coalmine::engine::Tick;
 use coalmine::engine::Trial;
-use coalmine::engine::r#virtual::{Kind, Player, Setting, Tick};
+use coalmine::engine::r#virtual::{Kind, Player, Setting};
 use coalmine::scenario::{self, Scenario};
 use coalmine::telemetry::{Counters, Status, Version};
 

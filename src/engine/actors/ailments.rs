@@ -24,6 +24,8 @@ struct Ailment {
     spells: [Spell; 3],
     /// Routes on which it makes users do less, one bit each.
     lessens: u32,
+    /// Seconds that a body takes over a narrow line, by version.
+    transfer: [f64; 3],
 }
 
 /// A spell of a fault that comes in bursts.
@@ -60,23 +62,17 @@ pub(in crate::engine) struct Effect {
     /// after so many seconds, if not after the usual time.
     pub(in crate::engine) failed_after: Option<f64>,
     /// Status 200 and a wrong body.
-    pub(in crate::engine) wrong: bool,
-    /// What is wrong with it.
-    pub(in crate::engine) how: Corruption,
-    /// Refused or cut off: the server knows nothing.
-    pub(in crate::engine) reset: bool,
-    /// How far it gets before that.
-    pub(in crate::engine) phase: ResetPhase,
-    /// Seconds from the first piece of the answer to the last.
-    pub(in crate::engine) drip: f64,
-    /// Bytes of the body in a second.
-    pub(in crate::engine) bandwidth: f64,
+    pub(in crate::engine) wrong: Option<Corruption>,
+    /// Where its connection is reset.
+    pub(in crate::engine) reset: Option<ResetPhase>,
     /// No answer; the caller gives up after so many seconds.
     pub(in crate::engine) hang: Option<f64>,
     /// Factor on the time it takes,
     pub(in crate::engine) multiply: f64,
-    /// and added seconds.
+    /// and added seconds,
     pub(in crate::engine) add: f64,
+    /// of which so many pass between the head of the answer and the end of its body.
+    pub(in crate::engine) body: f64,
     /// Whether the user is worse off, though answered: it takes longer, or the product is worse.
     pub(in crate::engine) slowed: bool,
     /// How often it is counted,
@@ -91,20 +87,37 @@ impl Effect {
     pub(in crate::engine) const NONE: Effect = Effect {
         failed: false,
         failed_after: None,
-        wrong: false,
-        how: Corruption::Truncated,
-        reset: false,
-        phase: ResetPhase::Head,
-        drip: 0.0,
-        bandwidth: f64::INFINITY,
+        wrong: None,
+        reset: None,
         hang: None,
         multiply: 1.0,
         add: 0.0,
+        body: 0.0,
         slowed: false,
         counted: 1,
         hidden: false,
         unit: 1.0,
     };
+}
+
+impl Effect {
+    fn take_longer_over_the_body(&mut self, seconds: f64) {
+        self.add += seconds;
+        self.body += seconds;
+        self.slowed = true;
+    }
+
+    /// Whether the answer begins and breaks off.
+    #[inline]
+    pub(in crate::engine) fn breaks_off(&self) -> bool {
+        self.reset == Some(ResetPhase::Body)
+    }
+
+    /// Whether there is no answer at all, because the connection is reset before.
+    #[inline]
+    pub(in crate::engine) fn is_refused(&self) -> bool {
+        matches!(self.reset, Some(ResetPhase::Connect | ResetPhase::Head))
+    }
 }
 
 /// Whether a fault can make a request of a version fail or take longer, or cost what it might lead
@@ -113,20 +126,17 @@ pub(in crate::engine) fn hurts(fault: &Fault, version: Version) -> bool {
     match fault.kind {
         FaultKind::Bounce { .. } | FaultKind::Poison { .. } | FaultKind::SharedLoad { .. } => true,
         FaultKind::Business { multiply, .. } if multiply >= 1.0 => false,
+        // There are no processors to burn.
+        FaultKind::Cpu { .. } => false,
         _ => fault.target.is_in(version == Version::Canary),
     }
 }
 
 impl Ailments {
     pub(in crate::engine) fn new(world: &World) -> Ailments {
-        let ailment = |fault: &Fault| Ailment {
-            fault: fault.clone(),
-            severity: 0.0,
-            spells: [Spell::default(); 3],
-            lessens: world.lessens(&fault.kind),
-        };
+        let faults = world.faults.iter().cloned();
         Ailments {
-            all: world.faults.iter().map(ailment).collect(),
+            all: faults.map(|fault| Ailment::new(fault, world)).collect(),
             change: f64::NEG_INFINITY,
         }
     }
@@ -149,12 +159,7 @@ impl Ailments {
         now: f64,
         stream: &mut Stream,
     ) {
-        let mut ailment = Ailment {
-            severity: 0.0,
-            spells: [Spell::default(); 3],
-            lessens: world.lessens(&fault.kind),
-            fault,
-        };
+        let mut ailment = Ailment::new(fault, world);
         ailment.begin_spells(now, stream);
         match self.all.get_mut(index) {
             Some(place) => *place = ailment,
@@ -245,6 +250,20 @@ impl Ailments {
 }
 
 impl Ailment {
+    fn new(fault: Fault, world: &World) -> Ailment {
+        Ailment {
+            severity: 0.0,
+            spells: [Spell::default(); 3],
+            lessens: world.lessens(&fault.kind),
+            transfer: match fault.kind {
+                FaultKind::Bandwidth { limit } => [&world.stable, &world.canary, &world.stable]
+                    .map(|service| service.transfer(limit).as_secs_f64()),
+                _ => [0.0; 3],
+            },
+            fault,
+        }
+    }
+
     /// The spells of all versions as they are at `now`.
     fn begin_spells(&mut self, now: f64, stream: &mut Stream) {
         let FaultKind::Bursts { good, bad, .. } = self.fault.kind else {
@@ -302,6 +321,7 @@ impl Ailment {
                 let factor = 1.0 + (multiply - 1.0) * severity;
                 effect.multiply *= factor;
                 effect.add = effect.add * factor + add.as_secs_f64() * severity;
+                effect.body *= factor;
                 effect.slowed = true;
             }
             FaultKind::Tail { probability, add } => {
@@ -310,10 +330,18 @@ impl Ailment {
                     effect.slowed = true;
                 }
             }
+            FaultKind::Drip { probability, over } => {
+                if happens(probability.get(), stream) {
+                    effect.take_longer_over_the_body(over.as_secs_f64());
+                }
+            }
+            FaultKind::Bandwidth { .. } => {
+                let transfer = self.transfer[attempt.version as usize];
+                effect.take_longer_over_the_body(transfer * severity);
+            }
             FaultKind::Reset { probability, phase } => {
-                if happens(probability.get(), stream) && !effect.reset {
-                    effect.reset = true;
-                    effect.phase = phase;
+                if happens(probability.get(), stream) {
+                    effect.reset = Some(effect.reset.map_or(phase, |other| other.min(phase)));
                 }
             }
             FaultKind::Hang {
@@ -325,21 +353,9 @@ impl Ailment {
                 }
             }
             FaultKind::Corrupt { probability, how } => {
-                if happens(probability.get(), stream) && !effect.wrong {
-                    effect.wrong = true;
-                    effect.how = how;
-                }
-            }
-            FaultKind::Drip { probability, over } => {
                 if happens(probability.get(), stream) {
-                    effect.drip = effect.drip.max(over.as_secs_f64());
-                    effect.slowed = true;
+                    effect.wrong = Some(how);
                 }
-            }
-            // What it adds to a body's time grows with its severity.
-            FaultKind::Bandwidth { limit } => {
-                effect.bandwidth = effect.bandwidth.min(limit / severity);
-                effect.slowed = true;
             }
             FaultKind::Capacity { work, .. } => {
                 effect.multiply *= 1.0 + (work - 1.0) * severity;
@@ -378,12 +394,13 @@ impl Ailment {
                 let factor = 1.0 + factor * attempt.share * severity;
                 effect.multiply *= factor;
                 effect.add *= factor;
+                effect.body *= factor;
                 effect.slowed |= attempt.share > 0.0;
             }
             FaultKind::Business { .. } => {
                 effect.slowed |= self.lessens & (1 << attempt.route) != 0;
             }
-            // These strike instances and machines.
+            // These strike instances, or machines.
             FaultKind::Cpu { .. }
             | FaultKind::MemoryLeak { .. }
             | FaultKind::CrashLoop { .. }

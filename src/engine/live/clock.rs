@@ -5,6 +5,8 @@
 //! does not shrink and is counted in [`Moment`]s.
 
 use std::ops::{Add, Sub};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::time::{ClockId, clock_gettime};
 
@@ -27,6 +29,18 @@ impl Moment {
         )]
         let time = clock_gettime(ClockId::Monotonic);
         Moment(time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64)
+    }
+
+    /// The time of day (since 1970, UTC) at which the monotonic clock showed zero: what to add to a
+    /// moment to name it to a server that keeps its samples by the time of day.
+    pub fn epoch() -> Span {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a server must be told of which instant it is asked"
+        )]
+        let day = clock_gettime(ClockId::Realtime);
+        let day = day.tv_sec as u64 * 1_000_000_000 + day.tv_nsec as u64;
+        Span::from_nanos(day) - Span::from_nanos(Moment::now().0)
     }
 
     /// Nanoseconds on the monotonic clock.
@@ -55,10 +69,11 @@ impl Sub<Span> for Moment {
     }
 }
 
-/// Tells what time it is in a run's scenario.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// Tells what time it is in a run's scenario. Clones tell the same.
+#[derive(Debug, Clone)]
 pub struct WallClock {
-    start: Moment,
+    /// [`Moment::NEVER`] until the scenario begins.
+    start: Arc<AtomicU64>,
     speed: f64,
 }
 
@@ -66,12 +81,26 @@ impl WallClock {
     /// A clock that shows [`Time::START`] at `start` and then runs `speed` times as fast as the one
     /// on the wall.
     pub fn new(start: Moment, speed: f64) -> WallClock {
-        WallClock { start, speed }
+        WallClock {
+            start: Arc::new(AtomicU64::new(start.0)),
+            speed,
+        }
+    }
+
+    /// A clock that shows [`Time::START`] until it is told to begin.
+    pub fn waiting(speed: f64) -> WallClock {
+        WallClock::new(Moment::NEVER, speed)
+    }
+
+    /// The scenario begins at `start`.
+    pub fn begin(&self, start: Moment) {
+        self.start.store(start.0, Ordering::Release);
     }
 
     /// When the scenario begins.
+    #[inline]
     pub fn start(&self) -> Moment {
-        self.start
+        Moment(self.start.load(Ordering::Acquire))
     }
 
     /// How many times faster than the clock on the wall.
@@ -88,7 +117,7 @@ impl WallClock {
     /// The scenario's time at a moment; its start for every moment before.
     #[inline]
     pub fn time_of(&self, moment: Moment) -> Time {
-        let passed = moment.since(self.start).as_nanos();
+        let passed = moment.since(self.start()).as_nanos();
         Time::from_nanos((passed as f64 * self.speed) as u64)
     }
 
@@ -98,7 +127,7 @@ impl WallClock {
         if time == Time::NEVER {
             return Moment::NEVER;
         }
-        self.start + Span::from_nanos((time.as_nanos() as f64 / self.speed) as u64)
+        self.start() + Span::from_nanos((time.as_nanos() as f64 / self.speed) as u64)
     }
 }
 
@@ -115,5 +144,19 @@ mod tests {
         assert_eq!(clock.moment_of(Time::from_secs(60)), second);
         assert_eq!(clock.time_of(start - Span::from_secs(5)), Time::START);
         assert_eq!(clock.moment_of(Time::NEVER), Moment::NEVER);
+    }
+
+    #[test]
+    fn before_the_beginning_it_is_the_start() {
+        let clock = WallClock::waiting(2.0);
+        assert_eq!(clock.now(), Time::START);
+        assert_eq!(clock.moment_of(Time::from_secs(1)), Moment::NEVER);
+        let begun = Moment::now() - Span::from_secs(3);
+        clock.clone().begin(begun);
+        assert!(clock.now() >= Time::from_secs(6));
+        assert_eq!(
+            clock.moment_of(Time::from_secs(6)),
+            begun + Span::from_secs(3)
+        );
     }
 }

@@ -41,6 +41,12 @@ impl Endpoints {
         used.map(|endpoint| endpoint.address).collect()
     }
 
+    /// Addresses of all of a version's instances, in use or not.
+    pub fn all(&self, version: Version) -> Vec<SocketAddr> {
+        let all = &self.versions[version as usize];
+        all.iter().map(|endpoint| endpoint.address).collect()
+    }
+
     /// How many instances of a version are in use.
     #[inline]
     pub fn count(&self, version: Version) -> usize {

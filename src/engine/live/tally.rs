@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::base::Span;
+pub use crate::telemetry::exposition::Reading;
 use crate::telemetry::{Buckets, Finder, Version};
 
 /// Statuses that are told apart; others count as the nearest of these.
@@ -28,23 +29,6 @@ pub struct Tally {
     finder: Finder,
     /// By version, route, code: requests, nanoseconds, then one place for each bucket.
     cells: Box<[AtomicU64]>,
-}
-
-/// One version's, route's and code's part of a [`Tally`] as it was when read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reading {
-    /// Which version.
-    pub version: Version,
-    /// Which route, by its number.
-    pub route: usize,
-    /// Which status, one of [`CODES`].
-    pub code: u16,
-    /// How many.
-    pub requests: u64,
-    /// What they took together.
-    pub took: Span,
-    /// How many in each bucket, the unbounded one last; not cumulative.
-    pub buckets: Vec<u64>,
 }
 
 impl Tally {
@@ -85,21 +69,30 @@ impl Tally {
 
     /// Everything counted so far, of which nothing was counted left out.
     pub fn read(&self) -> Vec<Reading> {
+        self.read_with(&[])
+    }
+
+    /// The same, with what was not counted of these versions too: all that an instance may ever
+    /// show, where series exist from the start ([`Birth::Zero`](crate::telemetry::Birth::Zero)).
+    pub fn read_with(&self, from_start: &[Version]) -> Vec<Reading> {
         let mut readings = Vec::new();
         for version in Version::ALL {
             for route in 0..self.routes {
                 for (index, code) in CODES.into_iter().enumerate() {
                     let cell = self.cell(version, route, index);
-                    let requests = cell[0].load(Ordering::Acquire);
-                    if requests > 0 {
-                        let values = |cell: &AtomicU64| cell.load(Ordering::Relaxed);
+                    // What is counted meanwhile is in none of what follows, or in all of it but the
+                    // sum: the count is that of the buckets.
+                    let values = |cell: &AtomicU64| cell.load(Ordering::Acquire);
+                    let buckets: Vec<u64> = cell[2..].iter().map(values).collect();
+                    let requests = buckets.iter().sum();
+                    if requests > 0 || from_start.contains(&version) {
                         readings.push(Reading {
                             version,
                             route,
                             code,
                             requests,
                             took: Span::from_nanos(values(&cell[1])),
-                            buckets: cell[2..].iter().map(values).collect(),
+                            buckets,
                         });
                     }
                 }
@@ -163,6 +156,9 @@ mod tests {
         assert_eq!(canary.buckets.iter().sum::<u64>(), 2);
         assert_eq!(canary.buckets[3], 2, "5 to 10 ms");
         assert_eq!(tally.requests(Version::Canary), 2);
+        let zeros = tally.read_with(&[Version::Canary]);
+        assert_eq!(zeros.len(), 1 + 2 * CODES.len());
+        assert_eq!(zeros[1].requests, 0);
         assert_eq!([0, 399, 404, 501, 504].map(code_of), [0, 0, 1, 2, 5]);
         tally.clear();
         assert_eq!(tally.read(), []);

@@ -139,7 +139,12 @@ impl Maker<'_> {
     }
 
     fn kind(&self, canary: bool, stratum: f64, severities: &[f64], course: &Course) -> Kind {
-        let counted = course.outcome.is_answered() || self.plan.reporter == Reporter::Client;
+        let answered = course.outcome.is_answered();
+        let counted = answered || self.plan.reporter == Reporter::Client;
+        let failed = match self.plan.reporter {
+            Reporter::Server if answered => course.outcome.is_server_error(),
+            _ => course.outcome.is_failure(),
+        };
         let apart = course.route < 32 && self.demand.routes >> course.route & 1 == 1;
         let goals = if self.demand.goals {
             let chance = |goal| {
@@ -157,7 +162,7 @@ impl Maker<'_> {
             Vec::new()
         };
         Kind {
-            status: if course.outcome.is_failure() {
+            status: if failed {
                 Status::Failure
             } else {
                 Status::Success

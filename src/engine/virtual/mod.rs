@@ -22,12 +22,12 @@ mod schedule;
 pub use luck::MOST_STRATA;
 
 use crate::base::{Purpose, Seed, Span, Time, Weight};
-use crate::gate::{self, Gate, Verdict};
+use crate::gate::{self, Gate};
 use crate::model::World;
-use crate::rollout::{self, Action, Need, Routing, State, Surroundings};
+use crate::rollout::{self, Action, Need, Routing, Surroundings};
 use crate::telemetry::{self, Demand, Telemetry, Version};
 
-use super::{Ending, Trial};
+use super::{Ending, Tick, Trial};
 use conditions::Condition;
 use counts::Counts;
 use coupled::Coupled;
@@ -72,21 +72,6 @@ pub struct Setting<'a> {
     pub engine: Kind,
     /// Whether to measure everything a reader may want to see, not only what the gates read.
     pub observe: bool,
-}
-
-/// What there is to see after a tick.
-#[derive(Debug)]
-pub struct Tick<'a> {
-    /// When it was.
-    pub now: Time,
-    /// Where requests go from now on.
-    pub routing: Routing,
-    /// The controller.
-    pub state: State,
-    /// What was judged, if anything.
-    pub verdict: Option<Verdict>,
-    /// What was measured so far.
-    pub telemetry: &'a Telemetry,
 }
 
 /// Plays the rollouts of one setting.

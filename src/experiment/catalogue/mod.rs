@@ -26,7 +26,7 @@ use crate::stats;
 /// One fault of the catalogue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
-    /// `F1` to `F24`.
+    /// `F1` to `F28`.
     pub id: &'static str,
     /// What it is called.
     pub name: &'static str,

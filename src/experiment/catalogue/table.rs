@@ -3,7 +3,7 @@
 use super::Entry;
 
 /// Every fault, by number.
-pub(super) const TABLE: [Entry; 24] = [
+pub(super) const TABLE: [Entry; 28] = [
     Entry {
         id: "F1",
         name: "error step",
@@ -354,6 +354,55 @@ least_request = true
 kind = "errors"
 probability = "5%"
 latency = "1ms"
+"#,
+    },
+    Entry {
+        id: "F25",
+        name: "broken-off answer",
+        does: "A share of answers breaks off after the head, which the server has counted as a success.",
+        shows_in: "failures at the caller",
+        hard_for: "metrics of the server, which look better than what users get; retries, which come too late",
+        toml: r#"[[canary.faults]]
+kind = "reset"
+probability = "5%"
+phase = "body"
+"#,
+    },
+    Entry {
+        id: "F26",
+        name: "slow drip",
+        does: "One answer in twenty comes in drops, over two seconds.",
+        shows_in: "p95 and beyond; connections in use",
+        hard_for: "medians; times to the first byte, which are as ever",
+        toml: r#"[[canary.faults]]
+kind = "drip"
+probability = "5%"
+over = "2s"
+"#,
+    },
+    Entry {
+        id: "F27",
+        name: "narrow line",
+        does: "Bodies of 16 KiB go out at 1 MiB a second, which takes 16 ms.",
+        shows_in: "mean and median; most of all on routes with large answers",
+        hard_for: "p99, which is long anyway; times to the first byte",
+        toml: r#"[stable]
+body = "16KiB"
+
+[[canary.faults]]
+kind = "bandwidth"
+limit = "1MiB/s"
+"#,
+    },
+    Entry {
+        id: "F28",
+        name: "burning processor",
+        does: "Something beside the canary keeps half a processor busy. It needs a live run: virtual time has no processors, and there nothing happens.",
+        shows_in: "latency of all that shares the machine",
+        hard_for: "comparisons with a stable on the same machine; canaries that have processors to spare",
+        toml: r#"[[canary.faults]]
+kind = "cpu"
+cores = 0.5
 "#,
     },
 ];

@@ -6,7 +6,7 @@ use crate::experiment::replicate::Sample;
 use crate::experiment::summary::{Cell, Mode};
 use crate::experiment::words::{exact_share, share};
 use crate::model::World;
-use crate::model::fault::FaultKind;
+use crate::model::fault::{FaultKind, ResetPhase};
 use crate::model::split::{Precedence, Split};
 use crate::rollout::Plan;
 use crate::scenario::Scenario;
@@ -137,8 +137,12 @@ fn cause(world: &World, less: bool, bad: bool) -> Option<&'static str> {
         if has(|kind| matches!(kind, FaultKind::FailedStart { .. })) {
             return Some("its instances do not start, and others answer for them");
         }
-        return has(|kind| matches!(kind, FaultKind::CrashLoop { .. } | FaultKind::Reset { .. }))
-            .then_some("it is often down, and others answer for it");
+        let down = |kind: &FaultKind| match kind {
+            FaultKind::CrashLoop { .. } => true,
+            FaultKind::Reset { phase, .. } => *phase != ResetPhase::Body,
+            _ => false,
+        };
+        return has(down).then_some("it is often down, and others answer for it");
     }
     if world.rules.replicas.is_some() {
         return Some("its share is that of whole replicas");

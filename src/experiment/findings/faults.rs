@@ -3,7 +3,7 @@
 use crate::base::{Bytes, Probability, Span};
 use crate::experiment::words::{self, exact_share};
 use crate::model::World;
-use crate::model::fault::{Fault, FaultKind, Schedule, Scope, Target};
+use crate::model::fault::{Corruption, Fault, FaultKind, ResetPhase, Schedule, Scope, Target};
 
 /// A phrase for each fault in these versions.
 pub(super) fn of(world: &World, target: Target) -> Vec<String> {
@@ -58,8 +58,12 @@ fn kind(world: &World, kind: &FaultKind) -> String {
             });
             format!("{} of instances {late}", exact_share(probability.get()))
         }
-        FaultKind::Reset { probability, .. } => {
-            format!("{} of requests refused", exact_share(probability.get()))
+        FaultKind::Reset { probability, phase } => {
+            let what = match phase {
+                ResetPhase::Connect | ResetPhase::Head => "requests refused",
+                ResetPhase::Body => "answers broken off",
+            };
+            format!("{} of {what}", exact_share(probability.get()))
         }
         FaultKind::Hang {
             probability,
@@ -68,15 +72,20 @@ fn kind(world: &World, kind: &FaultKind) -> String {
             "{} of requests hanging for {timeout}",
             exact_share(probability.get())
         ),
-        FaultKind::Corrupt { probability, .. } => {
-            format!("{} of answers wrong", exact_share(probability.get()))
+        FaultKind::Corrupt { probability, how } => {
+            let what = match how {
+                Corruption::Flipped => "wrong",
+                Corruption::Truncated => "cut short",
+                Corruption::Empty => "empty",
+            };
+            format!("{} of answers {what}", exact_share(probability.get()))
         }
         FaultKind::Drip { probability, over } => format!(
             "{} of answers dripping over {over}",
             exact_share(probability.get())
         ),
-        FaultKind::Bandwidth { limit } => format!("sending {} per second", memory(limit)),
-        FaultKind::Cpu { cores } => format!("burning {cores} processors"),
+        FaultKind::Bandwidth { limit } => format!("bodies at {}/s", memory(limit)),
+        FaultKind::Cpu { cores } => format!("{cores} processors burning beside it"),
         FaultKind::Capacity { work, workers } => match (work, workers) {
             (_, 1.0) => format!("{work} times the work"),
             (1.0, _) => format!("{} of the workers", exact_share(workers)),

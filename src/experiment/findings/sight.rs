@@ -5,7 +5,7 @@ use super::unseen;
 use crate::base::Probability;
 use crate::experiment::words::{exact_share, latency, share};
 use crate::gate::{Comparison, Gate, Metric, flagger};
-use crate::model::fault::{Fault, FaultKind, Schedule, Scope, Target};
+use crate::model::fault::{Fault, FaultKind, ResetPhase, Schedule, Scope, Target};
 use crate::model::service::Service;
 use crate::model::traffic::Route;
 use crate::model::{Course, World};
@@ -41,8 +41,8 @@ impl Truth {
         let stable = counted(courses(world, false), reporter);
         let canary = counted(courses(world, true), reporter);
         Truth {
-            stable_errors: errors(&stable),
-            canary_errors: errors(&canary),
+            stable_errors: errors(&stable, reporter),
+            canary_errors: errors(&canary, reporter),
             stable_p99: p99(&stable, &world.stable),
             canary_p99: p99(&canary, &world.canary),
         }
@@ -104,8 +104,12 @@ fn counted(mut courses: Vec<Course>, reporter: Reporter) -> Vec<Course> {
     courses
 }
 
-fn errors(courses: &[Course]) -> f64 {
-    let failed = (courses.iter()).filter(|course| course.outcome.is_failure());
+/// The share of failures as whoever counts sees them.
+fn errors(courses: &[Course], reporter: Reporter) -> f64 {
+    let failed = (courses.iter()).filter(|course| match reporter {
+        Reporter::Server => course.outcome.is_server_error(),
+        Reporter::Client => course.outcome.is_failure(),
+    });
     failed.map(|course| course.probability).sum()
 }
 
@@ -170,11 +174,13 @@ fn harm_of(kind: &FaultKind) -> Option<Harm> {
         }
         FaultKind::Latency { .. }
         | FaultKind::Tail { .. }
+        | FaultKind::Drip { .. }
+        | FaultKind::Bandwidth { .. }
         | FaultKind::MemoryLeak { .. }
         | FaultKind::Capacity { .. }
         | FaultKind::SharedLoad { .. } => Some(Harm::Latency),
         FaultKind::Corrupt { .. } | FaultKind::Business { .. } => Some(Harm::Goals),
-        FaultKind::Metrics { .. } | FaultKind::Poison { .. } => None,
+        FaultKind::Metrics { .. } | FaultKind::Poison { .. } | FaultKind::Cpu { .. } => None,
         unanswered => unseen::is_hidden_from_servers(unanswered).then_some(Harm::Calls),
     }
 }
@@ -268,7 +274,15 @@ fn overlooked(scenario: &Scenario) -> Option<String> {
         Harm::Calls => ("calls without an answer", "leaves calls without an answer"),
         Harm::Goals => ("what users do next", "serves users worse with status 200"),
     };
+    let broken_off = |fault: &Fault| matches!(fault.kind, FaultKind::Reset { phase, .. } if phase == ResetPhase::Body);
     let advice = |harm| match harm {
+        Harm::Calls
+            if unseen::measured_by_servers(scenario)
+                && scenario.world.faults.iter().any(broken_off) =>
+        {
+            " Servers count an answer by its status, whatever becomes of its body: measure at the \
+             caller (reporter = \"client\")."
+        }
         Harm::Calls if unseen::measured_by_servers(scenario) => {
             " Servers cannot count what they do not answer: measure at the caller (reporter = \
              \"client\")."

@@ -28,7 +28,7 @@ fn is_the_canarys(fault: &Fault) -> bool {
     fault.target != Target::Both
 }
 
-/// A fault whose callers notice failures that the server never counts.
+/// A fault whose callers notice failures that the server never counts, or counts as successes.
 pub(super) fn is_hidden_from_servers(kind: &FaultKind) -> bool {
     matches!(
         kind,

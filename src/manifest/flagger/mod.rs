@@ -27,6 +27,7 @@ use crate::base::{Problem, Problems, Severity};
 use crate::gate::Gate;
 use crate::rollout::flagger::FlaggerPlan;
 use crate::telemetry::Buckets;
+use crate::telemetry::exposition::Vendor;
 
 /// What a Canary says.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,6 +44,8 @@ pub struct Import {
     pub analysis: Vec<Gate>,
     /// The default histogram of what the provider's latency query reads.
     pub buckets: Buckets,
+    /// Whose metrics the provider's queries read.
+    pub vendor: Vendor,
     /// What it means differently from what may have been meant, in order of place.
     pub warnings: Vec<Problem>,
     /// Every field with what became of it, in the order written.
@@ -139,6 +142,7 @@ fn read_canary(findings: &mut Findings, document: &Node) -> Option<Import> {
         plan,
         analysis,
         buckets: provider::buckets(setting.source.provider),
+        vendor: provider::vendor(setting.source.provider),
         warnings: Vec::new(),
         account: Vec::new(),
     })

@@ -3,6 +3,7 @@
 
 use crate::gate::flagger::Provider;
 use crate::rollout::flagger::Router;
+use crate::telemetry::exposition::Vendor;
 use crate::telemetry::{Buckets, Unit};
 
 /// A provider by its name in a Canary.
@@ -84,6 +85,16 @@ pub(super) fn buckets(queries: Provider) -> Buckets {
         | Provider::Kuma
         | Provider::Knative
         | Provider::Osm => Buckets::istio(),
+    }
+}
+
+/// Whose names the metrics have that a provider's queries read; Istio's where it is nobody's here.
+pub(super) fn vendor(queries: Provider) -> Vendor {
+    match queries {
+        Provider::Linkerd => Vendor::Linkerd,
+        Provider::Traefik => Vendor::Traefik,
+        Provider::Nginx => Vendor::Nginx,
+        _ => Vendor::Istio,
     }
 }
 

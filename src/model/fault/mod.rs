@@ -27,7 +27,7 @@ pub enum Target {
     Both,
 }
 
-/// What goes wrong. The numbers F1 to F24 are those of the catalogue in the documentation.
+/// What goes wrong. The numbers F1 to F28 are those of the catalogue in the documentation.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FaultKind {
     /// A share of requests fails with a server error, on top of those that would fail anyway (F1,
@@ -82,12 +82,12 @@ pub enum FaultKind {
         /// How long it takes nevertheless; `None`: for ever.
         delay: Option<Span>,
     },
-    /// A share of requests is refused or cut off: the caller sees a failure, the server nothing
-    /// (F8).
+    /// A share of connections is reset: the caller sees a failure, and the server nothing of it
+    /// (F8) or, once its answer has begun, a success (F25).
     Reset {
         /// Share of the reached requests.
         probability: Probability,
-        /// How far a request gets before the connection is reset.
+        /// How far the request comes.
         phase: ResetPhase,
     },
     /// A share of requests is never answered: the caller gives up after `timeout`, the server
@@ -98,29 +98,30 @@ pub enum FaultKind {
         /// When the caller gives up.
         timeout: Span,
     },
-    /// A share of answers is wrong, with status 200: truncated, stale, empty (F10). No goal is
-    /// reached after one.
+    /// A share of answers is wrong, with status 200 (F10). No goal is reached after one.
     Corrupt {
         /// Share of the reached requests.
         probability: Probability,
-        /// What is wrong with the answer.
+        /// What is wrong with them. Only a live run makes a difference between the kinds.
         how: Corruption,
     },
-    /// A share of answers comes in small pieces, the last one `over` after the first.
+    /// A share of answers comes drop by drop: the body in pieces, spread over a time that is added
+    /// to what the answer takes anyway (F26).
     Drip {
         /// Share of the reached requests.
         probability: Probability,
-        /// How long the body takes.
+        /// From the head to the end of the body.
         over: Span,
     },
-    /// Bodies come no faster than so many bytes in a second.
+    /// Bodies go out over a narrow line: each answer takes its size divided by `limit` longer (F27).
     Bandwidth {
-        /// Bytes per second, above 0.
+        /// Bytes per second of one answer's body, above 0.
         limit: f64,
     },
-    /// The version burns so much of the machine's processors beside its work.
+    /// Something burns processors beside the service (F28). What that does to latencies is up to the
+    /// machine: virtual time, which has no processors, leaves it out.
     Cpu {
-        /// Processors, above 0; a half keeps one busy half of the time.
+        /// How many, above 0.
         cores: f64,
     },
     /// The version takes more work for a request, or has fewer workers (F11): `work` multiplies
@@ -178,27 +179,31 @@ pub enum FaultKind {
     },
 }
 
-/// How far a request gets before its connection is reset.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// How far a request comes before its connection is reset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum ResetPhase {
-    /// It is not read at all.
+    /// No further than the connection: it is refused.
     Connect,
-    /// It has been read, and nothing of an answer sent.
+    /// It is sent, and no answer begins.
     #[default]
     Head,
-    /// Half of the answer has been sent.
+    /// Its answer begins and breaks off. The server has done its work and counted the status that
+    /// it wrote, 200 as a rule, with the whole latency. The caller has half an answer: a failure,
+    /// which a proxy that streams can no longer try again, and which outlier detection, going by
+    /// the status, does not take for one.
     Body,
 }
 
-/// What is wrong with an answer of status 200.
+/// What is wrong with an answer whose status says that nothing is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Corruption {
-    /// It ends before the length that its head promises.
-    #[default]
+    /// Its body is shorter than it should be, and its head agrees with it: nobody on the way can
+    /// tell. (A body that is shorter than its head says is [`ResetPhase::Body`].)
     Truncated,
-    /// Some of its bytes are others.
+    /// Some of its bits are others.
+    #[default]
     Flipped,
-    /// It is well-formed and has no content.
+    /// It has no body.
     Empty,
 }
 
@@ -319,9 +324,9 @@ impl Fault {
             self.kind,
             FaultKind::Latency { .. }
                 | FaultKind::Tail { .. }
-                | FaultKind::Hang { .. }
                 | FaultKind::Drip { .. }
                 | FaultKind::Bandwidth { .. }
+                | FaultKind::Hang { .. }
                 | FaultKind::MemoryLeak { .. }
                 | FaultKind::Capacity { .. }
                 | FaultKind::SharedLoad { .. }

@@ -153,6 +153,7 @@ mod tests {
 
     use super::*;
     use crate::base::{Probability, Stream};
+    use crate::model::fault::Corruption;
     use crate::model::service::Latency;
 
     const MIB: f64 = 1024.0 * 1024.0;
@@ -267,7 +268,7 @@ mod tests {
         assert!(minutes(0.0) > 1e6);
         let other = FaultKind::Corrupt {
             probability: Probability::ONE,
-            how: Default::default(),
+            how: Corruption::default(),
         };
         assert_eq!(Leak::of(&other), None);
     }

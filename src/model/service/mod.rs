@@ -18,7 +18,7 @@ pub use latency::{Latency, LatencyError};
 pub use queue::{Admission, Queue, workers_left};
 pub use sharing::Sharing;
 
-use crate::base::Probability;
+use crate::base::{Probability, Span};
 
 /// A version's behaviour when nothing is wrong.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +29,8 @@ pub struct Service {
     pub errors: Probability,
     /// What single routes do differently; as long as the list of routes, or empty.
     pub routes: Vec<RouteService>,
+    /// Bytes of an answer's body.
+    pub body: u32,
     /// The processes that answer.
     pub fleet: Fleet,
 }
@@ -43,12 +45,16 @@ pub struct RouteService {
 }
 
 impl Service {
+    /// Bytes of an answer's body, unless it says otherwise.
+    pub const BODY: u32 = 64;
+
     /// A service whose requests are all alike and which nothing holds up.
     pub fn plain(latency: Latency, errors: Probability) -> Service {
         Service {
             latency,
             errors,
             routes: Vec::new(),
+            body: Service::BODY,
             fleet: Fleet::default(),
         }
     }
@@ -57,6 +63,11 @@ impl Service {
     pub fn latency_of(&self, route: usize) -> &Latency {
         let own = self.routes.get(route).and_then(|own| own.latency.as_ref());
         own.unwrap_or(&self.latency)
+    }
+
+    /// How long the body of an answer takes at so many bytes per second.
+    pub fn transfer(&self, limit: f64) -> Span {
+        Span::from_secs_f64(f64::from(self.body) / limit)
     }
 
     /// Share of a route's requests answered with a server error.

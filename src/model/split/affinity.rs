@@ -29,7 +29,7 @@ pub enum Precedence {
 
 impl Precedence {
     /// Whether users of a version get its cookie.
-    pub(super) fn marks(self, side: Side) -> bool {
+    pub fn marks(self, side: Side) -> bool {
         self != Precedence::CanaryOnly || side == Side::Canary
     }
 }

@@ -65,6 +65,20 @@ impl Weights {
         Weights { canary, baseline }
     }
 
+    /// The same as far as replicas can follow: where pods stand in for weights, the canary's share is
+    /// that of its pods, and a baseline has as many.
+    pub fn rounded(&self, rules: &Rules) -> Weights {
+        let canary = rules.share(self.canary);
+        let baseline = match rules.replicas {
+            Some(_) if self.canary > 0.0 => self.baseline * canary / self.canary,
+            _ => self.baseline,
+        };
+        Weights {
+            canary,
+            baseline: baseline.min(1.0 - canary),
+        }
+    }
+
     /// Stable's share.
     pub fn stable(&self) -> f64 {
         let rest = 1.0 - self.canary - self.baseline;
@@ -250,16 +264,7 @@ impl Splitter {
     #[cold]
     fn turn_to(&mut self, given: Weights) {
         self.given = given;
-        let canary = self.rules.share(given.canary);
-        let baseline = match self.rules.replicas {
-            // As many pods as the canary's.
-            Some(_) if given.canary > 0.0 => given.baseline * canary / given.canary,
-            _ => given.baseline,
-        };
-        self.weights = Weights {
-            canary,
-            baseline: baseline.min(1.0 - canary),
-        };
+        self.weights = given.rounded(&self.rules);
         self.generation = self.generation.wrapping_add(1);
         let shares = self.weights.shares();
         match self.split {

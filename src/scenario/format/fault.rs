@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 
-use super::{Bytes, Share, Span};
+use super::{Bytes, Share, Span, Throughput};
 
 /// One thing wrong with a version.
 #[derive(Debug, JsonSchema)]
@@ -90,18 +90,54 @@ pub enum Fault {
         #[schemars(flatten)]
         reach: Reach,
     },
-    /// A share of requests is refused or cut off: the caller sees a failure, the server nothing.
+    /// A share of connections is reset: the caller sees a failure, and the server nothing of it or,
+    /// once its answer has begun, a success.
     Reset {
         /// Share of the reached requests.
         probability: Share,
+        /// How far the request comes.
+        #[schemars(extend("default" = "head"))]
+        phase: Option<ResetPhase>,
         /// When it is there and whom it reaches.
         #[schemars(flatten)]
         reach: Reach,
     },
-    /// A share of answers is wrong, with status 200: truncated, stale, empty.
+    /// A share of answers is wrong, with status 200.
     Corrupt {
         /// Share of the reached requests.
         probability: Share,
+        /// What is wrong with them; in virtual time it is all the same.
+        #[schemars(extend("default" = "flipped"))]
+        how: Option<Corruption>,
+        /// When it is there and whom it reaches.
+        #[schemars(flatten)]
+        reach: Reach,
+    },
+    /// A share of answers comes drop by drop: in pieces, spread over a time that is added to what
+    /// the answer takes.
+    Drip {
+        /// Share of the reached requests.
+        probability: Share,
+        /// Time from the head of an answer to the end of its body.
+        over: Span,
+        /// When it is there and whom it reaches.
+        #[schemars(flatten)]
+        reach: Reach,
+    },
+    /// Bodies go out over a narrow line: each answer takes its size (`body`) divided by the limit
+    /// longer.
+    Bandwidth {
+        /// How fast one answer's body goes out.
+        limit: Throughput,
+        /// When it is there and whom it reaches.
+        #[schemars(flatten)]
+        reach: Reach,
+    },
+    /// Something burns processors beside the service, in live runs: virtual time has none.
+    Cpu {
+        /// How many.
+        #[schemars(range(min = 0.01, max = 1024))]
+        cores: f64,
         /// When it is there and whom it reaches.
         #[schemars(flatten)]
         reach: Reach,
@@ -196,6 +232,31 @@ pub enum Fault {
         #[schemars(flatten)]
         reach: Reach,
     },
+}
+
+/// How far a request comes before its connection is reset.
+#[derive(Debug, JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+pub enum ResetPhase {
+    /// No further than the connection: it is refused.
+    Connect,
+    /// It is sent, and no answer begins.
+    Head,
+    /// Its answer begins and breaks off. The server has counted it as a success, and nobody tries it
+    /// again.
+    Body,
+}
+
+/// What is wrong with an answer whose status is 200.
+#[derive(Debug, JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+pub enum Corruption {
+    /// Its body is shorter than it should be, as its head says.
+    Truncated,
+    /// Some of its bits are others.
+    Flipped,
+    /// It has no body.
+    Empty,
 }
 
 /// When a fault is there and whom it reaches.

@@ -4,14 +4,16 @@
 
 mod fault;
 mod goal;
+mod live;
 mod rollout;
 mod service;
 mod split;
 mod telemetry;
 mod traffic;
 
-pub use fault::{Fault, Reach};
+pub use fault::{Corruption, Fault, Reach, ResetPhase};
 pub use goal::{Goal, GoalValue};
+pub use live::{Live, Speed, Splitter, Tempo};
 pub use rollout::{
     Against, Controller, Counting, Gate, Inconclusive, OfficeHours, Rollback, Rollout, SampledBy,
     Step, Stratify,
@@ -56,6 +58,11 @@ pub enum Share {
 #[derive(Debug, JsonSchema)]
 #[schemars(extend("examples" = ["2KiB", "512MiB", "1.5GiB", "100B"]))]
 pub struct Bytes(pub String);
+
+/// Bytes per second: an amount of memory and a second.
+#[derive(Debug, JsonSchema)]
+#[schemars(extend("examples" = ["64KiB/s", "1.5MiB/s", "500B/s"]))]
+pub struct Throughput(pub String);
 
 /// The canary's share of the traffic in percent, 0 to 100; the sign may be left out.
 #[derive(Debug, JsonSchema)]
@@ -103,6 +110,8 @@ pub struct Scenario {
     pub rollout: Rollout,
     /// What to simulate, how often.
     pub experiment: Option<Experiment>,
+    /// How it is played for real.
+    pub live: Option<Live>,
 }
 
 /// What to simulate, how often.

@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 
-use super::{Fault, Share, Span};
+use super::{Bytes, Fault, Share, Span};
 use crate::scenario::defaults;
 
 /// How a version answers.
@@ -17,6 +17,9 @@ pub struct Service {
     pub errors: Option<Share>,
     /// What single routes do differently.
     pub routes: Option<Vec<RouteService>>,
+    /// Size of an answer's body, from 1B to 64MiB.
+    #[schemars(extend("default" = defaults::body().to_string()))]
+    pub body: Option<Bytes>,
     /// Processes that answer, at least 1; requests go to them in turn.
     #[schemars(extend("default" = 1), range(min = 1, max = 10_000))]
     pub instances: Option<u32>,
@@ -244,6 +247,8 @@ pub struct Canary {
     pub errors: Option<Share>,
     /// What single routes do differently. Left out: as stable.
     pub routes: Option<Vec<RouteService>>,
+    /// Size of an answer's body, from 1B to 64MiB. Left out: as stable.
+    pub body: Option<Bytes>,
     /// Processes that answer, at least 1; requests go to them in turn. Left out: as many as stable.
     pub instances: Option<Instances>,
     /// Requests that one instance works on at the same time. Left out: as stable.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::base::Span;
-use crate::model::fault::{Fault, Scope, Target};
+use crate::model::fault::{Corruption, Fault, ResetPhase, Scope, Target};
 use crate::model::service::{Goal, GoalValue};
 
 /// A scenario with two routes, a group, a goal, and these lines before its other sections.
@@ -68,16 +68,28 @@ fn every_kind_of_fault_is_read() {
             "kind = \"reset\"\nprobability = \"5%\"",
             FaultKind::Reset {
                 probability,
-                phase: Default::default(),
+                phase: ResetPhase::Head,
             },
         ),
         (
             "kind = \"corrupt\"\nprobability = \"5%\"",
             FaultKind::Corrupt {
                 probability,
-                how: Default::default(),
+                how: Corruption::Flipped,
             },
         ),
+        (
+            "kind = \"drip\"\nprobability = \"5%\"\nover = \"1m\"",
+            FaultKind::Drip {
+                probability,
+                over: minute,
+            },
+        ),
+        (
+            "kind = \"bandwidth\"\nlimit = \"2MiB/s\"",
+            FaultKind::Bandwidth { limit: 2.0 * mib },
+        ),
+        ("kind = \"cpu\"\ncores = 0.5", FaultKind::Cpu { cores: 0.5 }),
         (
             "kind = \"hang\"\nprobability = \"5%\"",
             FaultKind::Hang {
@@ -134,6 +146,34 @@ fn every_kind_of_fault_is_read() {
 }
 
 #[test]
+fn a_reset_says_how_far_it_comes_and_a_corruption_what_is_wrong() {
+    let probability = share(0.05);
+    for (name, phase) in [
+        ("connect", ResetPhase::Connect),
+        ("head", ResetPhase::Head),
+        ("body", ResetPhase::Body),
+    ] {
+        let text = format!("kind = \"reset\"\nprobability = \"5%\"\nphase = \"{name}\"");
+        assert_eq!(kind(&text), FaultKind::Reset { probability, phase });
+    }
+    for (name, how) in [
+        ("truncated", Corruption::Truncated),
+        ("flipped", Corruption::Flipped),
+        ("empty", Corruption::Empty),
+    ] {
+        let text = format!("kind = \"corrupt\"\nprobability = \"5%\"\nhow = \"{name}\"");
+        assert_eq!(kind(&text), FaultKind::Corrupt { probability, how });
+    }
+}
+
+#[test]
+fn burning_processors_do_nothing_in_virtual_time_and_say_so() {
+    let scenario = with_names("[[canary.faults]]\nkind = \"cpu\"\ncores = 2\n");
+    assert_eq!(scenario.warnings.len(), 1, "{:?}", scenario.warnings);
+    assert!(scenario.warnings[0].contains("no processors"));
+}
+
+#[test]
 fn faults_say_whose_they_are_whom_they_reach_and_when() {
     let of = |list: &str, more: &str| {
         let text = format!("[[{list}]]\nkind = \"reset\"\nprobability = \"5%\"\n{more}\n");
@@ -147,7 +187,7 @@ fn faults_say_whose_they_are_whom_they_reach_and_when() {
         let plain = Fault {
             kind: FaultKind::Reset {
                 probability: share(0.05),
-                phase: Default::default(),
+                phase: ResetPhase::Head,
             },
             target,
             schedule: Schedule::ALWAYS,

@@ -2,6 +2,7 @@
 
 mod faults;
 mod gates;
+mod live;
 mod people;
 mod schema;
 mod service;

@@ -23,7 +23,7 @@ fn every_table() -> Vec<String> {
     let mut texts = vec![
         with("rollout", "flagger = \"plain-flagger.yaml\""),
         LEAST.to_owned()
-            + "[split]\naffinity = {}\nretries = {}\nejection = {}\n[telemetry]\nbuckets = { ms = [5] }\n[experiment]\n",
+            + "[split]\naffinity = {}\nretries = {}\nejection = {}\n[telemetry]\nbuckets = { ms = [5] }\n[experiment]\n[live]\n",
         with("rollout", "office_hours = {}"),
     ];
     for latency in LATENCIES {
@@ -252,6 +252,7 @@ fn writing_a_default_out_changes_nothing() {
         ("Telemetry", "telemetry"),
         ("Rollout", "rollout"),
         ("Experiment", "experiment"),
+        ("Live", "live"),
     ] {
         for (name, value) in defaults_of(&schema, definition) {
             let text = with(heading, &format!("{name} = {value}"));
@@ -263,7 +264,7 @@ fn writing_a_default_out_changes_nothing() {
             tried += 1;
         }
     }
-    assert!(tried >= 20, "{tried} defaults found");
+    assert!(tried >= 25, "{tried} defaults found");
 }
 
 #[test]
@@ -295,6 +296,9 @@ fn writing_a_default_of_a_gate_or_a_fault_out_changes_nothing() {
         "leak" => "add = \"1s\", ramp = \"5m\"",
         "memory-leak" | "crash-loop" | "failed-start" => "onset = \"0s\"",
         "reset" | "corrupt" | "hang" | "bursts" | "bounce" | "poison" => "probability = \"1%\"",
+        "drip" => "probability = \"1%\", over = \"1s\"",
+        "bandwidth" => "limit = \"64KiB/s\"",
+        "cpu" => "cores = 1",
         "capacity" => "work = 2",
         "business" => "multiply = 0.9",
         "metrics" => "hidden = \"30%\"",

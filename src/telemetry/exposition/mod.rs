@@ -1,15 +1,41 @@
 //! Metrics as text: what a version's counters look like to whoever scrapes them.
 
-/// Whose names and labels metrics have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Vendor {
-    /// `istio_requests_total` and `istio_request_duration_milliseconds`.
-    #[default]
-    Istio,
-    /// `response_total` and `response_latency_ms`.
-    Linkerd,
-    /// ingress-nginx: `nginx_ingress_controller_requests`.
-    Nginx,
-    /// `traefik_service_requests_total`.
-    Traefik,
+mod dialect;
+pub mod text;
+mod vendor;
+
+pub use dialect::{Dialect, Exposed, Scraped, same_bound};
+pub use vendor::{Part, Vendor};
+
+use super::{GoalSums, Version};
+use crate::base::Span;
+
+/// One version's, route's and status' requests as a counter had them when it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reading {
+    /// Which version.
+    pub version: Version,
+    /// Which route, by its number.
+    pub route: usize,
+    /// Which HTTP status.
+    pub code: u16,
+    /// How many.
+    pub requests: u64,
+    /// What they took together.
+    pub took: Span,
+    /// How many in each bucket, the unbounded one last; not cumulative.
+    pub buckets: Vec<u64>,
+}
+
+/// What the business counted of a goal when it was read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GoalReading {
+    /// Which version.
+    pub version: Version,
+    /// On one route; `None`: on all of them. Sums by user cannot be added up from routes.
+    pub route: Option<usize>,
+    /// Which goal, by its number.
+    pub goal: usize,
+    /// The sums.
+    pub sums: GoalSums,
 }

@@ -1,6 +1,7 @@
 //! Windows against the slow reference: each series kept as a list of samples and read with
 //! `rate`, `increase` and `histogram_quantile` one by one.
 
+mod answers;
 mod pipeline;
 
 use proptest::prelude::*;

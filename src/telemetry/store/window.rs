@@ -1,9 +1,9 @@
 //! Windows onto one version's series.
 
-use super::{Telemetry, Track};
-use crate::base::{Probability, Span, Time};
+use super::{Basis, Figures, Telemetry, Track};
+use crate::base::{Span, Time};
 use crate::telemetry::promql::{Extrapolation, histogram_quantile, quantile_of_counts};
-use crate::telemetry::{Buckets, GoalSums, Sampling, Status};
+use crate::telemetry::{Buckets, GoalSums, Sampling, Status, Version};
 
 /// A window onto one version's series. What it answers is what Prometheus would answer for sums
 /// over the version's series; `None` where Prometheus would return an empty vector.
@@ -18,11 +18,25 @@ pub struct Window<'a> {
     edges: Option<(Time, Time)>,
     /// What there is of each status.
     samples: [Option<Samples>; 2],
+    /// What somebody else says that it shows.
+    answered: Option<&'a Figures>,
 }
 
 impl Telemetry {
-    pub(super) fn look<'a>(&'a self, track: &'a Track, now: Time, span: Span) -> Window<'a> {
-        let edges = self.edges(track, now, span);
+    pub(super) fn look(
+        &self,
+        (version, route): (Version, Option<usize>),
+        now: Time,
+        span: Span,
+    ) -> Window<'_> {
+        let track = match route {
+            None => &self.tracks[version as usize],
+            Some(route) => &self.routes[self.place(version, route)],
+        };
+        let (edges, answered) = match self.basis {
+            Basis::Answers => (None, self.answers.find(now, (version, route, span))),
+            Basis::Schedule | Basis::Samples => (self.edges(track, now, span), None),
+        };
         let samples = |status| self.samples(track, edges?, status, now, span);
         Window {
             track,
@@ -32,6 +46,7 @@ impl Telemetry {
             span,
             edges,
             samples: Status::BOTH.map(samples),
+            answered,
         }
     }
 
@@ -64,7 +79,7 @@ impl Telemetry {
         debug_assert!(rows.is_some(), "window edge not scraped");
         let rows = rows?;
         // Where none is missed, only the edges need to have been scraped.
-        let samples = match self.missed == Probability::ZERO {
+        let samples = match self.basis == Basis::Schedule {
             true => last.since(first) / interval + 1,
             false => (rows.1 - rows.0 + 1) as u64,
         };
@@ -91,6 +106,9 @@ impl Window<'_> {
     /// `sum(rate(requests{status}[window]))`: requests per second; with exact metrics the plain
     /// count in the window, which has the same ratios and no rounding.
     pub fn volume(&self, status: Status) -> Option<f64> {
+        if let Some(figures) = self.answered {
+            return Some(figures.requests[status as usize]? / self.span.as_secs_f64());
+        }
         let samples = self.samples[status as usize]?;
         let value = |row: usize| self.track.requests[row][status as usize] as f64;
         Some(samples.rate(value))
@@ -99,6 +117,9 @@ impl Window<'_> {
     /// `sum(increase(requests{status}[window]))`: how many requests the window shows; not a whole
     /// number when extrapolated.
     pub fn increase(&self, status: Status) -> Option<f64> {
+        if let Some(figures) = self.answered {
+            return figures.requests[status as usize];
+        }
         let seconds = match self.sampling {
             Sampling::Exact => 1.0,
             Sampling::Scraped { .. } => self.span.as_secs_f64(),
@@ -130,6 +151,9 @@ impl Window<'_> {
     /// `histogram_quantile(q, sum by (le) (rate(latency_bucket[window])))`, in the histogram's
     /// unit. `None` when there is no series; not a number when nothing was served.
     pub fn latency_quantile(&self, q: f64) -> Option<f64> {
+        if let Some(figures) = self.answered {
+            return figures.latency_quantile(q, self.bounds);
+        }
         if self.sampling == Sampling::Exact {
             return self.exact_quantile(q);
         }
@@ -180,6 +204,9 @@ impl Window<'_> {
     /// `sum(rate(latency_sum)) / sum(rate(latency_count))` in seconds. `None` when there is no
     /// series; not a number when nothing was served.
     pub fn latency_mean(&self) -> Option<f64> {
+        if let Some(figures) = self.answered {
+            return Some(figures.seconds? / figures.latencies?);
+        }
         let (mut seconds, mut requests, mut any) = (0.0, 0.0, false);
         for status in Status::BOTH {
             let Some(samples) = self.samples[status as usize] else {
@@ -197,12 +224,17 @@ impl Window<'_> {
     /// another; a window that reaches back to the start counts from there. The sums by user are
     /// left 0: see [`Window::goal_so_far`]. `None` when there is no sample.
     pub fn goal(&self, goal: usize) -> Option<GoalSums> {
+        if let Some(figures) = self.answered {
+            return figures.goals.get(goal).copied();
+        }
         let last = self.goal_so_far(goal)?;
         let (first, _) = self.edges?;
         let whole = self.now.as_nanos() <= self.span.as_nanos();
-        let first = match whole {
-            true => GoalSums::default(),
-            false => self.goal_at(goal, first)?,
+        let first = match self.goal_at(goal, first) {
+            _ if whole => GoalSums::default(),
+            // Where nothing was read by then, nothing had been counted at the start.
+            None if first == Time::START => GoalSums::default(),
+            first => first?,
         };
         Some(last.since(first))
     }
@@ -210,6 +242,9 @@ impl Window<'_> {
     /// What the business counted of a goal from the start to the window's last sample, by user
     /// too. `None` when there is no sample.
     pub fn goal_so_far(&self, goal: usize) -> Option<GoalSums> {
+        if let Some(figures) = self.answered {
+            return figures.goals_so_far.get(goal).copied();
+        }
         self.goal_at(goal, self.edges?.1)
     }
 

@@ -147,9 +147,7 @@ impl Connection {
         }
         let begun = Moment::now();
         let fate = self.host.meet(&self.instance, &request.ask, begun);
-        if let Fate::Reset(effect) = &fate
-            && effect.phase == ResetPhase::Connect
-        {
+        if let Fate::Reset(ResetPhase::Connect) = fate {
             return Ok(self.reset());
         }
         if request.framing != Framing::Empty && !self.take_body(request).await? {
@@ -157,8 +155,8 @@ impl Connection {
         }
         match fate {
             Fate::Answer(answer) => self.answer(request, answer, begun).await,
-            Fate::Reset(effect) => {
-                if effect.phase == ResetPhase::Body && !request.head_only {
+            Fate::Reset(phase) => {
+                if phase == ResetPhase::Body && !request.head_only {
                     let template = &self.instance.template;
                     let body = template.body(Status::Right);
                     let output = &mut self.wire.output;
@@ -216,7 +214,7 @@ impl Connection {
         }
         let stays = request.keep_alive && !self.host.is_stopping();
         let plain = answer.status == Status::Right
-            && !answer.effect.wrong
+            && answer.effect.wrong.is_none()
             && !answer.slowed
             && stays
             && !request.says_keep_alive

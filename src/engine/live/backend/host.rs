@@ -147,7 +147,7 @@ impl Host {
         let body = options.body;
         let host = Host {
             number,
-            clock,
+            clock: clock.clone(),
             alarm: Alarm::new()?,
             responder: RefCell::new(Responder::new(&setting, clock, Arc::clone(&shared), number)),
             routes,

@@ -266,7 +266,7 @@ impl Backends {
             let work = host::Work {
                 number,
                 setting: setting.clone(),
-                clock,
+                clock: clock.clone(),
                 shared: Arc::clone(&shared),
                 options: options.clone(),
                 instances: deal,

@@ -42,7 +42,7 @@ pub(super) fn write_head(
     }
     output.extend_from_slice(own);
     if answer.status == Status::Right {
-        if answer.effect.wrong {
+        if answer.effect.wrong.is_some() {
             output.extend_from_slice(b"x-hurt: wrong\r\n");
         } else if answer.slowed {
             output.extend_from_slice(b"x-hurt: slowed\r\n");
@@ -59,22 +59,19 @@ pub(super) fn delivery(template: &Template, answer: &Answer) -> Delivery {
         Some(Corruption::Empty) => (0, false),
         _ => (whole, false),
     };
-    let paced = length as f64 / answer.effect.bandwidth;
-    let mut pieces = 1;
-    if answer.effect.drip > 0.0 {
-        pieces = DROPS;
-    }
-    if paced > 0.0 {
-        pieces = pieces.max((paced / PACE).ceil() as usize);
-    }
+    let seconds = match (answer.status, answer.effect.failed_after) {
+        (Status::Right, _) | (Status::Failed, None) if length > 0 => answer.effect.body,
+        _ => 0.0,
+    };
+    let pieces = if seconds > 0.0 {
+        DROPS.max((seconds / PACE).ceil() as usize)
+    } else {
+        1
+    };
     Delivery {
         length,
         pieces: pieces.clamp(1, length.max(1)),
-        seconds: if length == 0 {
-            0.0
-        } else {
-            paced.max(answer.effect.drip)
-        },
+        seconds,
         ends,
     }
 }
@@ -100,6 +97,6 @@ pub(super) fn write_piece(
 impl Answer {
     /// What is wrong with its body.
     fn corruption(&self) -> Option<Corruption> {
-        (self.effect.wrong && self.status == Status::Right).then_some(self.effect.how)
+        (self.effect.wrong).filter(|_| self.status == Status::Right)
     }
 }

@@ -21,7 +21,7 @@ use crate::engine::actors::pool::{Place, Pool};
 use crate::engine::live::clock::{Moment, WallClock};
 use crate::engine::r#virtual::goals::Value;
 use crate::model::World;
-use crate::model::fault::{Fault, FaultKind};
+use crate::model::fault::{Fault, FaultKind, ResetPhase};
 use crate::model::service::{Fleet, Service};
 use crate::model::traffic::Population;
 use crate::telemetry::Version;
@@ -43,7 +43,7 @@ pub(super) enum Fate {
     /// It is answered.
     Answer(Answer),
     /// Its connection is reset.
-    Reset(Effect),
+    Reset(ResetPhase),
     /// Nothing is answered until then, when the connection is closed.
     Hang(Moment),
     /// Its instance is not running.
@@ -264,13 +264,15 @@ impl Responder {
                 reach,
             )
         };
-        if effect.reset {
-            return Fate::Reset(effect);
+        if let Some(phase) = effect.reset {
+            return Fate::Reset(phase);
         }
         let answering = &self.answering[place.version as usize][usize::from(ask.route)];
         let stream = &mut self.streams.versions[place.version as usize];
         let failed = stream.next_u64() >> 11 < answering.errors || effect.failed;
-        let usual = answering.latency.sample(stream) * effect.multiply + effect.add;
+        // The body's own time passes after the answer has begun.
+        let add = effect.add - effect.body;
+        let usual = answering.latency.sample(stream) * effect.multiply + add;
         let asked_work = match effect.failed_after {
             Some(after) if effect.failed => after,
             _ => usual,
@@ -444,7 +446,7 @@ impl Responder {
         };
         let uniform: f64 = self.streams.goals.random();
         let chance = goal.probability.get() * own * self.ailments.goal_factor(&attempt, index);
-        let right = answer.status == Status::Right && !answer.effect.wrong;
+        let right = answer.status == Status::Right && answer.effect.wrong.is_none();
         if right && uniform < chance {
             self.values[index].sums(1, &mut self.streams.goals).0
         } else {

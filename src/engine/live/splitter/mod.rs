@@ -159,7 +159,7 @@ impl Splitter {
             let start = Start {
                 number,
                 setting: setting.clone(),
-                clock,
+                clock: clock.clone(),
                 endpoints: Arc::clone(endpoints),
                 steering: Arc::clone(steering),
                 options: options.clone(),

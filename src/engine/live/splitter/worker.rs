@@ -226,7 +226,7 @@ async fn serve(start: Start, ready: &Sender<io::Result<()>>) -> Vec<Decided> {
         routes: Routes::of(world),
         decider: RefCell::new(Decider::new(
             &start.setting,
-            start.clock,
+            start.clock.clone(),
             start.steering,
             start.number,
         )),

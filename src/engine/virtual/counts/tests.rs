@@ -10,7 +10,9 @@ use super::super::schedule::Schedule;
 use super::super::tests::world_at;
 use super::*;
 use crate::base::{Probability, Seed, Span, Time, Weight};
-use crate::model::fault::{Fault, FaultKind, Schedule as When, Scope, Target};
+use crate::model::fault::{
+    Corruption, Fault, FaultKind, ResetPhase, Schedule as When, Scope, Target,
+};
 use crate::model::service::{Goal, GoalValue, Latency, RouteService};
 use crate::model::split::Rules;
 use crate::model::traffic::{Population, Route};
@@ -298,7 +300,7 @@ fn who_counts_decides_whether_refused_and_hanging_requests_are_seen() {
             Target::Canary,
             FaultKind::Reset {
                 probability: share(0.1),
-                phase: Default::default(),
+                phase: ResetPhase::Head,
             },
         ),
         fault(
@@ -332,6 +334,56 @@ fn who_counts_decides_whether_refused_and_hanging_requests_are_seen() {
 }
 
 #[test]
+fn answers_that_break_off_are_successes_to_servers_and_failures_to_callers() {
+    let mut world = two_routes();
+    let body = FaultKind::Reset {
+        probability: share(0.1),
+        phase: ResetPhase::Body,
+    };
+    world.faults = vec![fault(Target::Canary, body)];
+    let own = 0.7 * 0.001 + 0.3 * 0.02;
+    let sent = ALL * 0.5;
+    for (reporter, failed) in [
+        (Reporter::Server, own),
+        (Reporter::Client, 1.0 - (1.0 - own) * 0.9),
+    ] {
+        in_each_way(&world, reporter, 50.0, |way, counted| {
+            near_each(way, &counted.versions[1], sent, failed);
+            let met = sent * (1.0 - (1.0 - own) * 0.9);
+            near(way, counted.tally.exposed as f64, met);
+        });
+    }
+}
+
+#[test]
+fn bodies_drip_or_go_out_over_a_narrow_line() {
+    let mut world = two_routes();
+    let fixed = |millis| Latency::fixed(Span::from_millis(millis));
+    world.stable.latency = fixed(20).unwrap();
+    world.stable.routes.clear();
+    world.canary = world.stable.clone();
+    world.canary.body = 32_768;
+    let drip = FaultKind::Drip {
+        probability: share(0.1),
+        over: Span::from_secs(2),
+    };
+    // Half a second for the canary's bodies, a millisecond for stable's.
+    let line = FaultKind::Bandwidth { limit: 65_536.0 };
+    world.faults = vec![fault(Target::Canary, drip), fault(Target::Both, line)];
+    let bounds = Buckets::istio();
+    let at = |seconds: f64| bounds.index(seconds);
+    in_each_way(&world, Reporter::Server, 50.0, |way, counted| {
+        let rows = |version: usize, bucket: usize| {
+            let buckets = &counted.versions[version].buckets;
+            (buckets[bucket] + buckets[bounds.len() + bucket]) as f64
+        };
+        near(way, rows(1, at(0.52)), ALL * 0.5 * 0.9);
+        near(way, rows(1, at(2.52)), ALL * 0.5 * 0.1);
+        near(way, rows(0, at(0.021)), ALL * 0.5);
+    });
+}
+
+#[test]
 fn fast_failures_and_wrong_answers() {
     let mut world = two_routes();
     let latency = Some(Span::from_millis(2));
@@ -347,7 +399,7 @@ fn fast_failures_and_wrong_answers() {
             Target::Canary,
             FaultKind::Corrupt {
                 probability: share(0.3),
-                how: Default::default(),
+                how: Corruption::Empty,
             },
         ),
     ];
@@ -392,7 +444,7 @@ fn goals_are_reached_after_right_answers_on_their_routes() {
             Target::Canary,
             FaultKind::Corrupt {
                 probability: share(0.2),
-                how: Default::default(),
+                how: Corruption::Flipped,
             },
         ),
         Fault {

@@ -19,6 +19,9 @@ struct Outcome {
     wrong: bool,
     /// Whether no answer came: refused, cut off, or too late.
     reset: bool,
+    /// Whether the answer broke off after a head that said that all is well: who streams has passed
+    /// it on, and can try nothing again.
+    broke_off: bool,
 }
 
 /// Seconds that a refusal takes.
@@ -118,13 +121,17 @@ impl Coupled {
             let status = status_of(failed || late);
             self.count_server(under_way, at, status, at - begun, play);
         }
+        let unanswered = late || effect.hang.is_some();
+        let broke_off = effect.breaks_off() && !failed && !unanswered;
         let outcome = Outcome {
             at,
-            failed: failed || late || effect.hang.is_some(),
-            wrong: effect.wrong,
-            reset: late || effect.hang.is_some(),
+            failed: failed || unanswered || broke_off,
+            wrong: effect.wrong.is_some(),
+            reset: unanswered,
+            broke_off,
         };
-        self.pool.record(place, outcome.failed, at);
+        // Outlier detection goes by the status, which has come.
+        self.pool.record(place, failed || unanswered, at);
         self.end(ask, Some(place), outcome, play);
     }
 
@@ -138,6 +145,7 @@ impl Coupled {
             failed: true,
             wrong: false,
             reset: false,
+            broke_off: false,
         };
         self.end(under_way.ask, Some(under_way.place), outcome, play);
     }
@@ -153,6 +161,7 @@ impl Coupled {
             failed: true,
             wrong: false,
             reset: true,
+            broke_off: false,
         };
         self.end(ask, place, outcome, play);
     }
@@ -189,6 +198,7 @@ impl Coupled {
         }
         if let Some(retries) = self.world.retries
             && outcome.failed
+            && !outcome.broke_off
             && u32::from(ask.attempts) < retries.attempts
             && (if outcome.reset {
                 retries.on_resets

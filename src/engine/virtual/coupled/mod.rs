@@ -526,7 +526,7 @@ impl Coupled {
             self.ailments.apply(&attempt, &mut self.streams.faults)
         };
         ask.slowed |= effect.slowed;
-        if effect.reset {
+        if effect.is_refused() {
             self.refused(at, ask, Some(place), play);
             return;
         }

@@ -144,7 +144,7 @@ mod tests {
     use crate::engine::r#virtual::{Kind, Player, Setting};
     use crate::gate::{Gate, LatencyQuantile};
     use crate::model::World;
-    use crate::model::fault::{Fault, FaultKind, Schedule, Scope, Target};
+    use crate::model::fault::{Corruption, Fault, FaultKind, Schedule, Scope, Target};
     use crate::model::service::{Capacity, Discipline};
     use crate::rollout::{self, StagedPlan, Step};
     use crate::telemetry::{Birth, Buckets, Phase, Plan, Sampling, Version};
@@ -209,7 +209,7 @@ mod tests {
         long.faults.push(Fault {
             kind: FaultKind::Corrupt {
                 probability: Probability::ONE,
-                how: Default::default(),
+                how: Corruption::default(),
             },
             target: Target::Canary,
             schedule: Schedule {

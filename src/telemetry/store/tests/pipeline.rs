@@ -61,6 +61,76 @@ proptest! {
     }
 }
 
+proptest! {
+    #[test]
+    fn windows_over_whatever_samples_there_are_are_what_the_slow_reference_says(
+        traffic in traffic(),
+        gaps in prop::collection::vec(any::<bool>(), 40),
+        spans in prop::collection::vec(1_000_u64..400_000, 1..4),
+        zero in any::<bool>(),
+    ) {
+        let interval = secs(15);
+        let birth = if zero { Birth::Zero } else { Birth::FirstRequest };
+        let mut recorded = Recorded::with(every_15s(birth), Span::ZERO);
+        recorded.telemetry.go_by_samples();
+        let mut now = Time::START;
+        for ((good, bad, seconds), gap) in traffic.into_iter().zip(gaps) {
+            recorded.serve(Status::Success, good, seconds);
+            recorded.serve(Status::Failure, bad, seconds / 2.0);
+            if !gap {
+                recorded.scrape(now);
+            }
+            for span in &spans {
+                recorded.compare(now + secs(4), Span::from_millis(*span));
+            }
+            now += interval;
+        }
+    }
+}
+
+#[test]
+fn exact_windows_over_samples_reach_from_one_to_another() {
+    let plan = Plan {
+        sampling: Sampling::Exact,
+        goals: 1,
+        ..every_15s(Birth::FirstRequest)
+    };
+    let mut recorded = Recorded::with(plan, Span::ZERO);
+    recorded.telemetry.go_by_samples();
+    for minute in 1..=10 {
+        recorded.serve(Status::Success, 7, 0.2);
+        recorded.telemetry.counters_mut(V).goals[0].add(1.0);
+        // One in the middle fails.
+        if minute != 8 {
+            recorded.scrape(Time::from_secs(60 * minute));
+        }
+    }
+    let window = |now: u64, span: u64| {
+        let window = recorded
+            .telemetry
+            .window(V, Time::from_secs(now), secs(span));
+        let goal = window.goal(0).map(|goal| goal.opportunities);
+        (window.requests(), goal)
+    };
+    assert_eq!(window(600, 60), (7.0, Some(1.0)));
+    assert_eq!(
+        window(600, 120),
+        (21.0, Some(3.0)),
+        "from the sample before the gap"
+    );
+    assert_eq!(
+        window(480, 60),
+        (0.0, Some(0.0)),
+        "the newest is as old as the window"
+    );
+    assert_eq!(
+        window(90, 60),
+        (7.0, Some(1.0)),
+        "nothing was counted at the start"
+    );
+    assert_eq!(window(59, 60), (0.0, None));
+}
+
 #[test]
 fn as_many_scrapes_fail_as_the_plan_says_and_others_in_every_trial() {
     let plan = Plan {
