@@ -230,7 +230,10 @@ fn is_open(wire: &mut Wire) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::net::SocketAddr;
+    use std::io::Write;
+    use std::net::{SocketAddr, TcpListener};
+
+    use tokio::runtime::{Builder, LocalOptions};
 
     use super::*;
     use crate::base::{Probability, Seed, Span};
@@ -317,10 +320,39 @@ mod tests {
             chosen.push(place);
         }
         chosen.sort_by_key(|place| (place.version, place.index));
-        let all = [(0, 0), (0, 1), (1, 0)]
-            .map(|(version, index)| super::place(Version::ALL[version], index));
+        let all =
+            [(0, 0), (0, 1), (1, 0)].map(|(version, index)| place(Version::ALL[version], index));
         assert_eq!(chosen, all, "each one once");
         balancer.end(all[2], Some(false), 0.0);
         assert_eq!(balancer.choose(Version::Stable, 0.0), Some(all[2]));
+    }
+
+    #[test]
+    fn an_idle_connection_that_has_ended_is_not_used_again() {
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .build_local(LocalOptions::default())
+            .unwrap();
+        runtime.block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let address = listener.local_addr().unwrap();
+            let mut balancer = Balancer::new(&setting(), endpoints([1, 0, 0]), 0);
+            let place = place(Version::Stable, 0);
+            let mut servers = Vec::new();
+            for _ in 0..3 {
+                balancer.keep(place, Wire::connect(address).await.unwrap());
+                servers.push(listener.accept().unwrap().0);
+            }
+            let mut chatty = servers.remove(2);
+            chatty.write_all(b"HTTP/1.1 408 Late").unwrap();
+            drop(servers.remove(1));
+            // The runtime looks what has come.
+            tokio::task::yield_now().await;
+            let first = balancer.begin(place).unwrap();
+            let peer = servers[0].peer_addr().unwrap();
+            assert_eq!(first.stream().local_addr().unwrap(), peer);
+            assert!(balancer.begin(place).is_none());
+            drop(chatty);
+        });
     }
 }

@@ -371,21 +371,7 @@ impl Client {
         let written = if failure == Failure::Gone {
             Err(())
         } else {
-            let decider = worker.decider.borrow();
-            let addition = Addition {
-                version: trip.version,
-                cookie: decider.header(trip.decision.cookie),
-                lasting,
-                dechunk: false,
-            };
-            forward::own_answer(
-                failure.status(),
-                failure.reason(),
-                trip.ask.to_head,
-                Some(&addition),
-                &mut self.wire.output,
-            );
-            drop(decider);
+            self.write_own(worker, failure, trip, lasting);
             self.flush().await.map_err(|_| ())
         };
         let status = if written.is_ok() {
@@ -403,6 +389,23 @@ impl Client {
             (Ok(()), true) if closes => After::Close,
             (Ok(()), true) => After::Next,
         }
+    }
+
+    fn write_own(&mut self, worker: &Worker, failure: Failure, trip: &Trip<'_>, lasting: Lasting) {
+        let decider = worker.decider.borrow();
+        let addition = Addition {
+            version: trip.version,
+            cookie: decider.header(trip.decision.cookie),
+            lasting,
+            dechunk: false,
+        };
+        forward::own_answer(
+            failure.status(),
+            failure.reason(),
+            trip.ask.to_head,
+            Some(&addition),
+            &mut self.wire.output,
+        );
     }
 }
 

@@ -464,3 +464,91 @@ fn take_content(body: &mut Body, client: &mut Wire, upstream: &mut Wire) -> Resu
     upstream.consume(taken.map_err(|_| Delivered::Cut)?);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::io::{Read, Write};
+    use std::net::{TcpListener, TcpStream};
+
+    use tokio::runtime::{Builder, LocalOptions};
+
+    use super::*;
+    use crate::engine::live::http::Framing;
+
+    const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
+
+    /// Sends a request to an instance that does something before it comes and after.
+    fn heard(before: impl FnOnce(&mut TcpStream) -> bool, after: impl FnOnce(TcpStream)) -> Heard {
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .build_local(LocalOptions::default())
+            .unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        runtime.block_on(async {
+            let mut client = Wire::connect(address).await.unwrap();
+            let _client = listener.accept().unwrap();
+            let mut upstream = Wire::connect(address).await.unwrap();
+            let (mut server, _) = listener.accept().unwrap();
+            let alarm = Alarm::new().unwrap();
+            let mut upload = Upload::new(Body::new(Framing::Empty), Span::from_secs(1));
+            let (mut watch, mut sent) = (Watch::new(false), 0);
+            let mut deadline = Deadline::new(&alarm, None, None);
+            let mut asking = Asking::new();
+            let mut ends = Ends {
+                client: &mut client,
+                upstream: &mut upstream,
+                upload: &mut upload,
+                watch: &mut watch,
+                deadline: &mut deadline,
+                sent: &mut sent,
+            };
+            // The runtime does not learn of this before the request is on its way.
+            let mut server = before(&mut server).then_some(server);
+            let mut after = Some(after);
+            poll_fn(|context| {
+                let polled = asking.poll(context, REQUEST, &mut ends);
+                if let (Some(server), Some(after)) = (server.take(), after.take()) {
+                    after(server);
+                    context.waker().wake_by_ref();
+                }
+                polled
+            })
+            .await
+        })
+    }
+
+    fn tear_down(stream: &TcpStream) {
+        let at_once = Some(Duration::ZERO);
+        rustix::net::sockopt::set_socket_linger(stream, at_once).unwrap();
+    }
+
+    #[test]
+    fn a_request_that_met_a_closed_connection_is_told_from_one_that_was_cut_off() {
+        let nothing = |_| {};
+        let read = |mut server: TcpStream| {
+            let mut request = vec![0; REQUEST.len()];
+            server.read_exact(&mut request).unwrap();
+            server
+        };
+        // Closed before, in an orderly way and not.
+        assert_eq!(heard(|_| false, nothing), Heard::Stale);
+        let torn = |server: &mut TcpStream| {
+            tear_down(server);
+            false
+        };
+        assert_eq!(heard(torn, nothing), Heard::Stale);
+        // Closed after it was read.
+        let stays = |_: &mut TcpStream| true;
+        assert_eq!(heard(stays, |server| drop(read(server))), Heard::Cut);
+        let torn = |server| tear_down(&read(server));
+        assert_eq!(heard(stays, torn), Heard::Cut);
+        // Closed after it came, whoever did or did not read it.
+        assert_eq!(heard(stays, drop), Heard::Cut);
+        let answers = |server| {
+            read(server).write_all(b"HTTP").unwrap();
+        };
+        assert_eq!(heard(stays, answers), Heard::Bytes);
+    }
+}

@@ -1,6 +1,6 @@
 //! Where metrics are asked for: a port of its own, because users may ask for `/metrics` too.
 
-use std::fmt::{self, Write};
+use std::fmt::{self, Write as _};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,9 +12,12 @@ use crate::engine::live::http::{Framing, RequestHead, Wire, WireError, space};
 use crate::engine::live::name_of;
 use crate::engine::live::tally::{Tally, merge};
 
+/// Writes what has been counted as text.
+type Write = dyn Fn(&[Arc<Tally>]) -> String + Send;
+
 /// Writes what a splitter has counted in the text format of Prometheus.
 pub struct Exposition {
-    write: Box<dyn Fn(&[Arc<Tally>]) -> String + Send>,
+    write: Box<Write>,
     pub(super) tallies: Vec<Arc<Tally>>,
 }
 
