@@ -10,6 +10,7 @@ fn every_page_of_help_fits_a_hundred_columns_and_stays_as_it_was_read() {
         "",
         "power",
         "run",
+        "load",
         "report",
         "scenarios",
         "faults",
@@ -43,13 +44,21 @@ fn no_arguments_at_all_ask_for_a_command() {
 #[test]
 fn the_readme_names_every_command_and_no_other_option() {
     let readme = include_str!("../../README.md");
-    let pages: String = ["power", "run", "report", "scenarios", "faults", "schema"]
-        .into_iter()
-        .map(|command| {
-            assert!(readme.contains(&format!("coalmine {command}")), "{command}");
-            answered(Path::new("."), &format!("{command} --help")).out
-        })
-        .collect();
+    let pages: String = [
+        "power",
+        "run",
+        "load",
+        "report",
+        "scenarios",
+        "faults",
+        "schema",
+    ]
+    .into_iter()
+    .map(|command| {
+        assert!(readme.contains(&format!("coalmine {command}")), "{command}");
+        answered(Path::new("."), &format!("{command} --help")).out
+    })
+    .collect();
     let code = readme.split('`').skip(1).step_by(2);
     let words = code.flat_map(str::split_whitespace);
     let cargo = ["--path", "--open", "--release"];
