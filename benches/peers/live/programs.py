@@ -382,15 +382,17 @@ def run_command(scenario):
 
 
 def understand_run(told, client):
-    """The last line is the summary of the run; those before are its ticks."""
+    """The last line is the note of the live rollout; those before are its ticks."""
     lines = told.strip().splitlines()
     report = understand_json(lines[-1] if lines else "", client)
+    note = report.get("live", report)
     try:
-        load = report["load"]
         return {
-            "requests": load["requests"]["answered"],
-            "seconds": load["ran_seconds"],
-            "lateness_us": micros(load["lateness_seconds"]),
+            "requests": note["due"],
+            "lost": note["lost"],
+            "seconds": note["wall_seconds"],
+            "late_ms": note["lateness_ms"],
+            "doubts": note["doubts"],
         }
-    except (KeyError, TypeError) as error:
-        raise Unmeasured(f"`coalmine run --json` tells nothing of its load ({error})") from error
+    except KeyError as error:
+        raise Unmeasured(f"`coalmine run --json` does not end with a note of {error}") from error
