@@ -199,7 +199,9 @@ class HaproxySplitter(Program):
         super().__init__(f"haproxy {balance}", command, SERVER_CORE, port)
 
     def set_weight(self, weight):
-        orders = f"set server both/canary weight {weight};set server both/stable weight {100 - weight}"
+        # The one that grows first: at no time has neither a weight.
+        shares = sorted({"canary": weight, "stable": 100 - weight}.items(), key=lambda s: -s[1])
+        orders = ";".join(f"set server both/{name} weight {share}" for name, share in shares)
         with socket.socket(socket.AF_UNIX) as line:
             line.connect(str(self.socket))
             ordered = now()
