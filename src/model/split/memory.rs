@@ -79,3 +79,56 @@ impl Memory {
         self.generation = generation;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+
+    use super::super::{Precedence, Request, Rules, Split, Splitter, Weights};
+    use super::*;
+    use crate::base::{Span, Stream};
+
+    #[test]
+    fn a_client_is_told_what_changes_about_its_cookie() {
+        let affinity = |precedence| Affinity {
+            precedence,
+            lifetime: Span::from_secs(60),
+            outlives_rollback: false,
+        };
+        let request = Request {
+            user: 1,
+            place: 0.0,
+            cookies: true,
+            matched: false,
+            opens: false,
+        };
+        let (canary, both) = (Precedence::CanaryOnly, Precedence::Both);
+        let (on_stable, on_canary) = (Some(Side::Stable), Some(Side::Canary));
+        for (precedence, weight, presented, told) in [
+            (canary, 1.0, None, CookieChange::Set(Side::Canary)),
+            (canary, 1.0, on_canary, CookieChange::Keep),
+            (canary, 0.0, None, CookieChange::Keep),
+            (canary, 0.0, on_canary, CookieChange::Forget),
+            (both, 0.0, on_canary, CookieChange::Set(Side::Stable)),
+            (both, 0.0, on_stable, CookieChange::Keep),
+            (both, 1.0, on_stable, CookieChange::Set(Side::Canary)),
+        ] {
+            let affinity = Some(affinity(precedence));
+            let mut splitter = Splitter::new(Split::Random, Rules::default(), affinity, 0);
+            let weights = Weights {
+                canary: weight,
+                baseline: 0.0,
+            };
+            let mut memory = Memory::default();
+            memory.present(presented);
+            let mut stream = Stream::seed_from_u64(1);
+            // However late it is: clients drop expired cookies by themselves.
+            splitter.choose(&request, &weights, 1e6, &mut memory, &mut stream);
+            assert_eq!(
+                memory.told(presented),
+                told,
+                "{precedence:?} {weight} {presented:?}"
+            );
+        }
+    }
+}

@@ -172,12 +172,12 @@ impl Splitter {
             let ready = ready.clone();
             let thread = thread::Builder::new()
                 .name(format!("splitter-{number}"))
-                .spawn(move || worker::run(start, &ready))
+                .spawn(move || worker::run(start, ready))
                 .map_err(SplitterError::Worker)?;
             splitter.workers.push(Running { stop, thread });
         }
         drop(ready);
-        // One answer of each, and then the channel is closed.
+        // One answer of each.
         for begun in begun.iter().take(splitter.workers.len()) {
             begun.map_err(SplitterError::Worker)?;
         }

@@ -191,7 +191,7 @@ fn patience(world: &World, version: Version) -> Option<Span> {
 }
 
 /// Serves until told to stop, and returns what was decided. `ready` learns whether it could begin.
-pub(super) fn run(start: Start, ready: &Sender<io::Result<()>>) -> Vec<Decided> {
+pub(super) fn run(start: Start, ready: Sender<io::Result<()>>) -> Vec<Decided> {
     let runtime = Builder::new_current_thread()
         .enable_all()
         .build_local(LocalOptions::default());
@@ -205,7 +205,7 @@ pub(super) fn run(start: Start, ready: &Sender<io::Result<()>>) -> Vec<Decided> 
     }
 }
 
-async fn serve(start: Start, ready: &Sender<io::Result<()>>) -> Vec<Decided> {
+async fn serve(start: Start, ready: Sender<io::Result<()>>) -> Vec<Decided> {
     let (listener, exposition) = (start.listener, start.exposition);
     let begun = (|| -> io::Result<_> {
         let exposition = match exposition {
@@ -257,6 +257,7 @@ async fn serve(start: Start, ready: &Sender<io::Result<()>>) -> Vec<Decided> {
     }
     // Who does not wait for this has gone.
     let _ = ready.send(Ok(()));
+    drop(ready);
     accept(&worker, &listener, start.stop).await;
     drain(&worker, listener).await;
     worker.log.borrow_mut().take()
