@@ -252,7 +252,10 @@ impl Connection {
                     self.host.alarm.at(due).await;
                     let template = &self.instance.template;
                     write_piece(template, answer, &delivery, index, &mut self.wire.output);
-                    self.wire.flush().await?;
+                    // The last one leaves when it has been counted.
+                    if index + 1 < delivery.pieces {
+                        self.wire.flush().await?;
+                    }
                 }
             } else {
                 write_piece(template, answer, &delivery, 0, &mut self.wire.output);

@@ -53,7 +53,8 @@ pub struct BackendOptions {
     /// Ports of the instances: stable's first, then the canary's, then the baseline's. Those that
     /// are not given, or 0, are free ones.
     pub ports: Vec<u16>,
-    /// Threads, at least one; each serves some of the instances.
+    /// Threads, at least one; each serves some of the instances, and draws spells of bursts of its
+    /// own.
     pub threads: usize,
     /// Bytes of the body of a right answer; `None`: as many as the world's services say.
     pub body: Option<usize>,

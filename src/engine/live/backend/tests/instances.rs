@@ -162,7 +162,10 @@ fn leaked_memory_is_really_gone_until_the_restart() {
     wait_for("it has been given back", || {
         resident() - before < 30.0 * MIB
     });
-    wait_for("it is back", || bench.canary().get("/", "").is_ok());
+    wait_for("it is back", || {
+        let back = Client::open(bench.address(Version::Canary));
+        back.is_ok_and(|mut client| client.get("/", "").is_ok())
+    });
 }
 
 #[test]
@@ -229,6 +232,29 @@ fn instances_follow_the_canarys_share() {
     assert!(!endpoints.is_ready(Version::Canary, 1));
     bench.backends.promote();
     wait_for("all", || endpoints.count(Version::Canary) == 4);
+}
+
+#[test]
+fn a_baseline_is_stable_beside_the_canary() {
+    let mut world = world();
+    assert_eq!(
+        Bench::start(world.clone())
+            .backends
+            .tallies(Version::Baseline)
+            .len(),
+        0
+    );
+    world.rules.baseline = true;
+    world.canary.fleet.instances = 2;
+    world.stable.body = 5;
+    let bench = Bench::start(world);
+    assert_eq!(bench.backends.endpoints().count(Version::Baseline), 2);
+    let address = bench.backends.endpoints().address(Version::Baseline, 1);
+    let seen = Client::open(address).unwrap().get("/", "").unwrap();
+    assert_eq!(seen.header("x-instance"), Some("baseline-1"));
+    assert_eq!(seen.body.len(), 5);
+    let tally = &bench.backends.tallies(Version::Baseline)[1];
+    assert_eq!(tally.requests(Version::Baseline), 1);
 }
 
 #[test]
