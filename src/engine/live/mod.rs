@@ -13,7 +13,6 @@ pub mod clock;
 pub mod endpoints;
 mod exhibit;
 pub mod fetch;
-pub mod goals;
 pub mod http;
 pub mod load;
 pub mod options;

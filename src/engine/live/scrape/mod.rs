@@ -14,11 +14,8 @@ pub use intake::{Intake, Mishaps, Taken};
 
 use std::net::SocketAddr;
 
-use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
 
-use super::alarm::Alarm;
-use super::clock::{Moment, WallClock};
 use super::fetch::{Client, FetchError};
 use crate::base::{Span, Time};
 use crate::telemetry::exposition::text::TextError;
@@ -144,29 +141,6 @@ impl Scraper {
             });
         }
         Round { at, results }
-    }
-
-    /// Scrapes at each of the instants and sends what came of it, until nobody listens or there are
-    /// no more. The clock has begun. Rounds that could not even begin before the next was due are left out, as they are
-    /// by a Prometheus that is too slow.
-    pub async fn run(
-        mut self,
-        mut instants: Instants,
-        clock: WallClock,
-        alarm: Alarm,
-        rounds: UnboundedSender<Round>,
-    ) {
-        while let Some(at) = instants.next() {
-            let due = clock.moment_of(at);
-            let next = instants.peek().map(|next| clock.moment_of(next));
-            if !instants.is_exact() && next.is_some_and(|next| next <= Moment::now()) {
-                continue;
-            }
-            alarm.at(due).await;
-            if rounds.send(self.round(at).await).is_err() {
-                return;
-            }
-        }
     }
 }
 

@@ -5,7 +5,6 @@ use std::net::TcpListener;
 
 use super::*;
 use crate::engine::live::fetch::stub::{Server, Shows, locally};
-use crate::rollout::Cadence;
 use crate::telemetry::exposition::{Exposed, GoalReading, Reading, Vendor};
 use crate::telemetry::{
     Birth, Buckets, Counters, GoalSums, Phase, Plan, Reporter, Sampling, Status, Telemetry,
@@ -395,50 +394,5 @@ fn what_the_plan_has_fail_fails_and_what_it_delays_is_late() {
             assert_eq!(window(&chain.telemetry), window(&virtually));
         }
         assert!((1..40).contains(&missed));
-    });
-}
-
-#[test]
-fn a_run_is_scraped_when_its_scenario_says() {
-    locally(async {
-        let (plan, server) = (plan(), Server::start());
-        let dialect = dialect(&plan);
-        server.show(metrics(
-            &dialect,
-            &[reading(Version::Canary, 0, 200, 1)],
-            &[],
-        ));
-        let targets = vec![Target::new(CANARY, server.address)];
-        let scraper = Scraper::new(dialect, targets, LONG);
-        let phase = Span::from_secs(3);
-        let cadence = Cadence {
-            first: Time::from_secs(60),
-            period: Span::from_secs(60),
-        };
-        let instants = Instants::new(plan.sampling, phase, cadence, &[], Span::from_secs(600));
-        // A quarter of an hour passes in a second.
-        let clock = WallClock::new(Moment::now(), 900.0);
-        let (sender, mut rounds) = tokio::sync::mpsc::unbounded_channel();
-        let running = tokio::task::spawn_local(scraper.run(
-            instants,
-            clock.clone(),
-            Alarm::new().unwrap(),
-            sender,
-        ));
-        let mut last = None;
-        for _ in 0..5 {
-            let round = rounds.recv().await.unwrap();
-            assert!(clock.now() >= round.at, "not before its time");
-            assert!(round.results[0].is_ok());
-            // On the grid, whatever was left out because this machine was busy.
-            assert_eq!(
-                (round.at.since(Time::from_secs(3))).as_nanos() % INTERVAL.as_nanos(),
-                0
-            );
-            assert!(last < Some(round.at));
-            last = Some(round.at);
-        }
-        drop(rounds);
-        running.await.unwrap();
     });
 }
