@@ -75,11 +75,11 @@ pub(super) fn conform(arguments: &ConformArguments) -> Result<(), CommandError> 
         let text = report::conformity(&note, &conformity, output::WIDTH, output::colours());
         output::print(&text)?;
     }
-    verdict(&conformity, doubts)
+    verdict(&conformity, &doubts)
 }
 
 /// What the exit code says.
-fn verdict(conformity: &Conformity, doubts: Vec<String>) -> Result<(), CommandError> {
+fn verdict(conformity: &Conformity, doubts: &[String]) -> Result<(), CommandError> {
     if !doubts.is_empty() {
         let message = format!("a live rollout was not valid: {}", doubts.join("; "));
         return Err(CommandError::Failed(message));

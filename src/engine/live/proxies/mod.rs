@@ -119,7 +119,7 @@ impl ExternalSplitter {
         kind: Proxy,
         program: Option<&Path>,
         setting: &Setting,
-        clock: WallClock,
+        clock: &WallClock,
         endpoints: Arc<Endpoints>,
         at: SocketAddr,
     ) -> Result<ExternalSplitter, ProxyError> {
@@ -291,7 +291,7 @@ impl Running {
 }
 
 impl Task {
-    fn new(setting: &Setting, clock: WallClock, endpoints: &Endpoints, at: SocketAddr) -> Task {
+    fn new(setting: &Setting, clock: &WallClock, endpoints: &Endpoints, at: SocketAddr) -> Task {
         let world = &setting.world;
         let whole = (world.stable.fleet.capacity).and_then(|capacity| capacity.timeout);
         let each = (world.retries).and_then(|retries| retries.per_try_timeout);

@@ -29,16 +29,19 @@ pub(super) struct Sight {
 
 #[derive(Debug)]
 enum Eyes {
-    Scraper {
-        scraper: Scraper,
-        intake: Intake,
-        instants: Instants,
-    },
+    Scraper(Box<Scraping>),
     Prometheus {
         server: Box<Prometheus>,
         wanted: Vec<Wanted>,
         spawned: bool,
     },
+}
+
+#[derive(Debug)]
+struct Scraping {
+    scraper: Scraper,
+    intake: Intake,
+    instants: Instants,
 }
 
 impl Sight {
@@ -73,7 +76,7 @@ impl Sight {
                 telemetry.go_by_samples();
                 let mut windows: Vec<Span> = script.analysis.iter().map(Gate::window).collect();
                 windows.push(shown);
-                Eyes::Scraper {
+                Eyes::Scraper(Box::new(Scraping {
                     intake: Intake::new(&dialect, &targets),
                     instants: Instants::new(
                         plan.sampling,
@@ -83,7 +86,7 @@ impl Sight {
                         script.horizon + script.aftermath,
                     ),
                     scraper: Scraper::new(dialect.clone(), targets.clone(), timeout),
-                }
+                }))
             }
             source => {
                 telemetry.go_by_answers();
@@ -124,7 +127,7 @@ impl Sight {
     /// When to scrape next.
     pub(super) fn next(&mut self) -> Time {
         match &mut self.eyes {
-            Eyes::Scraper { instants, .. } => instants.peek().unwrap_or(Time::NEVER),
+            Eyes::Scraper(scraping) => scraping.instants.peek().unwrap_or(Time::NEVER),
             // It scrapes by itself.
             Eyes::Prometheus { .. } => Time::NEVER,
         }
@@ -132,15 +135,10 @@ impl Sight {
 
     /// Scrapes, for the instant `at`.
     pub(super) async fn scrape(&mut self, at: Time, telemetry: &mut Telemetry) {
-        if let Eyes::Scraper {
-            scraper,
-            intake,
-            instants,
-        } = &mut self.eyes
-        {
-            instants.next();
-            let round = scraper.round(at).await;
-            intake.take(&round, telemetry);
+        if let Eyes::Scraper(scraping) = &mut self.eyes {
+            scraping.instants.next();
+            let round = scraping.scraper.round(at).await;
+            scraping.intake.take(&round, telemetry);
         }
     }
 
@@ -154,8 +152,8 @@ impl Sight {
     /// Who was asked, how often, and how often in vain.
     pub(super) fn close(self) -> (String, [u64; 2]) {
         match self.eyes {
-            Eyes::Scraper { intake, .. } => {
-                let mishaps = intake.mishaps();
+            Eyes::Scraper(scraping) => {
+                let mishaps = scraping.intake.mishaps();
                 (
                     "the built-in scraper".to_owned(),
                     [mishaps.scrapes, mishaps.failures()],

@@ -173,7 +173,7 @@ impl Stage {
                 });
                 let splitter = Splitter::start(
                     setting,
-                    clock.clone(),
+                    clock,
                     backends.endpoints(),
                     &steering,
                     &SplitterOptions {
@@ -189,7 +189,7 @@ impl Stage {
                 kind,
                 options.program.as_deref(),
                 setting,
-                clock.clone(),
+                clock,
                 Arc::clone(backends.endpoints()),
                 SocketAddr::new(options.bind, 0),
             )?)),

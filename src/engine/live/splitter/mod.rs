@@ -123,7 +123,7 @@ impl Splitter {
     /// When a port is not to be had, or a thread.
     pub fn start(
         setting: &Setting,
-        clock: WallClock,
+        clock: &WallClock,
         endpoints: &Arc<Endpoints>,
         steering: &Arc<Steering>,
         options: &SplitterOptions,
