@@ -162,7 +162,7 @@ fn split(arguments: &SplitterArguments) -> Result<(), Box<dyn Error>> {
     };
     let mut splitter = Splitter::start(
         &setting,
-        WallClock::new(Moment::now(), 1.0),
+        &WallClock::new(Moment::now(), 1.0),
         &endpoints,
         &steering,
         &options,

@@ -232,6 +232,14 @@ impl Plan {
         }
     }
 
+    /// Whether stable's requests are copied to the canary at any time.
+    pub fn mirrors(&self) -> bool {
+        match self {
+            Plan::Staged(_) => false,
+            Plan::Flagger(plan) => plan.mirrors(),
+        }
+    }
+
     /// The same rollout entered at `weight`: this step first, then its own steps above it.
     pub fn entering_at(&self, weight: Weight) -> Plan {
         match self {

@@ -143,7 +143,7 @@ impl Stage {
         let clock = WallClock::new(Moment::now(), 1.0);
         let at = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
         let endpoints = Arc::clone(&self.endpoints);
-        ExternalSplitter::start(kind, program, &setting, clock, endpoints, at)
+        ExternalSplitter::start(kind, program, &setting, &clock, endpoints, at)
     }
 }
 

@@ -161,7 +161,7 @@ fn a_stop_does_not_wait_for_ever() {
 fn start(options: &SplitterOptions) -> Result<Splitter, SplitterError> {
     Splitter::start(
         &setting(),
-        WallClock::new(Moment::now(), 1.0),
+        &WallClock::new(Moment::now(), 1.0),
         &Arc::new(Endpoints::new([Vec::new(), Vec::new(), Vec::new()])),
         &Arc::new(Steering::default()),
         options,

@@ -79,7 +79,7 @@ impl Site {
         let steering = Arc::new(Steering::default());
         let splitter = Splitter::start(
             setting,
-            WallClock::new(Moment::now(), speed),
+            &WallClock::new(Moment::now(), speed),
             &endpoints,
             &steering,
             options,

@@ -46,7 +46,7 @@ fn metrics_can_be_written_in_any_way() {
     let endpoints = [vec![server.address], Vec::new(), Vec::new()];
     let splitter = Splitter::start(
         &setting(),
-        WallClock::new(Moment::now(), 1.0),
+        &WallClock::new(Moment::now(), 1.0),
         &Arc::new(Endpoints::new(endpoints)),
         &Arc::new(Steering::default()),
         &SplitterOptions::default(),

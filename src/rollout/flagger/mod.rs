@@ -182,6 +182,11 @@ impl FlaggerPlan {
         self.with_step_weights(vec![held, held, 100])
     }
 
+    /// Whether requests are copied to the canary before it answers any.
+    pub(super) fn mirrors(&self) -> bool {
+        self.settings.mirror
+    }
+
     /// The longest that a rollout can take until promotion or rollback when pods are ready and
     /// hooks answer: every check passes in the end, and one failure fewer than the threshold (or,
     /// for a rollback, the last of them) comes on the way. For a rollout that has an

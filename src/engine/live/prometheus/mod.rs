@@ -146,10 +146,26 @@ impl Prometheus {
                 }
                 launched => {
                     let (program, address) = launched?;
-                    return Ok(Prometheus::new(address, Some(program), inquiry));
+                    let mut prometheus = Prometheus::new(address, Some(program), inquiry);
+                    prometheus.wait_for(targets.len()).await?;
+                    return Ok(prometheus);
                 }
             }
         }
+    }
+
+    /// Waits until every target has been scraped: it begins some seconds after it is ready.
+    async fn wait_for(&mut self, targets: usize) -> Result<(), PrometheusError> {
+        let deadline = Moment::now() + READY;
+        while Moment::now() < deadline {
+            let up = self.ask("count(up)", Moment::now()).await;
+            let count = up.ok().and_then(|all| all.first()?.value().ok());
+            if count.is_some_and(|count| count >= targets as f64) {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Err(PrometheusError::NotReady)
     }
 
     /// One that runs already, and scrapes what [`scrape_config`] says.

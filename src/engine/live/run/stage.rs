@@ -38,6 +38,11 @@ pub enum StageError {
     /// Another one.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
+    /// The rollout copies requests, which only our own splitter does.
+    #[error(
+        "{0} copies no requests here, and this rollout mirrors traffic; use splitter = \"coalmine\""
+    )]
+    Mirror(Proxy),
     /// The load.
     #[error(transparent)]
     Load(#[from] LoadError),
@@ -131,6 +136,9 @@ impl Stage {
     /// Starts backends and splitter, and whatever shows the metrics of others; the load comes later.
     pub(super) fn set(script: &Script<'_>, clock: &WallClock) -> Result<Stage, StageError> {
         let (setting, options) = (script.setting, script.options);
+        if options.splitter != Proxy::Coalmine && script.rollout.mirrors() {
+            return Err(StageError::Mirror(options.splitter));
+        }
         let connections = connections(&setting.world, script);
         reserve(connections as u64 * DESCRIPTORS)?;
         let dialect = dialect(setting, options);
