@@ -77,10 +77,16 @@ pub fn markdown(results: &Results) -> String {
 /// What happened in the rollout that was played for real; how it ended is the first finding.
 fn live(account: &Account) -> String {
     let mut text = "\n### What happened, live\n\n".to_owned();
-    text.push_str(&rows(&VERSION_HEADS, account.versions.iter().map(|line| &line.cells)));
+    text.push_str(&rows(
+        &VERSION_HEADS,
+        account.versions.iter().map(|line| &line.cells),
+    ));
     if !account.orders.is_empty() {
         text.push('\n');
-        text.push_str(&rows(&ORDER_HEADS, account.orders.iter().map(|line| &line.cells)));
+        text.push_str(&rows(
+            &ORDER_HEADS,
+            account.orders.iter().map(|line| &line.cells),
+        ));
     }
     text.push_str(&format!(
         "\n{} Split by {}, judged from {}. Played {}. {}.\n",

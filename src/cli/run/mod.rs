@@ -148,8 +148,9 @@ fn run_live(scenario: &Scenario, arguments: &RunArguments) -> Result<(), Command
     let log = arguments.hdr.as_deref().map(interval_log).transpose()?;
     warn(scenario);
     let stop = Arc::new(AtomicBool::new(false));
-    power::on_interruption(Arc::clone(&stop), None);
-    let rollout = play(scenario, arguments, &stop, log)?;
+    let screen = Screen::new(scenario.rollout.longest().min(scenario.horizon));
+    power::on_interruption(Arc::clone(&stop), screen.bar());
+    let rollout = play(scenario, arguments, &stop, log, screen)?;
     let speed = scenario.live_speed();
     let told = ending(scenario, &rollout.trial, &rollout.rows, arguments);
     let note = experiment::live_note(&rollout.outcome, told, speed);
@@ -178,9 +179,9 @@ fn play(
     arguments: &RunArguments,
     stop: &AtomicBool,
     log: Option<IntervalLog>,
+    mut screen: Screen,
 ) -> Result<LiveRollout, CommandError> {
     let speed = scenario.live_speed();
-    let mut screen = Screen::new(scenario.rollout.longest().min(scenario.horizon));
     let (width, colours) = (output::WIDTH, output::colours());
     let json = arguments.json;
     let mut failed = None;

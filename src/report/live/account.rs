@@ -200,7 +200,10 @@ mod tests {
     fn a_mismatch_is_marked_where_it_is_and_said_once() {
         let fair = Account::of(&note());
         assert!(!fair.mismatch && !fair.orders[0].mismatch);
-        assert!(fair.kept.starts_with("The splitter kept its one weight: 4.47 % of 10,000"));
+        assert!(
+            fair.kept
+                .starts_with("The splitter kept its one weight: 4.47 % of 10,000")
+        );
         assert_eq!(fair.orders[0].cells[5], "−2.4");
         let mut biased = note();
         let share = biased.shares[0];
