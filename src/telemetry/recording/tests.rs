@@ -1,3 +1,5 @@
+//! Recordings: of the first version, damaged, cut off, and replayed.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Each vendor's text: selected by the queries that people use, and read back as it was.
+
 use proptest::prelude::*;
 
 use super::*;

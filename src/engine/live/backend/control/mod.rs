@@ -5,6 +5,7 @@
 //! must carry a token.
 
 mod described;
+mod fields;
 mod token;
 
 pub(super) use token::Token;
