@@ -265,7 +265,13 @@ fn ending(
     arguments: &RunArguments,
 ) -> String {
     let canary = if arguments.good { "good" } else { "bad" };
-    let when = Span::from_nanos(trial.ended.as_nanos());
+    let when = match trial.ending {
+        // An interruption falls between ticks.
+        Ending::Horizon if !arguments.in_virtual_time => {
+            Span::from_secs(trial.ended.as_secs_f64().round() as u64)
+        }
+        _ => Span::from_nanos(trial.ended.as_nanos()),
+    };
     let poison = |fault: &Fault| matches!(fault.kind, FaultKind::Poison { .. });
     let reaches_stable = !arguments.good && scenario.world.faults.iter().any(poison);
     let mut met = match (trial.exposed_requests, trial.canary_requests) {

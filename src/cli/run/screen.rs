@@ -19,9 +19,9 @@ pub(super) struct Screen {
 /// The lines below the ticks.
 struct Below {
     all: MultiProgress,
-    /// From the top: an empty one, the progress, the heads of columns, a line for each version, and
-    /// what concerns all.
-    lines: [ProgressBar; 7],
+    /// From the top: the progress, the heads of columns, a line for each version, and what concerns
+    /// all.
+    lines: [ProgressBar; 6],
     /// The last pulses, the oldest first.
     pulses: VecDeque<Pulse>,
     longest: Span,
@@ -87,7 +87,6 @@ impl Below {
         };
         Below {
             lines: [
-                line("{msg}", 0),
                 line("{bar:24.cyan} {msg}", longest.as_nanos()),
                 line("{msg:.dim}", 0),
                 line("{msg}", 0),
@@ -107,8 +106,7 @@ impl Below {
             self.pulses.pop_front();
         }
         let before = self.pulses.front().unwrap_or(pulse);
-        let [blank, progress, heads, versions @ .., everything] = &self.lines;
-        blank.set_message("");
+        let [progress, heads, versions @ .., everything] = &self.lines;
         progress.set_position(pulse.now.as_nanos().min(self.longest.as_nanos()));
         progress.set_message(progress_of(pulse, self.longest));
         heads.set_message(HEADS);

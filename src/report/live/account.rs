@@ -11,14 +11,8 @@ const FAR: f64 = 3.0;
 pub(in crate::report) const VERSION_HEADS: [&str; 6] =
     ["version", "requests", "failed", "p50", "p90", "p99"];
 /// Heads of the columns of an [`OrderLine`].
-pub(in crate::report) const ORDER_HEADS: [&str; 6] = [
-    "from",
-    "asked",
-    "requests",
-    "canary",
-    "its share",
-    "standard errors",
-];
+pub(in crate::report) const ORDER_HEADS: [&str; 6] =
+    ["from", "asked", "requests", "canary", "its share", "z"];
 
 /// A live rollout in words and cells.
 #[derive(Debug, Clone, PartialEq, Eq)]
