@@ -1,5 +1,5 @@
-//! Canary deployments in virtual time: what a rollout controller and its gates would have done,
-//! before production finds out.
+//! Canary deployments tried before production does: what a rollout controller and its gates would
+//! have done, thousands of times in virtual time or once over real sockets.
 //!
 //! For each canary percentage coalmine answers: how many bad releases are rolled back (power), how
 //! many good ones are (false rollbacks), how long that takes (detection time), and how many requests
@@ -16,7 +16,7 @@
 //! | [`experiment`] | Many trials: the grid, replication, estimates, findings, the results folder. |
 //! | [`scenario`] | Scenario files and a command line's changes to them, checked. |
 //! | [`manifest`] | Flagger's Canary and MetricTemplate files. |
-//! | [`engine`] | One rollout from its beginning to its end: the only room that knows what time it is. |
+//! | [`engine`] | One rollout from its beginning to its end, in virtual time or on the clock on the wall: the only room that knows what time it is. |
 //! | [`rollout`] | Controllers: Flagger's loop, and a staged one. From checks to weights. |
 //! | [`gate`] | Verdicts. From figures of telemetry to pass, fail or neither. |
 //! | [`telemetry`] | Counters, scrapes, and what `rate()` and `histogram_quantile()` make of them. |
@@ -26,6 +26,8 @@
 //!
 //! [`gate`] and [`model`] do not know each other: a gate sees of the world what telemetry shows.
 //! Everything below [`engine`] is pure: no clock, no files, no randomness but the streams handed in.
+//! So one core serves two clocks: [`engine::virtual`](engine) plays it as fast as it goes, and
+//! [`engine::live`] over HTTP, and [`experiment::conform`] asks whether both say the same.
 //!
 //! # How one number comes to be
 //!

@@ -1,4 +1,5 @@
-//! Engines drive one rollout; only they know what time it is.
+//! Engines drive one rollout; only they know what time it is. `virtual` plays it in virtual time,
+//! `live` over real sockets; `actors` are the users, instances and faults that both move.
 
 mod actors;
 pub mod live;
