@@ -71,9 +71,10 @@ impl Account {
             pace: pace(note),
             generator: format!(
                 "{} sent on schedule, {p50:.2} ms late at the median, {p99:.2} ms at p99, {most:.1} \
-                 ms at most; {} without an answer",
+                 ms at most; {} lost, {} not answered by any version until the end",
                 plural(note.due, "request"),
                 quantity::grouped(note.lost),
+                quantity::grouped(open(note)),
             ),
             doubts: note.doubts.iter().map(|doubt| sentence(doubt)).collect(),
         }
@@ -133,6 +134,12 @@ fn asked(note: &LiveNote) -> String {
     }
 }
 
+/// Requests that were neither answered by a version nor lost.
+fn open(note: &LiveNote) -> u64 {
+    let answered: u64 = note.versions.iter().map(|version| version.requests).sum();
+    note.due.saturating_sub(answered + note.lost)
+}
+
 fn pace(note: &LiveNote) -> String {
     let took = format!("over in {:.1} s", note.wall_seconds);
     if note.speed == 1.0 {
@@ -177,7 +184,7 @@ fn kept(note: &LiveNote) -> String {
 fn sentence(text: &str) -> String {
     let text = text.trim().trim_end_matches('.');
     let mut letters = text.chars();
-    let first = letters.next().map(|letter| letter.to_uppercase());
+    let first = letters.next().map(char::to_uppercase);
     format!(
         "{}{}.",
         first.into_iter().flatten().collect::<String>(),
@@ -233,6 +240,17 @@ mod tests {
         note.scrapes = [12, 0];
         let asked = "the Prometheus at 127.0.0.1:9090 (12 questions, none failed)";
         assert_eq!(source(&note), asked);
+    }
+
+    #[test]
+    fn what_became_of_requests_adds_up() {
+        let note = note();
+        let said = Account::of(&note).generator;
+        assert_eq!(
+            (note.due, note.lost, note.versions[0].requests),
+            (12_345, 2, 600)
+        );
+        assert!(said.ends_with("; 2 lost, 11,743 not answered by any version until the end"));
     }
 
     #[test]
