@@ -14,6 +14,9 @@ use crate::experiment::{self, Scene, Staging};
 use crate::report;
 use crate::scenario::Scenario;
 
+/// Live rollouts that can be compared with anything.
+const LEAST: i64 = 3;
+
 /// Arguments of `coalmine conform`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -26,7 +29,7 @@ pub(super) struct ConformArguments {
     #[arg(
         long,
         default_value_t = 10,
-        value_parser = clap::value_parser!(u32).range(3..=1_000),
+        value_parser = clap::value_parser!(u32).range(LEAST..=1_000),
         value_name = "NUMBER",
         help_heading = EXPERIMENT
     )]
@@ -61,6 +64,12 @@ pub(super) fn conform(arguments: &ConformArguments) -> Result<(), CommandError> 
     let (live, doubts) = live(&scenario, arguments, &stop, bar.as_ref())?;
     if let Some(bar) = &bar {
         bar.finish_and_clear();
+    }
+    if live.len() < LEAST as usize {
+        return Err(CommandError::Failed(format!(
+            "interrupted after {}, and fewer than {LEAST} compare with nothing",
+            report::plural(live.len() as u64, "live rollout")
+        )));
     }
     let seed = scenario.experiment.seed;
     // Other luck than the live rollouts had: the laws are compared, not the draws.

@@ -9,7 +9,9 @@ use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use super::output;
 use crate::base::{Problem, Problems, Severity};
 use crate::engine::live::load::LoadError;
-use crate::engine::live::run::RunError;
+use crate::engine::live::prometheus::PrometheusError;
+use crate::engine::live::proxies::ProxyError;
+use crate::engine::live::run::{RunError, SightError, StageError};
 use crate::experiment::ThreadsError;
 use crate::experiment::store::StoreError;
 use crate::report::ReportError;
@@ -87,8 +89,28 @@ impl CommandError {
             | CommandError::Unknown(_)
             | CommandError::Argument { .. }
             | CommandError::Results(_) => 2,
+            CommandError::Live(error) if asks_too_much(error) => 2,
             _ => 1,
         }
+    }
+}
+
+/// Whether what was asked for cannot be had or done here, however often it is tried: a program that
+/// is missing or will not do, or what that program cannot do.
+fn asks_too_much(error: &RunError) -> bool {
+    match error {
+        RunError::Stage(StageError::Mirror(_)) => true,
+        RunError::Stage(StageError::Proxy(error)) => matches!(
+            error,
+            ProxyError::Missing { .. }
+                | ProxyError::Unknown { .. }
+                | ProxyError::Outdated { .. }
+                | ProxyError::Unfit { .. }
+        ),
+        RunError::Sight(SightError::Prometheus(error)) => {
+            matches!(error, PrometheusError::Missing(_))
+        }
+        _ => false,
     }
 }
 

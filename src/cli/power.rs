@@ -160,7 +160,7 @@ pub(super) fn on_interruption(stop: Arc<AtomicBool>, bar: Option<ProgressBar>) {
             std::process::exit(ENDED);
         }
         match &bar {
-            Some(bar) if !bar.is_finished() => bar.println(FINISHING),
+            Some(bar) if !bar.is_finished() => bar.suspend(|| output::note(FINISHING)),
             _ => output::note(FINISHING),
         }
     });

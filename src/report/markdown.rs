@@ -1,6 +1,7 @@
 //! The answer for a pull request or a ticket.
 
 use super::answer;
+use super::live::{Account, ORDER_HEADS, VERSION_HEADS};
 use crate::experiment::summary::Results;
 
 /// Findings first, then a table per mode, in Markdown with tables.
@@ -18,6 +19,9 @@ pub fn markdown(results: &Results) -> String {
             0 => text.push_str(&format!("**{finding}**\n\n")),
             _ => text.push_str(&format!("- {finding}\n")),
         }
+    }
+    if let Some(note) = &summary.live {
+        text.push_str(&live(&Account::of(note)));
     }
     for part in answer::parts(results) {
         text.push_str(&format!("\n### {}\n\n", part.title));
@@ -66,6 +70,43 @@ pub fn markdown(results: &Results) -> String {
     }
     for warning in &summary.warnings {
         text.push_str(&format!("\n> {}\n", escaped(warning)));
+    }
+    text
+}
+
+/// What happened in the rollout that was played for real; how it ended is the first finding.
+fn live(account: &Account) -> String {
+    let mut text = "\n### What happened, live\n\n".to_owned();
+    text.push_str(&rows(
+        &VERSION_HEADS,
+        account.versions.iter().map(|line| &line.cells),
+    ));
+    if !account.orders.is_empty() {
+        text.push('\n');
+        text.push_str(&rows(
+            &ORDER_HEADS,
+            account.orders.iter().map(|line| &line.cells),
+        ));
+    }
+    text.push_str(&format!(
+        "\n{} Split by {}, judged from {}. Played {}. {}.\n",
+        escaped(&account.kept),
+        escaped(&account.splitter),
+        escaped(&account.source),
+        account.pace,
+        account.generator,
+    ));
+    for doubt in &account.doubts {
+        text.push_str(&format!("\n> **Not to be trusted.** {}\n", escaped(doubt)));
+    }
+    text
+}
+
+/// A table whose first column is words.
+fn rows<'a>(heads: &[&str; 6], lines: impl Iterator<Item = &'a [String; 6]>) -> String {
+    let mut text = format!("| {} |\n| --- |{}\n", heads.join(" | "), " --: |".repeat(5));
+    for cells in lines {
+        text.push_str(&format!("| {} |\n", cells.join(" | ")));
     }
     text
 }

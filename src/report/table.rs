@@ -4,6 +4,7 @@ use anstyle::{AnsiColor, Style};
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 
 use super::answer::{self, Graded, Line, Part};
+use super::live::live_figures;
 use super::wrap::{wrap, wrap_parts};
 use crate::experiment::summary::Results;
 
@@ -27,6 +28,11 @@ pub fn table(results: &Results, width: usize, colour: bool) -> String {
     }
     page.blank();
 
+    if let Some(note) = &summary.live {
+        page.say("What happened, live", "", bold);
+        page.text.push_str(&live_figures(note, page.width, colour));
+        page.blank();
+    }
     for part in answer::parts(results) {
         page.say(&format!("{}: {}", part.title, part.meaning), "", bold);
         page.grid(&part);

@@ -10,6 +10,7 @@ fn every_page_of_help_fits_a_hundred_columns_and_stays_as_it_was_read() {
         "",
         "power",
         "run",
+        "conform",
         "load",
         "report",
         "scenarios",
@@ -47,6 +48,7 @@ fn the_readme_names_every_command_and_no_other_option() {
     let pages: String = [
         "power",
         "run",
+        "conform",
         "load",
         "report",
         "scenarios",

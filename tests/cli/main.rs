@@ -5,6 +5,7 @@ mod answers;
 mod bad_input;
 mod help;
 mod interruption;
+mod live;
 mod memory;
 mod obstacles;
 #[expect(dead_code, reason = "nothing here reads ../shared")]

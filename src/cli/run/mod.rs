@@ -160,8 +160,9 @@ fn run_live(scenario: &Scenario, arguments: &RunArguments) -> Result<(), Command
         .transpose()?;
     warn(scenario);
     let stop = Arc::new(AtomicBool::new(false));
-    power::on_interruption(Arc::clone(&stop), None);
-    let rollout = play(scenario, arguments, &stop, log, record)?;
+    let screen = Screen::new(scenario.rollout.longest().min(scenario.horizon));
+    power::on_interruption(Arc::clone(&stop), screen.bar());
+    let rollout = play(scenario, arguments, &stop, log, record, screen)?;
     let speed = scenario.live_speed();
     let told = ending(scenario, &rollout.trial, &rollout.rows, arguments);
     let note = experiment::live_note(&rollout.outcome, told, speed);
@@ -196,9 +197,9 @@ fn play(
     stop: &AtomicBool,
     log: Option<IntervalLog>,
     record: Option<File>,
+    mut screen: Screen,
 ) -> Result<LiveRollout, CommandError> {
     let speed = scenario.live_speed();
-    let mut screen = Screen::new(scenario.rollout.longest().min(scenario.horizon));
     let (width, colours) = (output::WIDTH, output::colours());
     let json = arguments.json;
     let mut failed = None;
@@ -264,7 +265,13 @@ fn ending(
     arguments: &RunArguments,
 ) -> String {
     let canary = if arguments.good { "good" } else { "bad" };
-    let when = Span::from_nanos(trial.ended.as_nanos());
+    let when = match trial.ending {
+        // An interruption falls between ticks.
+        Ending::Horizon if !arguments.in_virtual_time => {
+            Span::from_secs(trial.ended.as_secs_f64().round() as u64)
+        }
+        _ => Span::from_nanos(trial.ended.as_nanos()),
+    };
     let poison = |fault: &Fault| matches!(fault.kind, FaultKind::Poison { .. });
     let reaches_stable = !arguments.good && scenario.world.faults.iter().any(poison);
     let mut met = match (trial.exposed_requests, trial.canary_requests) {

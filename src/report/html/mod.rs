@@ -7,6 +7,7 @@ use askama::Template;
 
 use super::ReportError;
 use super::answer::{self, Part};
+use super::live::{Account, ORDER_HEADS, VERSION_HEADS};
 use super::plot::{Figure, style};
 use super::quantity;
 use crate::experiment::summary::{Results, Summary};
@@ -53,10 +54,15 @@ const CAPTIONS: [(&str, &str); 5] = [
     ),
 ];
 
+/// What to look at in the timeline of a rollout that was played for real.
+const LIVE_TIMELINE: &str = "What the gate saw in the live rollout, tick by tick, in the scenario's \
+    time. The other figures and the tables are of simulated rollouts.";
+
 #[derive(Template)]
 #[template(path = "report.html", config = "src/report/askama.toml")]
 struct Page<'a> {
     summary: &'a Summary,
+    live: Option<Account>,
     headline: String,
     findings: Vec<String>,
     world: String,
@@ -100,12 +106,16 @@ pub(super) fn page(results: &Results, figures: &[Figure]) -> Result<String, Repo
             let figure = figures.iter().find(|figure| figure.name == *name)?;
             Some(Plate {
                 svg: std::str::from_utf8(&figure.svg).ok()?,
-                caption,
+                caption: match (*name, &summary.live) {
+                    ("timeline", Some(_)) => LIVE_TIMELINE,
+                    _ => caption,
+                },
             })
         })
         .collect();
     let page = Page {
         summary,
+        live: summary.live.as_ref().map(Account::of),
         headline: unbroken(headline),
         findings: findings.iter().map(|finding| unbroken(finding)).collect(),
         world: unbroken(&summary.scenario.world),

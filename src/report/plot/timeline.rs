@@ -36,10 +36,11 @@ const VERDICTS: [(&str, &str, Mark, Colour); 3] = [
 /// Draws the figure.
 pub(super) fn draw(results: &Results) -> Drawing {
     let rows = &results.timeline;
-    let mut drawing = Drawing::new(
-        "One rollout of the bad release, as written",
-        &results.summary.scenario.rollout,
-    );
+    let title = match &results.summary.live {
+        Some(_) => "The live rollout, tick by tick",
+        None => "One rollout of the bad release, as written",
+    };
+    let mut drawing = Drawing::new(title, &results.summary.scenario.rollout);
     let Some(last) = rows.last() else {
         drawing.nothing("No rollout was recorded tick by tick.");
         return drawing;

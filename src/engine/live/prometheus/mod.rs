@@ -41,7 +41,7 @@ const TRIES: u32 = 3;
 #[derive(Debug, thiserror::Error)]
 pub enum PrometheusError {
     /// There is no such program.
-    #[error("there is no program `{}`: install Prometheus, or name its program", .0.display())]
+    #[error("there is no program `{}`: install Prometheus (Debian's or Ubuntu's package `prometheus`), or name its file as `prometheus_program` in `[live]`", .0.display())]
     Missing(PathBuf),
     /// It could not be started.
     #[error("Prometheus cannot be started: {0}")]
@@ -53,7 +53,9 @@ pub enum PrometheusError {
     #[error("Prometheus was not ready within {READY}")]
     NotReady,
     /// What answers there is none.
-    #[error("there is no Prometheus at {address}: {cause}")]
+    #[error(
+        "there is no Prometheus at {address}: {cause}; start it, or let `spawn` start one for the run"
+    )]
     None {
         /// Where.
         address: SocketAddr,

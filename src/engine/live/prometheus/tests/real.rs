@@ -367,9 +367,10 @@ fn a_program_that_is_not_there_or_no_prometheus_is_told() {
                 .unwrap_err()
                 .to_string()
         };
-        assert_eq!(
-            spawn("/nowhere/prometheus").await,
-            "there is no program `/nowhere/prometheus`: install Prometheus, or name its program"
+        let missing = spawn("/nowhere/prometheus").await;
+        assert!(
+            missing.starts_with("there is no program `/nowhere/prometheus`: install Prometheus"),
+            "{missing}"
         );
         let words = spawn("/bin/false").await;
         assert!(

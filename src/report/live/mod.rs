@@ -1,6 +1,10 @@
 //! A rollout that is played for real, line by line while it goes on, and what it came to.
 
+mod account;
+
 use anstyle::{AnsiColor, Style};
+
+pub(super) use account::{Account, ORDER_HEADS, VERSION_HEADS, VersionLine};
 
 use super::quantity;
 use super::wrap::{wrap, wrap_parts};
@@ -90,88 +94,73 @@ fn row_of(cells: &[String; 7]) -> String {
     line
 }
 
-/// What a live rollout came to: how it ended, what users saw of each version, whether the splitter
-/// kept to its orders, and whether the figures can be trusted.
+/// What a live rollout came to: how it ended, and its figures.
 pub fn live_outcome(note: &LiveNote, width: usize, colour: bool) -> String {
-    let mut lines = wrap(&note.ending, "", width);
-    lines.push(String::new());
-    for version in &note.versions {
-        if version.requests == 0 {
-            continue;
-        }
-        let [p50, p90, p99] = version.latency_ms;
-        let share = version.failed as f64 / version.requests as f64 * 100.0;
-        lines.push(format!(
-            "  {:<9}{:>10} requests  {share:>6.2} % failed   p50 {p50:.1} ms  p90 {p90:.1} ms  p99 \
-             {p99:.1} ms",
-            version.version,
-            quantity::grouped(version.requests),
-        ));
-    }
-    lines.extend(
-        wrap(&kept(note), "  ", width)
-            .into_iter()
-            .map(|line| format!("  {}", line.trim_start())),
-    );
-    let [p50, p99, most] = note.lateness_ms;
-    let made = format!(
-        "Sent {} requests on schedule, {p50:.2} ms late at the median, {p99:.2} ms at p99, {most:.1} \
-         ms at most; {} lost. Split by {}, judged from {} ({} of {} scrapes failed), in {:.1} s.",
-        quantity::grouped(note.due),
-        quantity::grouped(note.lost),
-        note.splitter,
-        note.source,
-        note.scrapes[1],
-        note.scrapes[0],
-        note.wall_seconds,
-    );
-    lines.extend(indented(&made, width));
-    let loud = if colour {
-        AnsiColor::Yellow.on_default()
+    let bold = if colour {
+        Style::new().bold()
     } else {
         Style::new()
     };
-    for doubt in &note.doubts {
-        for line in wrap(&format!("! Not to be trusted: {doubt}."), "  ", width) {
-            lines.push(format!("{loud}{line}{loud:#}"));
+    let ending: String = (wrap(&note.ending, "", width).iter())
+        .map(|line| format!("{bold}{line}{bold:#}\n"))
+        .collect();
+    ending + "\n" + &live_figures(note, width, colour)
+}
+
+/// What users saw of each version, whether the splitter kept to its orders, who took part, and
+/// whether all that can be trusted.
+pub(super) fn live_figures(note: &LiveNote, width: usize, colour: bool) -> String {
+    let account = Account::of(note);
+    let loud = |loud: bool| match loud && colour {
+        true => AnsiColor::Yellow.on_default(),
+        false => Style::new(),
+    };
+    let mut lines: Vec<String> = grid(&account.versions, width).collect();
+    let parts = format!(
+        "Split by {}, judged from {}.",
+        account.splitter, account.source
+    );
+    let paced = format!("Played {}.", account.pace);
+    let sent = format!("{}.", account.generator);
+    let mut say = |text: &str, style: Style| {
+        for line in wrap(text, "", width.saturating_sub(2)) {
+            lines.push(format!("  {style}{line}{style:#}"));
         }
+    };
+    say(&account.kept, loud(account.mismatch));
+    say(&parts, Style::new());
+    say(&paced, Style::new());
+    say(&sent, Style::new());
+    for (index, doubt) in account.doubts.iter().enumerate() {
+        let first = match index {
+            0 => "Not to be trusted. ",
+            _ => "",
+        };
+        say(&format!("! {first}{doubt}"), loud(true));
     }
     lines.join("\n") + "\n"
 }
 
-fn indented(text: &str, width: usize) -> Vec<String> {
-    wrap(text, "", width.saturating_sub(2))
-        .into_iter()
-        .map(|line| format!("  {line}"))
-        .collect()
-}
-
-/// One sentence about the splitter's obedience.
-fn kept(note: &LiveNote) -> String {
-    /// Standard errors beyond which an honest splitter strays once in 370 orders.
-    const FAR: f64 = 3.0;
-    let judged: Vec<_> = (note.shares.iter())
-        .filter_map(|share| Some((share, share.z?)))
+/// The versions below one another, in columns.
+fn grid(versions: &[VersionLine], width: usize) -> impl Iterator<Item = String> {
+    let heads = VERSION_HEADS.map(str::to_owned);
+    let rows: Vec<&[String; 6]> = std::iter::once(&heads)
+        .chain(versions.iter().map(|line| &line.cells))
         .collect();
-    let worst = judged.iter().max_by(|a, b| a.1.abs().total_cmp(&b.1.abs()));
-    let Some((share, z)) = worst else {
-        return "What the splitter should have sent where cannot be told from the weight alone here."
-            .to_owned();
-    };
-    let found = share.canary as f64 / share.requests as f64 * 100.0;
-    let what = format!(
-        "{found:.2} % of {} requests went to the canary where {} were asked for, {:.1} standard \
-         errors away",
-        quantity::grouped(share.requests),
-        quantity::weight(share.weight),
-        z.abs(),
-    );
-    if z.abs() > FAR {
-        format!("Sample-ratio mismatch: {what}. This splitter does not keep its weights.")
-    } else {
-        let orders = judged.len();
-        format!("The splitter kept all {orders} weights; the farthest: {what}.")
-    }
+    let wide = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
+    let widths: Vec<usize> = (0..heads.len())
+        .map(|column| wide(column).unwrap_or(0))
+        .collect();
+    let lines: Vec<String> = (rows.iter())
+        .map(|row| {
+            let mut line = format!("  {:<1$}", row[0], widths[0]);
+            for (cell, width) in row.iter().zip(&widths).skip(1) {
+                line.push_str(&format!("   {cell:>width$}"));
+            }
+            line.chars().take(width).collect()
+        })
+        .collect();
+    lines.into_iter()
 }
 
 #[cfg(test)]
@@ -179,7 +168,7 @@ mod tests {
     use super::*;
     use crate::experiment::summary::{LiveShare, LiveVersion};
 
-    fn note() -> LiveNote {
+    pub(super) fn note() -> LiveNote {
         LiveNote {
             splitter: "haproxy 2.6.12".to_owned(),
             source: "the built-in scraper".to_owned(),
@@ -217,8 +206,8 @@ mod tests {
             text.lines().all(|line| line.chars().count() <= 100),
             "{text}"
         );
-        assert!(text.contains("The splitter kept all 1 weights"), "{text}");
-        assert!(text.contains("! Not to be trusted: the generator was late."));
+        assert!(text.contains("The splitter kept its one weight"), "{text}");
+        assert!(text.contains("! Not to be trusted. The generator was late."));
         let mut biased = note();
         biased.shares[0].z = Some(-3.4);
         let text = live_outcome(&biased, 100, false);
