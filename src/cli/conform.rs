@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
 
 use super::run::LiveArguments;
 use super::service::{EXPERIMENT, OUTPUT, ServiceArguments};
@@ -26,7 +27,7 @@ pub(super) struct ConformArguments {
     #[arg(
         long,
         default_value_t = 10,
-        value_parser = clap::value_parser!(u32).range(3..=1_000),
+        value_parser = clap::value_parser!(u32).range(i64::from(conform::LEAST)..=1_000),
         value_name = "NUMBER",
         help_heading = EXPERIMENT
     )]
@@ -50,7 +51,29 @@ Examples:
   coalmine conform                     the built-in scenario
   coalmine conform retry-masking --rollouts 20 --speed 30
 
-Exit codes: 0 the two agree, 1 they do not or a live rollout was not valid, 2 the input was refused.";
+Exit codes: 0 the two agree, 1 they do not or a live rollout was not valid, 2 the input was refused.
+A first Ctrl-C compares the live rollouts that are complete; docs/conformance.md tells how.";
+
+/// What `--json` prints.
+#[derive(Debug, Serialize)]
+struct Answer<'a> {
+    /// Name of the scenario.
+    scenario: &'a str,
+    /// Root of all randomness.
+    seed: String,
+    /// How many times faster than the clock on the wall.
+    speed: f64,
+    /// Whether all live rollouts that were asked for were played.
+    complete: bool,
+    /// What keeps live rollouts from being trusted.
+    doubts: &'a [String],
+    /// Whether all measures agree.
+    agrees: bool,
+    /// The p-value below which one measure differs.
+    level: f64,
+    #[serde(flatten)]
+    conformity: &'a Conformity,
+}
 
 /// Plays the scenario for real and in virtual time, and compares.
 pub(super) fn conform(arguments: &ConformArguments) -> Result<(), CommandError> {
@@ -62,6 +85,15 @@ pub(super) fn conform(arguments: &ConformArguments) -> Result<(), CommandError> 
     if let Some(bar) = &bar {
         bar.finish_and_clear();
     }
+    let complete = live.len() == arguments.rollouts as usize;
+    if live.len() < conform::LEAST as usize {
+        let message = format!(
+            "interrupted after {} live rollouts, and fewer than {} tell nothing",
+            live.len(),
+            conform::LEAST
+        );
+        return Err(CommandError::Failed(message));
+    }
     let seed = scenario.experiment.seed;
     // Other luck than the live rollouts had: the laws are compared, not the draws.
     let first = u64::from(arguments.rollouts);
@@ -69,11 +101,27 @@ pub(super) fn conform(arguments: &ConformArguments) -> Result<(), CommandError> 
     let simulated = conform::simulate(&scenario, seed, first, rollouts);
     let conformity = conform::compare(&live, &simulated, seed);
     if arguments.json {
-        output::print(&format!("{}\n", serde_json::to_string(&conformity)?))?;
+        let answer = Answer {
+            scenario: &scenario.name,
+            seed: seed.to_string(),
+            speed: scenario.live_speed(),
+            complete,
+            doubts: &doubts,
+            agrees: conformity.agrees(),
+            level: conformity.level(),
+            conformity: &conformity,
+        };
+        output::print(&format!("{}\n", serde_json::to_string_pretty(&answer)?))?;
     } else {
         let note = experiment::note(&scenario);
         let text = report::conformity(&note, &conformity, output::WIDTH, output::colours());
         output::print(&text)?;
+        if !complete {
+            let asked = arguments.rollouts;
+            output::print(&format!(
+                "! Interrupted: {asked} live rollouts were asked for.\n"
+            ))?;
+        }
     }
     verdict(&conformity, &doubts)
 }
