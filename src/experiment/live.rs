@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use super::conform::{Observation, Observer, ends};
+use super::conform::{Observation, Observer, answer, ends};
 use super::summary::{LiveNote, LiveShare, LiveVersion, TimelineRow};
 use super::watch;
 use crate::base::{Seed, Span};
@@ -85,7 +85,9 @@ pub fn live(
         stop: staging.stop,
         log: staging.log,
     };
-    let (mut rows, mut observer) = (Vec::new(), Observer::default());
+    let answer = answer(&setting.world).as_secs_f64() * staging.speed;
+    let mut observer = Observer::new(Span::from_secs_f64(answer));
+    let mut rows = Vec::new();
     let outcome = run::play(script, &mut |sign| match sign {
         Sign::Ready(places) => show(Scene::Ready(places)),
         Sign::Pulse(pulse) => show(Scene::Pulse(pulse)),
