@@ -67,6 +67,8 @@ struct Answer<'a> {
     complete: bool,
     /// What keeps live rollouts from being trusted.
     doubts: &'a [String],
+    /// Why live rollouts were not counted and others played in their place.
+    played_again: &'a [String],
     /// Whether all measures agree.
     agrees: bool,
     /// The p-value below which one measure differs.
@@ -81,7 +83,11 @@ pub(super) fn conform(arguments: &ConformArguments) -> Result<(), CommandError> 
     let stop = Arc::new(AtomicBool::new(false));
     let bar = bar(arguments.rollouts);
     power::on_interruption(Arc::clone(&stop), bar.clone());
-    let (live, doubts) = live(&scenario, arguments, &stop, bar.as_ref())?;
+    let Live {
+        seen: live,
+        doubts,
+        again,
+    } = live(&scenario, arguments, &stop, bar.as_ref())?;
     if let Some(bar) = &bar {
         bar.finish_and_clear();
     }
@@ -96,7 +102,7 @@ pub(super) fn conform(arguments: &ConformArguments) -> Result<(), CommandError> 
     }
     let seed = scenario.experiment.seed;
     // Other luck than the live rollouts had: the laws are compared, not the draws.
-    let first = u64::from(arguments.rollouts);
+    let first = 2 * u64::from(arguments.rollouts);
     let rollouts = u64::from(arguments.simulated);
     let simulated = conform::simulate(&scenario, seed, first, rollouts);
     let conformity = conform::compare(&live, &simulated, seed);
@@ -107,6 +113,7 @@ pub(super) fn conform(arguments: &ConformArguments) -> Result<(), CommandError> 
             speed: scenario.live_speed(),
             complete,
             doubts: &doubts,
+            played_again: &again,
             agrees: conformity.agrees(),
             level: conformity.level(),
             conformity: &conformity,
@@ -116,6 +123,12 @@ pub(super) fn conform(arguments: &ConformArguments) -> Result<(), CommandError> 
         let note = experiment::note(&scenario);
         let text = report::conformity(&note, &conformity, output::WIDTH, output::colours());
         output::print(&text)?;
+        if !again.is_empty() {
+            output::print(&format!(
+                "! Live rollouts played again because the generator was late: {}.\n",
+                again.len()
+            ))?;
+        }
         if !complete {
             let asked = arguments.rollouts;
             output::print(&format!(
@@ -139,15 +152,31 @@ fn verdict(conformity: &Conformity, doubts: &[String]) -> Result<(), CommandErro
     Ok(())
 }
 
+/// The live arm.
+#[derive(Debug, Default)]
+struct Live {
+    seen: Vec<Observation>,
+    /// What keeps them from being trusted.
+    doubts: Vec<String>,
+    /// Why others were played again in their place.
+    again: Vec<String>,
+}
+
+/// Plays the live arm. Rollouts that a busy machine spoiled are played again with other luck, at most
+/// as many as were asked for: what spoiled them has nothing to do with what they showed.
 fn live(
     scenario: &Scenario,
     arguments: &ConformArguments,
     stop: &AtomicBool,
     bar: Option<&ProgressBar>,
-) -> Result<(Vec<Observation>, Vec<String>), CommandError> {
+) -> Result<Live, CommandError> {
     let speed = scenario.live_speed();
-    let (mut seen, mut doubts) = (Vec::new(), Vec::new());
-    for replicate in 0..u64::from(arguments.rollouts) {
+    let rollouts = arguments.rollouts as usize;
+    let mut live = Live::default();
+    for replicate in 0.. {
+        if live.seen.len() == rollouts {
+            break;
+        }
         let staging = Staging {
             seed: scenario.experiment.seed,
             replicate,
@@ -165,15 +194,20 @@ fn live(
         if stop.load(Ordering::Relaxed) {
             break;
         }
-        for doubt in rollout.outcome.doubts {
-            doubts.push(format!("rollout {replicate}: {doubt}"));
+        let again = rollout.outcome.is_only_late() && live.again.len() < rollouts;
+        let doubts = rollout.outcome.doubts.into_iter();
+        let doubts = doubts.map(|doubt| format!("rollout {replicate}: {doubt}"));
+        if again {
+            live.again.push(doubts.collect::<Vec<_>>().join("; "));
+            continue;
         }
-        seen.push(rollout.observation);
+        live.doubts.extend(doubts);
+        live.seen.push(rollout.observation);
         if let Some(bar) = bar {
             bar.inc(1);
         }
     }
-    Ok((seen, doubts))
+    Ok(live)
 }
 
 fn bar(rollouts: u32) -> Option<ProgressBar> {

@@ -41,11 +41,11 @@ fn live(scenario: &Scenario, rollouts: u64) -> Option<Vec<Observation>> {
             log: None,
         };
         let rollout = experiment::live(scenario, staging, &mut |_| {}).unwrap();
-        let doubts = rollout.outcome.doubts;
-        if doubts.is_empty() {
+        let outcome = rollout.outcome;
+        if outcome.doubts.is_empty() {
             seen.push(rollout.observation);
         } else {
-            assert!(doubts.iter().all(|doubt| is_busy(doubt)), "{doubts:?}");
+            assert!(outcome.is_only_late(), "{:?}", outcome.doubts);
         }
         if seen.len() as u64 == rollouts {
             return Some(seen);
@@ -53,9 +53,4 @@ fn live(scenario: &Scenario, rollouts: u64) -> Option<Vec<Observation>> {
     }
     shared_folder::skip("the machine is too busy for live rollouts");
     None
-}
-
-/// Whether a doubt is about the machine, which did not let the generator run in time.
-pub(super) fn is_busy(doubt: &str) -> bool {
-    doubt.contains("generator late")
 }
