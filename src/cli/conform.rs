@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
 
 use super::run::LiveArguments;
 use super::service::{EXPERIMENT, OUTPUT, ServiceArguments};
@@ -13,9 +14,6 @@ use crate::experiment::conform::{self, Conformity, Observation};
 use crate::experiment::{self, Scene, Staging};
 use crate::report;
 use crate::scenario::Scenario;
-
-/// Live rollouts that can be compared with anything.
-const LEAST: i64 = 3;
 
 /// Arguments of `coalmine conform`.
 #[derive(Debug, Args)]
@@ -29,7 +27,7 @@ pub(super) struct ConformArguments {
     #[arg(
         long,
         default_value_t = 10,
-        value_parser = clap::value_parser!(u32).range(LEAST..=1_000),
+        value_parser = clap::value_parser!(u32).range(i64::from(conform::LEAST)..=1_000),
         value_name = "NUMBER",
         help_heading = EXPERIMENT
     )]
@@ -53,7 +51,31 @@ Examples:
   coalmine conform                     the built-in scenario
   coalmine conform retry-masking --rollouts 20 --speed 30
 
-Exit codes: 0 the two agree, 1 they do not or a live rollout was not valid, 2 the input was refused.";
+Exit codes: 0 the two agree, 1 they do not or a live rollout was not valid, 2 the input was refused.
+A first Ctrl-C compares the live rollouts that are complete; docs/conformance.md tells how.";
+
+/// What `--json` prints.
+#[derive(Debug, Serialize)]
+struct Answer<'a> {
+    /// Name of the scenario.
+    scenario: &'a str,
+    /// Root of all randomness.
+    seed: String,
+    /// How many times faster than the clock on the wall.
+    speed: f64,
+    /// Whether all live rollouts that were asked for were played.
+    complete: bool,
+    /// What keeps live rollouts from being trusted.
+    doubts: &'a [String],
+    /// Why live rollouts were not counted and others played in their place.
+    played_again: &'a [String],
+    /// Whether all measures agree.
+    agrees: bool,
+    /// The p-value below which one measure differs.
+    level: f64,
+    #[serde(flatten)]
+    conformity: &'a Conformity,
+}
 
 /// Plays the scenario for real and in virtual time, and compares.
 pub(super) fn conform(arguments: &ConformArguments) -> Result<(), CommandError> {
@@ -61,28 +83,58 @@ pub(super) fn conform(arguments: &ConformArguments) -> Result<(), CommandError> 
     let stop = Arc::new(AtomicBool::new(false));
     let bar = bar(arguments.rollouts);
     power::on_interruption(Arc::clone(&stop), bar.clone());
-    let (live, doubts) = live(&scenario, arguments, &stop, bar.as_ref())?;
+    let Live {
+        seen: live,
+        doubts,
+        again,
+    } = live(&scenario, arguments, &stop, bar.as_ref())?;
     if let Some(bar) = &bar {
         bar.finish_and_clear();
     }
-    if live.len() < LEAST as usize {
-        return Err(CommandError::Failed(format!(
-            "interrupted after {}, and fewer than {LEAST} compare with nothing",
-            report::plural(live.len() as u64, "live rollout")
-        )));
+    let complete = live.len() == arguments.rollouts as usize;
+    if live.len() < conform::LEAST as usize {
+        let message = format!(
+            "interrupted after {} live rollouts, and fewer than {} tell nothing",
+            live.len(),
+            conform::LEAST
+        );
+        return Err(CommandError::Failed(message));
     }
     let seed = scenario.experiment.seed;
     // Other luck than the live rollouts had: the laws are compared, not the draws.
-    let first = u64::from(arguments.rollouts);
+    let first = 2 * u64::from(arguments.rollouts);
     let rollouts = u64::from(arguments.simulated);
     let simulated = conform::simulate(&scenario, seed, first, rollouts);
     let conformity = conform::compare(&live, &simulated, seed);
     if arguments.json {
-        output::print(&format!("{}\n", serde_json::to_string(&conformity)?))?;
+        let answer = Answer {
+            scenario: &scenario.name,
+            seed: seed.to_string(),
+            speed: scenario.live_speed(),
+            complete,
+            doubts: &doubts,
+            played_again: &again,
+            agrees: conformity.agrees(),
+            level: conformity.level(),
+            conformity: &conformity,
+        };
+        output::print(&format!("{}\n", serde_json::to_string_pretty(&answer)?))?;
     } else {
         let note = experiment::note(&scenario);
         let text = report::conformity(&note, &conformity, output::WIDTH, output::colours());
         output::print(&text)?;
+        if !again.is_empty() {
+            output::print(&format!(
+                "! Live rollouts played again because the generator was late: {}.\n",
+                again.len()
+            ))?;
+        }
+        if !complete {
+            let asked = arguments.rollouts;
+            output::print(&format!(
+                "! Interrupted: {asked} live rollouts were asked for.\n"
+            ))?;
+        }
     }
     verdict(&conformity, &doubts)
 }
@@ -100,15 +152,31 @@ fn verdict(conformity: &Conformity, doubts: &[String]) -> Result<(), CommandErro
     Ok(())
 }
 
+/// The live arm.
+#[derive(Debug, Default)]
+struct Live {
+    seen: Vec<Observation>,
+    /// What keeps them from being trusted.
+    doubts: Vec<String>,
+    /// Why others were played again in their place.
+    again: Vec<String>,
+}
+
+/// Plays the live arm. Rollouts that a busy machine spoiled are played again with other luck, at most
+/// as many as were asked for: what spoiled them has nothing to do with what they showed.
 fn live(
     scenario: &Scenario,
     arguments: &ConformArguments,
     stop: &AtomicBool,
     bar: Option<&ProgressBar>,
-) -> Result<(Vec<Observation>, Vec<String>), CommandError> {
+) -> Result<Live, CommandError> {
     let speed = scenario.live_speed();
-    let (mut seen, mut doubts) = (Vec::new(), Vec::new());
-    for replicate in 0..u64::from(arguments.rollouts) {
+    let rollouts = arguments.rollouts as usize;
+    let mut live = Live::default();
+    for replicate in 0.. {
+        if live.seen.len() == rollouts {
+            break;
+        }
         let staging = Staging {
             seed: scenario.experiment.seed,
             replicate,
@@ -127,15 +195,20 @@ fn live(
         if stop.load(Ordering::Relaxed) {
             break;
         }
-        for doubt in rollout.outcome.doubts {
-            doubts.push(format!("rollout {replicate}: {doubt}"));
+        let again = rollout.outcome.is_only_late() && live.again.len() < rollouts;
+        let doubts = rollout.outcome.doubts.into_iter();
+        let doubts = doubts.map(|doubt| format!("rollout {replicate}: {doubt}"));
+        if again {
+            live.again.push(doubts.collect::<Vec<_>>().join("; "));
+            continue;
         }
-        seen.push(rollout.observation);
+        live.doubts.extend(doubts);
+        live.seen.push(rollout.observation);
         if let Some(bar) = bar {
             bar.inc(1);
         }
     }
-    Ok((seen, doubts))
+    Ok(live)
 }
 
 fn bar(rollouts: u32) -> Option<ProgressBar> {

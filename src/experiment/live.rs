@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::sync::atomic::AtomicBool;
 
-use super::conform::{Observation, Observer, ends};
+use super::conform::{Observation, Observer, answer, ends};
 use super::summary::{LiveNote, LiveShare, LiveVersion, TimelineRow};
 use super::watch;
 use crate::base::{Seed, Span};
@@ -89,7 +89,9 @@ pub fn live(
         log: staging.log,
         record: staging.record,
     };
-    let (mut rows, mut observer) = (Vec::new(), Observer::default());
+    let answer = answer(&setting.world).as_secs_f64() * staging.speed;
+    let mut observer = Observer::new(Span::from_secs_f64(answer));
+    let mut rows = Vec::new();
     let outcome = run::play(script, &mut |sign| match sign {
         Sign::Ready(places) => show(Scene::Ready(places)),
         Sign::Pulse(pulse) => show(Scene::Pulse(pulse)),

@@ -3,6 +3,7 @@
 use crate::base::Span;
 use crate::engine::{Ending, Tick, Trial};
 use crate::gate::Outcome;
+use crate::model::World;
 use crate::telemetry::promql::histogram_quantile;
 use crate::telemetry::{Status, Telemetry, Unit, Version};
 
@@ -34,13 +35,17 @@ pub struct Observation {
 
 /// Takes down one rollout.
 ///
-/// To drive it: call [`Observer::see`] at each tick, then [`Observer::finish`].
+/// To drive it: call [`Observer::see`] at each tick, in their order, then [`Observer::finish`].
 #[derive(Debug)]
 pub struct Observer {
     weights: Vec<u32>,
     verdicts: Vec<Option<Outcome>>,
-    /// The canary's share since the last tick, and all requests up to it.
-    share: f64,
+    /// How long after it was asked for an answer of the canary is counted on average, in seconds.
+    answer: f64,
+    /// When the last tick was, in seconds.
+    seen: f64,
+    /// The canary's share before the last tick and since, and all requests up to it.
+    shares: [f64; 2],
     requests: f64,
     asked: f64,
     figures: Figures,
@@ -90,21 +95,23 @@ impl Figures {
     }
 }
 
-impl Default for Observer {
-    fn default() -> Observer {
+impl Observer {
+    /// Of a rollout in which an answer of the canary is counted so long after it was asked for, on
+    /// average, on the scenario's clock.
+    pub fn new(answer: Span) -> Observer {
         Observer {
+            answer: answer.as_secs_f64(),
             weights: Vec::new(),
             verdicts: Vec::new(),
-            share: 0.0,
+            seen: 0.0,
+            shares: [0.0; 2],
             requests: 0.0,
             asked: 0.0,
             figures: Figures::NONE,
             over: false,
         }
     }
-}
 
-impl Observer {
     /// A tick has passed. What comes after the end is not looked at.
     pub fn see(&mut self, tick: &Tick<'_>, over: bool) {
         if self.over {
@@ -113,9 +120,16 @@ impl Observer {
         self.over = over;
         self.figures = Figures::of(tick.telemetry);
         let requests: f64 = self.figures.requests.iter().sum();
-        self.asked += (requests - self.requests) * self.share;
+        let now = tick.now.as_secs_f64();
+        // Answers are counted when they are complete: what was under way at the last tick had been
+        // split by the order before. It is next to nothing, but at many times the speed of answers.
+        let before = (self.answer / (now - self.seen)).min(1.0);
+        let [earlier, later] = self.shares;
+        let share = earlier * before + later * (1.0 - before);
+        self.asked += (requests - self.requests) * share;
         self.requests = requests;
-        self.share = tick.routing.canary.share();
+        self.seen = now;
+        self.shares = [later, tick.routing.canary.share()];
         let hundredths = (tick.routing.canary.as_percent() * 100.0).round() as u32;
         self.weights.push(hundredths);
         self.verdicts
@@ -144,4 +158,16 @@ impl Observer {
             latency,
         }
     }
+}
+
+/// How long an answer of the canary takes on average while it has no fault.
+pub fn answer(world: &World) -> Span {
+    let canary = &world.canary;
+    let mean = match &world.traffic.routes[..] {
+        [] => canary.latency.mean(),
+        routes => (routes.iter().enumerate())
+            .map(|(index, route)| route.share.get() * canary.latency_of(index).mean())
+            .sum(),
+    };
+    Span::from_secs_f64(mean)
 }

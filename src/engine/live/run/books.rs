@@ -4,7 +4,7 @@
 use super::Script;
 use super::stage::Struck;
 use crate::base::{Span, Time};
-use crate::engine::live::load::{Counts, LoadReport, Tolerance};
+use crate::engine::live::load::{Counts, Limit, LoadReport, Tolerance};
 use crate::engine::{Ending, Trial};
 use crate::model::split::{Split, Weights};
 use crate::telemetry::Version;
@@ -34,6 +34,18 @@ pub struct Outcome {
     pub scrapes: [u64; 2],
     /// How long it took on the wall.
     pub wall: Span,
+}
+
+impl Outcome {
+    /// Whether its figures cannot be trusted, and for no other reason than a machine too busy to
+    /// let the generator keep its schedule.
+    pub fn is_only_late(&self) -> bool {
+        let limits = self.load.limits(&Tolerance::default(), 0);
+        let late = |limit: &Limit| matches!(limit, Limit::Late { .. } | Limit::Stopped { .. });
+        // Who is late sends at once all that it owes, which may take more connections than it has.
+        let owed = |limit: &Limit| late(limit) || matches!(limit, Limit::Connections { .. });
+        limits.iter().any(late) && limits.iter().all(owed) && limits.len() == self.doubts.len()
+    }
 }
 
 /// The canary's share between two orders.
