@@ -107,6 +107,7 @@ fn live(
             speed,
             stop,
             log: None,
+            record: None,
         };
         let rollout = experiment::live(scenario, staging, &mut |scene| {
             if let (Scene::Pulse(pulse), Some(bar)) = (&scene, bar) {

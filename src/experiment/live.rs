@@ -1,5 +1,6 @@
 //! One rollout of a scenario for real, taken down as the simulated ones are.
 
+use std::fs::File;
 use std::sync::atomic::AtomicBool;
 
 use super::conform::{Observation, Observer, ends};
@@ -28,6 +29,8 @@ pub struct Staging<'a> {
     pub stop: &'a AtomicBool,
     /// Where latencies are logged, second by second.
     pub log: Option<IntervalLog>,
+    /// Where what the gate saw is written down.
+    pub record: Option<File>,
 }
 
 /// What there is to see while it goes on.
@@ -84,6 +87,7 @@ pub fn live(
         speed: staging.speed,
         stop: staging.stop,
         log: staging.log,
+        record: staging.record,
     };
     let (mut rows, mut observer) = (Vec::new(), Observer::default());
     let outcome = run::play(script, &mut |sign| match sign {

@@ -2,6 +2,7 @@
 
 mod screen;
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -30,7 +31,7 @@ pub(super) struct RunArguments {
     #[command(flatten)]
     service: ServiceArguments,
     /// In virtual time, as fast as it goes, instead of for real
-    #[arg(long = "virtual", conflicts_with_all = ["splitter", "prometheus", "metrics", "speed", "out", "no_files", "hdr"])]
+    #[arg(long = "virtual", conflicts_with_all = ["splitter", "prometheus", "metrics", "speed", "out", "no_files", "hdr", "record"])]
     in_virtual_time: bool,
     /// Play a canary as good as stable in place of the faulty one
     #[arg(long)]
@@ -49,6 +50,9 @@ pub(super) struct RunArguments {
     /// Log latencies second by second to this file (HdrHistogram, V2)
     #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
     hdr: Option<PathBuf>,
+    /// Record what the gate saw in this file, a line of JSON for each scrape or answer
+    #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
+    record: Option<PathBuf>,
     /// Print the ticks as JSON, one a line
     #[arg(long, help_heading = OUTPUT)]
     json: bool,
@@ -146,10 +150,18 @@ fn run_live(scenario: &Scenario, arguments: &RunArguments) -> Result<(), Command
         store::check_replaceable(folder).map_err(CommandError::Results)?;
     }
     let log = arguments.hdr.as_deref().map(interval_log).transpose()?;
+    let record = (arguments.record.as_deref())
+        .map(|path| {
+            File::create(path).map_err(|error| CommandError::Log {
+                path: path.to_owned(),
+                error,
+            })
+        })
+        .transpose()?;
     warn(scenario);
     let stop = Arc::new(AtomicBool::new(false));
     power::on_interruption(Arc::clone(&stop), None);
-    let rollout = play(scenario, arguments, &stop, log)?;
+    let rollout = play(scenario, arguments, &stop, log, record)?;
     let speed = scenario.live_speed();
     let told = ending(scenario, &rollout.trial, &rollout.rows, arguments);
     let note = experiment::live_note(&rollout.outcome, told, speed);
@@ -159,9 +171,14 @@ fn run_live(scenario: &Scenario, arguments: &RunArguments) -> Result<(), Command
         let text = report::live_outcome(&note, output::WIDTH, output::colours());
         output::print(&format!("\n{text}"))
     };
+    for note in &rollout.outcome.notes {
+        let text = format!("note: {note}");
+        output::note(&output::narrow(&text, output::WIDTH, "  "));
+    }
     if let Some(folder) = folder {
         let mut results = power::simulate(scenario, None, false, &stop, power::bar())?;
         results.timeline = rollout.rows;
+        results.summary.warnings.extend(rollout.outcome.notes);
         results.summary.complete &= !rollout.outcome.interrupted;
         results.summary.findings.insert(0, note.ending.clone());
         results.summary.live = Some(note);
@@ -178,6 +195,7 @@ fn play(
     arguments: &RunArguments,
     stop: &AtomicBool,
     log: Option<IntervalLog>,
+    record: Option<File>,
 ) -> Result<LiveRollout, CommandError> {
     let speed = scenario.live_speed();
     let mut screen = Screen::new(scenario.rollout.longest().min(scenario.horizon));
@@ -193,6 +211,7 @@ fn play(
             speed,
             stop,
             log,
+            record,
         },
         &mut |scene| match scene {
             Scene::Ready(places) if !json => {

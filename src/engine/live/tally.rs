@@ -112,8 +112,17 @@ impl Tally {
 
 /// What several tallies of one shape have counted together: one for each thread of a part.
 pub fn merge<'t>(tallies: impl IntoIterator<Item = &'t Tally>) -> Vec<Reading> {
+    merge_with(tallies, &[])
+}
+
+/// The same, with what was not counted of these versions too: see [`Tally::read_with`].
+pub fn merge_with<'t>(
+    tallies: impl IntoIterator<Item = &'t Tally>,
+    from_start: &[Version],
+) -> Vec<Reading> {
     let mut merged: Vec<Reading> = Vec::new();
-    for reading in tallies.into_iter().flat_map(Tally::read) {
+    let readings = (tallies.into_iter()).flat_map(|tally| tally.read_with(from_start));
+    for reading in readings {
         let place = |reading: &Reading| (reading.version, reading.route, reading.code);
         match merged.binary_search_by_key(&place(&reading), place) {
             Ok(index) => {

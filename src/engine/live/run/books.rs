@@ -18,6 +18,8 @@ pub struct Outcome {
     pub interrupted: bool,
     /// What keeps its figures from being trusted, one sentence each; none when they can be.
     pub doubts: Vec<String>,
+    /// What a reader should know beside that.
+    pub notes: Vec<String>,
     /// What the users met.
     pub load: LoadReport,
     /// Requests and failures by version, as users saw them.
@@ -67,6 +69,7 @@ pub(super) struct Books {
     end: Option<End>,
     interrupted: bool,
     doubts: Vec<String>,
+    notes: Vec<String>,
     orders: Vec<Order>,
 }
 
@@ -93,6 +96,7 @@ impl Books {
             end: None,
             interrupted: false,
             doubts: Vec::new(),
+            notes: Vec::new(),
             orders: Vec::new(),
         }
     }
@@ -133,6 +137,11 @@ impl Books {
         if !self.doubts.contains(&why) {
             self.doubts.push(why);
         }
+    }
+
+    /// Something that a reader should know, and that spoils nothing.
+    pub(super) fn note(&mut self, what: String) {
+        self.notes.push(what);
     }
 
     /// Notes an order; whether it is a new one.
@@ -182,6 +191,7 @@ impl Books {
             interrupted: self.interrupted,
             shares: self.shares(script, &struck),
             doubts: self.doubts,
+            notes: self.notes,
             versions: struck.versions,
             load: struck.load,
             splitter: struck.splitter,

@@ -12,6 +12,7 @@ pub use books::{Outcome, ShareKept};
 pub use sight::SightError;
 pub use stage::{Places, StageError};
 
+use std::fs::File;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -53,6 +54,8 @@ pub struct Script<'a> {
     pub stop: &'a AtomicBool,
     /// Where latencies are logged, second by second.
     pub log: Option<IntervalLog>,
+    /// Where what the gate saw is written down ([`crate::telemetry::recording`]).
+    pub record: Option<File>,
 }
 
 /// Why a run could not be played.
@@ -161,7 +164,7 @@ impl Run<'_> {
         let mut telemetry = self.sight.telemetry(&self.script.setting.telemetry);
         let (mut tick, mut pulse) = (cadence.first, Moment::now() + PULSE);
         loop {
-            let scrape = self.sight.next();
+            let scrape = self.sight.next(self.clock.now());
             let close = self.books.closes(self.controller.is_over());
             let due = self.clock.moment_of(tick.min(scrape).min(close));
             let now = Moment::now();
@@ -266,9 +269,19 @@ impl Run<'_> {
         }
     }
 
-    fn finish(self) -> Result<Outcome, RunError> {
-        let (source, scrapes) = self.sight.close();
-        let struck = self.stage.strike(source, scrapes)?;
+    fn finish(mut self) -> Result<Outcome, RunError> {
+        let glance = self.sight.close();
+        if let Some(error) = &glance.spoiled {
+            self.books
+                .doubt(format!("the recording is not complete: {error}"));
+        }
+        if let Some(what) = &glance.problem {
+            let [asked, failed] = glance.scrapes;
+            self.books.note(format!(
+                "{failed} of {asked} questions about metrics failed, the last one because {what}"
+            ));
+        }
+        let struck = self.stage.strike(glance.source, glance.scrapes)?;
         Ok(self.books.close(self.script, struck))
     }
 }

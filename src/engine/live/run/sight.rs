@@ -1,16 +1,20 @@
 //! What the gates see: samples of the built-in scraper, or the answers of a Prometheus.
 
+use std::fs::File;
+use std::io::{self, BufWriter};
+
 use super::stage::{Stage, dialect};
 use super::{Script, demand};
 use crate::base::{Span, Time};
 use crate::engine::live::clock::WallClock;
 use crate::engine::live::options::Source;
 use crate::engine::live::prometheus::{Inquiry, Prometheus, PrometheusError, Wanted, wanted};
-use crate::engine::live::scrape::{Instants, Intake, Scraper};
+use crate::engine::live::scrape::{Instants, Intake, Mishaps, Scraper};
 use crate::engine::r#virtual::Luck;
 use crate::gate::Gate;
 use crate::telemetry::exposition::Part;
-use crate::telemetry::{Plan, Sampling, Telemetry};
+use crate::telemetry::recording::{Recorder, Row, Subject};
+use crate::telemetry::{Plan, Sampling, Telemetry, Version};
 
 /// Why nobody can be asked for metrics.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +22,9 @@ pub enum SightError {
     /// The Prometheus cannot be had.
     #[error(transparent)]
     Prometheus(#[from] PrometheusError),
+    /// What is seen cannot be written down.
+    #[error("cannot write the recording: {0}")]
+    Record(#[source] io::Error),
 }
 
 /// What the gates see.
@@ -25,6 +32,10 @@ pub enum SightError {
 pub(super) struct Sight {
     telemetry: Option<Telemetry>,
     eyes: Eyes,
+    /// Where what is seen is written down.
+    record: Option<Recorder<BufWriter<File>>>,
+    /// Why the recording is not complete.
+    spoiled: Option<io::Error>,
 }
 
 #[derive(Debug)]
@@ -113,9 +124,25 @@ impl Sight {
                 }
             }
         };
+        let record = match script.record.as_ref() {
+            None => None,
+            Some(file) => {
+                let file = file.try_clone().map_err(SightError::Record)?;
+                let subject = Subject {
+                    plan: plan.clone(),
+                    phase,
+                    routes: dialect.routes.clone(),
+                    goals: dialect.goals.clone(),
+                };
+                let begun = Recorder::new(BufWriter::new(file), &subject);
+                Some(begun.map_err(SightError::Record)?)
+            }
+        };
         Ok(Sight {
             telemetry: Some(telemetry),
             eyes,
+            record,
+            spoiled: None,
         })
     }
 
@@ -125,9 +152,12 @@ impl Sight {
     }
 
     /// When to scrape next.
-    pub(super) fn next(&mut self) -> Time {
+    pub(super) fn next(&mut self, now: Time) -> Time {
         match &mut self.eyes {
-            Eyes::Scraper(scraping) => scraping.instants.peek().unwrap_or(Time::NEVER),
+            Eyes::Scraper(scraping) => {
+                scraping.instants.catch_up(now);
+                scraping.instants.peek().unwrap_or(Time::NEVER)
+            }
             // It scrapes by itself.
             Eyes::Prometheus { .. } => Time::NEVER,
         }
@@ -138,32 +168,80 @@ impl Sight {
         if let Eyes::Scraper(scraping) = &mut self.eyes {
             scraping.instants.next();
             let round = scraping.scraper.round(at).await;
-            scraping.intake.take(&round, telemetry);
+            let failed = scraping.intake.mishaps().failures();
+            let taken = scraping.intake.take(&round, telemetry);
+            let mishaps = scraping.intake.mishaps();
+            let problem = (mishaps.failures() > failed)
+                .then(|| last(mishaps))
+                .flatten();
+            self.write(|record| {
+                for version in Version::ALL {
+                    if taken.versions[version as usize] {
+                        record.scrape(at, version, telemetry)?;
+                    }
+                }
+                match problem {
+                    Some(what) => record.row(&Row::Problem { at, what }),
+                    None => Ok(()),
+                }
+            });
         }
     }
 
     /// Looks through the windows that end at `now`, where somebody has to be asked.
     pub(super) async fn look(&mut self, now: Time, telemetry: &mut Telemetry) {
-        if let Eyes::Prometheus { server, wanted, .. } = &mut self.eyes {
-            server.look(now, wanted, telemetry).await;
+        let Eyes::Prometheus { server, wanted, .. } = &mut self.eyes else {
+            return;
+        };
+        let failed = server.inquiries().failures();
+        let answered = server.look(now, wanted, telemetry).await;
+        let inquiries = server.inquiries();
+        let problem = (inquiries.failures() > failed)
+            .then(|| inquiries.last.as_ref().map(|(_, what)| what.clone()))
+            .flatten();
+        self.write(|record| {
+            for (wanted, figures) in answered {
+                record.row(&Row::Answer {
+                    at: now,
+                    version: wanted.version,
+                    route: wanted.route,
+                    span: wanted.span,
+                    figures,
+                })?;
+            }
+            match problem {
+                Some(what) => record.row(&Row::Problem { at: now, what }),
+                None => Ok(()),
+            }
+        });
+    }
+
+    /// Writes something down, as long as that goes well.
+    fn write(&mut self, what: impl FnOnce(&mut Recorder<BufWriter<File>>) -> io::Result<()>) {
+        if let Some(record) = &mut self.record
+            && let Err(error) = what(record)
+        {
+            self.record = None;
+            self.spoiled = Some(error);
         }
     }
 
-    /// Who was asked, how often, and how often in vain.
-    pub(super) fn close(self) -> (String, [u64; 2]) {
-        match self.eyes {
+    /// Ends everything that was opened.
+    pub(super) fn close(mut self) -> Glance {
+        if let Some(Err(error)) = self.record.take().map(Recorder::finish) {
+            self.spoiled = Some(error);
+        }
+        let (source, scrapes, last) = match self.eyes {
             Eyes::Scraper(scraping) => {
                 let mishaps = scraping.intake.mishaps();
-                (
-                    "the built-in scraper".to_owned(),
-                    [mishaps.scrapes, mishaps.failures()],
-                )
+                let source = "the built-in scraper".to_owned();
+                let counts = [mishaps.scrapes, mishaps.failures()];
+                (source, counts, last(mishaps))
             }
             Eyes::Prometheus {
                 server, spawned, ..
             } => {
-                let inquiries = server.inquiries();
-                let counts = [inquiries.asked, inquiries.failures()];
+                let inquiries = server.inquiries().clone();
                 let address = server.address();
                 server.stop();
                 let whose = if spawned {
@@ -171,10 +249,37 @@ impl Sight {
                 } else {
                     "the Prometheus"
                 };
-                (format!("{whose} at {address}"), counts)
+                let counts = [inquiries.asked, inquiries.failures()];
+                let last = inquiries.last.map(|(_, what)| what);
+                (format!("{whose} at {address}"), counts, last)
             }
+        };
+        Glance {
+            source,
+            scrapes,
+            problem: last,
+            spoiled: self.spoiled,
         }
     }
+}
+
+/// Why a scrape failed, the last one of all targets.
+fn last(mishaps: &Mishaps) -> Option<String> {
+    let last = mishaps.last.values().max_by_key(|(at, _)| *at);
+    last.map(|(_, what)| what.clone())
+}
+
+/// What is left when nobody looks any more.
+#[derive(Debug)]
+pub(super) struct Glance {
+    /// Who was asked.
+    pub(super) source: String,
+    /// How often, and how often in vain.
+    pub(super) scrapes: [u64; 2],
+    /// Why in vain, the last time.
+    pub(super) problem: Option<String>,
+    /// Why the recording is not complete.
+    pub(super) spoiled: Option<io::Error>,
 }
 
 /// How long an answer of a Prometheus may take.

@@ -18,13 +18,13 @@ use crate::engine::live::proxies::{ExternalSplitter, ProxyError};
 use crate::engine::live::scrape::Target;
 use crate::engine::live::splitter::{Exposition, Splitter, SplitterError, SplitterOptions};
 use crate::engine::live::steering::{Shares, Steering};
-use crate::engine::live::tally::merge;
+use crate::engine::live::tally::merge_with;
 use crate::engine::live::{Setting, name_of};
 use crate::model::World;
 use crate::model::split::{Rules, Weights};
 use crate::rollout::Routing;
 use crate::telemetry::exposition::{Dialect, Exposed, GoalReading, Part, Reading};
-use crate::telemetry::{Reporter, Version};
+use crate::telemetry::{Birth, Reporter, Version};
 
 /// Why the parts of a run could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -144,6 +144,7 @@ impl Stage {
         let dialect = dialect(setting, options);
         let steering = Arc::new(Steering::default());
         let words = dialect.clone();
+        let born = from_start(setting);
         let backends = Backends::start(
             setting,
             clock.clone(),
@@ -156,7 +157,11 @@ impl Stage {
                 metrics: Arc::new(move |version, index, tally| {
                     let exposed = Exposed {
                         pod: &pod(version, index),
-                        readings: &tally.read(),
+                        readings: &tally.read_with(if born.is_empty() {
+                            &[]
+                        } else {
+                            std::slice::from_ref(&version)
+                        }),
                         ..Exposed::default()
                     };
                     words.write(&exposed, Reporter::Server)
@@ -173,7 +178,7 @@ impl Stage {
                 let exposition = Exposition::new(move |tallies| {
                     let exposed = Exposed {
                         pod: "splitter",
-                        readings: &merge(tallies.iter().map(AsRef::as_ref)),
+                        readings: &merge_with(tallies.iter().map(AsRef::as_ref), born),
                         weight: Some(f64::from(steered.shares().canary)),
                         ..Exposed::default()
                     };
@@ -239,9 +244,10 @@ impl Stage {
             })?;
         }
         if matches!(self.splitting, Splitting::External(_)) {
-            let seen = Arc::clone(&self.seen);
+            let (seen, born) = (Arc::clone(&self.seen), from_start(setting));
             self.show_part(options, Part::Splitter, move || {
-                let readings = seen.get().map_or_else(Vec::new, |seen| seen.tally.read());
+                let readings =
+                    (seen.get()).map_or_else(Vec::new, |seen| seen.tally.read_with(born));
                 let exposed = Exposed {
                     pod: "splitter",
                     readings: &readings,
@@ -431,6 +437,14 @@ fn connections(world: &World, script: &Script<'_>) -> usize {
         .fold(0.0, f64::max);
     let (least, most) = CONNECTIONS;
     (3.0 * busiest * (longest + 0.02)).clamp(least, most) as usize
+}
+
+/// Versions whose series exist before their first request.
+fn from_start(setting: &Setting) -> &'static [Version] {
+    match setting.telemetry.birth {
+        Birth::FirstRequest => &[],
+        Birth::Zero => &Version::ALL,
+    }
 }
 
 fn pod(version: Version, index: usize) -> String {
