@@ -1,6 +1,8 @@
 //! What a stall of the server, of the generator, or a limit does to the figures: all of it shows, and
 //! the generator says when the fault was its own.
 
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -216,6 +218,49 @@ fn who_waits_for_a_connection_for_too_long_is_given_up_in_time() {
     // One connection carries five requests a second; the others run out of time on their way.
     assert!((2..20).contains(&of("answered")), "{json}");
     assert!(number(&json["latency_seconds"]["p50"]) >= 0.4995, "{json}");
+}
+
+#[test]
+fn a_connection_that_does_not_open_holds_nobody_up_when_another_is_free() {
+    // A server that accepts one connection, and lets others fill its queue before it answers: the
+    // kernel then drops their first packets.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    rustix::net::listen(&listener, 0).unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = std::thread::spawn(move || {
+        let (mut only, _) = listener.accept().unwrap();
+        let limit = Duration::from_millis(100);
+        let mut others = Vec::new();
+        while let Ok(other) = TcpStream::connect_timeout(&address, limit) {
+            others.push(other);
+        }
+        let (mut unread, mut buffer, mut served) = (Vec::new(), [0; 4096], 0);
+        while let Ok(read) = only.read(&mut buffer)
+            && read > 0
+        {
+            unread.extend_from_slice(&buffer[..read]);
+            if served == 0 {
+                wait(Duration::from_millis(300));
+            }
+            if unread.ends_with(b"\r\n\r\n") {
+                unread.clear();
+                served += 1;
+                let hello = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello";
+                only.write_all(hello).unwrap();
+            }
+        }
+        (served, others.len())
+    });
+    let json = load(&format!(
+        "http://{address}/ --rate 20/s --arrivals even --duration 1s --timeout 20s --json"
+    ))
+    .json();
+    assert_eq!(json["requests"]["answered"], 20, "{json}");
+    assert_eq!(json["requests"]["waited"], 0, "the limit was not reached");
+    assert_eq!(json["connections_opened"], 1, "{json}");
+    let (served, others) = server.join().unwrap();
+    assert_eq!(served, 20);
+    assert!(others > 0, "the queue was full");
 }
 
 #[test]

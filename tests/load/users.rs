@@ -2,15 +2,13 @@
 //! of them was hurt.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
 
 use coalmine::base::{Seed, Span};
 use coalmine::engine::live::Setting;
 use coalmine::engine::live::clock::{Moment, WallClock};
-use coalmine::engine::live::load::{Exposed, Load, LoadOptions, LoadReport, Seen, Target};
+use coalmine::engine::live::load::{Load, LoadOptions, LoadReport, Seen, Target};
 use coalmine::scenario;
 use coalmine::telemetry::Version;
 
@@ -217,59 +215,6 @@ fn who_was_hurt_and_what_was_bought_is_known_by_version() {
     assert_eq!(goals.users, canary_users.len() as f64);
     assert_eq!(seen.goals(Version::Stable)[0].sum, 0.0);
     assert_eq!(seen.tally.requests(Version::Canary), counts.canary);
-}
-
-#[test]
-fn its_metrics_can_be_scraped_while_it_runs() {
-    let server = Server::start(|_, _| answer(200, "x-version: canary\r\n", ""));
-    let exposed = |address: SocketAddr| Exposed {
-        address,
-        page: Arc::new(|seen| format!("answered {}\n", seen.tally.requests(Version::Canary))),
-    };
-    let start = |address| {
-        let target = Target {
-            address: server.address,
-            host: "test".to_owned(),
-        };
-        let options = LoadOptions {
-            metrics: Some(exposed(address)),
-            ..LoadOptions::until(Span::from_secs(36_000))
-        };
-        let setting = setting("[traffic]\nrate = \"100/s\"");
-        Load::start(
-            &setting,
-            WallClock::new(Moment::now(), 1.0),
-            target,
-            options,
-        )
-    };
-    let load = start("127.0.0.1:0".parse().unwrap()).unwrap();
-    server.wait_for(20);
-    let address = load.metrics().unwrap();
-    let scrape = |path: &str| {
-        let mut stream = TcpStream::connect(address).unwrap();
-        let request = format!("GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut text = String::new();
-        stream.read_to_string(&mut text).unwrap();
-        text
-    };
-    let text = scrape("/metrics");
-    assert!(text.starts_with("HTTP/1.1 200 OK\r\n"), "{text}");
-    let answered: u64 = text
-        .rsplit_once("answered ")
-        .unwrap()
-        .1
-        .trim()
-        .parse()
-        .unwrap();
-    assert!(answered > 0 && answered <= server.requests(), "{text}");
-    assert!(scrape("/other").starts_with("HTTP/1.1 404 "));
-    // A port in use is an error before anything is sent.
-    let error = start(address).unwrap_err();
-    assert!(error.to_string().contains(&address.to_string()), "{error}");
-    drop(load);
-    assert!(TcpStream::connect(address).is_err(), "no port stays open");
 }
 
 #[test]

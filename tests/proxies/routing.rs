@@ -110,6 +110,26 @@ fn cookies_keep_users_of_both_versions() {
 }
 
 #[test]
+fn cookies_last_as_long_as_the_scenario_says_at_its_speed() {
+    for kind in KINDS {
+        let Some(program) = installed(kind) else {
+            continue;
+        };
+        for (speed, seconds) in [(60.0, 60), (100_000.0, 1)] {
+            let mut stage = Stage::new([1, 1, 0]);
+            stage.speed = speed;
+            let proxy = stage.proxy(kind, &program, |world| {
+                world.affinity = Some(affinity(Precedence::Both, false));
+            });
+            let set = first_of(&mut Client::new(proxy.address()), "stable");
+            let expected = format!("coalmine-version=stable; Max-Age={seconds}; Path=/");
+            assert_eq!(set, [expected], "{kind:?}");
+            proxy.stop(GRACE);
+        }
+    }
+}
+
+#[test]
 fn only_the_canary_keeps_its_users_and_may_keep_them_for_ever() {
     for kind in KINDS {
         let Some(program) = installed(kind) else {

@@ -94,6 +94,8 @@ fn answer(stream: TcpStream, state: &State) {
 pub(crate) struct Stage {
     pub(crate) backends: [Vec<Backend>; 3],
     pub(crate) endpoints: Arc<Endpoints>,
+    /// How fast the clock of its proxies goes.
+    pub(crate) speed: f64,
 }
 
 impl Stage {
@@ -105,6 +107,7 @@ impl Stage {
         Stage {
             backends,
             endpoints,
+            speed: 1.0,
         }
     }
 
@@ -140,7 +143,7 @@ impl Stage {
         port: u16,
     ) -> Result<ExternalSplitter, ProxyError> {
         let setting = setting(change);
-        let clock = WallClock::new(Moment::now(), 1.0);
+        let clock = WallClock::new(Moment::now(), self.speed);
         let at = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
         let endpoints = Arc::clone(&self.endpoints);
         ExternalSplitter::start(kind, program, &setting, &clock, endpoints, at)

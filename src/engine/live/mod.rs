@@ -27,6 +27,7 @@ pub mod tally;
 
 use crate::base::Seed;
 use crate::model::World;
+use crate::model::split::Affinity;
 use crate::telemetry;
 
 /// What all parts of a run know.
@@ -61,6 +62,12 @@ pub mod header {
     pub const HURT: &str = "x-hurt";
     /// The cookie that keeps a user with a version; its value is the version's name.
     pub const COOKIE: &str = "coalmine-version";
+}
+
+/// Whole seconds on the wall that a cookie lasts: `Max-Age` knows no parts, and 0 takes it away.
+fn cookie_age(affinity: &Affinity, speed: f64) -> u64 {
+    let wall = affinity.lifetime.as_secs_f64() / speed;
+    wall.round().max(1.0) as u64
 }
 
 /// The name of a version as headers and labels have it.

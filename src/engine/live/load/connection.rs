@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 
 use super::driver::Driver;
 use super::ledger::{Answer, Outcome};
-use super::pool::Job;
+use super::pool::{Job, Turn};
 use super::seen::Failure;
 use crate::engine::live::clock::Moment;
 use crate::engine::live::http::{Wire, WireError};
@@ -18,22 +18,56 @@ use crate::engine::live::http::{Wire, WireError};
 pub(super) async fn serve(driver: Rc<Driver>, slot: u32) {
     let mut wire: Option<Wire> = None;
     let mut goals = Vec::new();
-    while let Some(mut job) = next_job(&driver, slot, &mut wire).await {
-        loop {
-            let Some(outcome) = carry(&driver, slot, &job, &mut wire, &mut goals).await else {
-                return;
-            };
-            match driver.ended(slot, &job, &outcome, &goals) {
-                Some(next) => job = next,
-                None => break,
+    let mut turn = Turn::Rest;
+    loop {
+        let next = match turn {
+            Turn::Rest => await_turn(&driver, slot, &mut wire).await,
+            Turn::Open => open(&driver, slot, &mut wire).await,
+            Turn::Carry(job) => {
+                let outcome = carry(&driver, slot, &job, &mut wire, &mut goals).await;
+                outcome.map(|outcome| driver.ended(slot, &job, &outcome, &goals, wire.is_some()))
             }
+        };
+        match next {
+            Some(next) => turn = next,
+            None => return,
         }
     }
 }
 
-/// Waits for a request. A connection that the other end closes meanwhile is dropped, as is one that
+/// Opens a connection; `None` when the run ends before.
+async fn open(driver: &Rc<Driver>, slot: u32, wire: &mut Option<Wire>) -> Option<Turn> {
+    let opened = {
+        let mut connecting = pin!(Wire::connect(driver.address));
+        poll_fn(|context| {
+            if driver.pool.borrow_mut().is_over(slot, context.waker()) {
+                return Poll::Ready(None);
+            }
+            connecting.as_mut().poll(context).map(Some)
+        })
+        .await
+    };
+    let failure = match opened {
+        Some(result) => {
+            driver.ledger.borrow().opened();
+            match result {
+                Ok(open) => {
+                    *wire = Some(open);
+                    None
+                }
+                Err(error) => Some(kind_of(&error)),
+            }
+        }
+        None if driver.is_closing() => return None,
+        // Whoever it was opened for has been given up.
+        None => None,
+    };
+    Some(driver.opened(slot, failure, wire.is_some()))
+}
+
+/// Waits to be told something. A connection that the other end closes meanwhile is dropped, as is one that
 /// says something unasked.
-async fn next_job(driver: &Driver, slot: u32, wire: &mut Option<Wire>) -> Option<Job> {
+async fn await_turn(driver: &Driver, slot: u32, wire: &mut Option<Wire>) -> Option<Turn> {
     poll_fn(|context| {
         if let Some(next) = driver.pool.borrow_mut().take(slot, context.waker()) {
             return Poll::Ready(next);
@@ -42,6 +76,7 @@ async fn next_job(driver: &Driver, slot: u32, wire: &mut Option<Wire>) -> Option
             && has_ended(open, context)
         {
             *wire = None;
+            driver.pool.borrow_mut().lose(slot);
         }
         Poll::Pending
     })

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use tokio::task::spawn_local;
 
 use super::ledger::{Answer, Ledger, Outcome};
-use super::pool::{Job, Place, Pool};
+use super::pool::{Job, Place, Pool, Turn};
 use super::rendering::Rendering;
 use super::report::LoadReport;
 use super::schedule::{Ask, Schedule};
@@ -208,6 +208,7 @@ impl Driver {
                 fired: now,
                 deadline: intended + self.timeout,
                 waited: false,
+                queued: false,
                 fresh: false,
             });
             fired += 1;
@@ -255,50 +256,89 @@ impl Driver {
             fired: now,
             deadline: now + self.timeout,
             waited: false,
+            queued: false,
             fresh: false,
         }
     }
 
-    /// A request has ended. Returns the next one for the same connection.
+    /// A request has ended. Returns what its slot does next; `connected` says whether its connection
+    /// can carry another.
     pub(super) fn ended(
         self: &Rc<Driver>,
         slot: u32,
         job: &Job,
         outcome: &Outcome,
         goals: &[f64],
-    ) -> Option<Job> {
+        connected: bool,
+    ) -> Turn {
         let now = Moment::now();
         self.record(job, outcome, goals, now);
-        if !self.ended.get() {
-            if let Pace::Closed(_) = self.pace {
-                self.ledger.borrow().due(1, 0);
-                // Goes in line and comes out at once: there is a connection for each.
-                let mut pool = self.pool.borrow_mut();
-                pool.enter(self.again(now));
-                return pool.next(slot, now, |_| {});
-            }
-            // Whoever is awake fires what is due.
-            if now >= self.next.get() && self.mode != Mode::Economy {
-                self.fire(now);
-            }
+        self.ask_again(now);
+        self.proceed(slot, now, connected)
+    }
+
+    /// A connection is open, or not to be had, or has taken too long. Returns what its slot does
+    /// next.
+    pub(super) fn opened(
+        self: &Rc<Driver>,
+        slot: u32,
+        failure: Option<Failure>,
+        connected: bool,
+    ) -> Turn {
+        let now = Moment::now();
+        let failed = failure.and_then(|failure| {
+            let job = self.pool.borrow_mut().fail_first()?;
+            Some((job, failure))
+        });
+        if let Some((job, failure)) = failed {
+            self.record(&job, &unsent(failure), &[], now);
+            self.ask_again(now);
         }
+        self.proceed(slot, now, connected)
+    }
+
+    /// A slot's request is over, so in a closed loop there is another; in an open one whoever is
+    /// awake fires what is due.
+    fn ask_again(self: &Rc<Driver>, now: Moment) {
+        if self.ended.get() {
+            return;
+        }
+        if let Pace::Closed(_) = self.pace {
+            // In line, as the slot that asks for its next turn takes it out at once.
+            self.ledger.borrow().due(1, 0);
+            self.pool.borrow_mut().enter(self.again(now));
+        } else if now >= self.next.get() && self.mode != Mode::Economy {
+            self.fire(now);
+        }
+    }
+
+    fn proceed(self: &Rc<Driver>, slot: u32, now: Moment, connected: bool) -> Turn {
         let mut over = Vec::new();
-        let next = self.pool.borrow_mut().next(slot, now, |job| over.push(job));
-        for job in over {
-            let outcome = Outcome {
-                sent: None,
-                opened: false,
-                result: Err((Failure::Timeout, None)),
-            };
-            self.record(&job, &outcome, &[], now);
-        }
+        let turn = {
+            let mut pool = self.pool.borrow_mut();
+            pool.next(slot, now, connected, |job| over.push(job))
+        };
+        self.give_up(&over, now);
         self.ledger.borrow().waiting(self.pool.borrow().waiting());
-        match &next {
-            Some(job) => self.watch_for(job),
-            None if self.ended.get() => self.quiet.notify_one(),
-            None => {}
+        if let Turn::Carry(job) = &turn {
+            self.watch_for(job);
+        } else if self.ended.get() {
+            self.quiet.notify_one();
         }
-        next
+        turn
+    }
+
+    /// The time of these is over, and they were never sent.
+    fn give_up(self: &Rc<Driver>, over: &[Job], now: Moment) {
+        for job in over {
+            self.record(job, &unsent(Failure::Timeout), &[], now);
+            if let Pace::Closed(_) = self.pace
+                && !self.ended.get()
+            {
+                self.ledger.borrow().due(1, 0);
+                self.start(self.again(now));
+            }
+        }
     }
 
     /// Looks for deadlines earlier than was meant, when one comes earlier.
@@ -326,7 +366,13 @@ impl Driver {
     async fn watch(self: Rc<Driver>, alarm: Alarm) {
         loop {
             let now = Moment::now();
-            let next = self.pool.borrow_mut().expire(now);
+            let mut over = Vec::new();
+            let next = self.pool.borrow_mut().expire(now, |job| over.push(job));
+            self.give_up(&over, now);
+            if !over.is_empty() {
+                self.ledger.borrow().waiting(self.pool.borrow().waiting());
+                self.quiet.notify_one();
+            }
             let until = next.unwrap_or(now + self.timeout);
             self.unwatched.set(until);
             tokio::select! {
@@ -388,5 +434,14 @@ impl Driver {
         self.rendering
             .borrow_mut()
             .read(bytes, job, &mut schedule, goals)
+    }
+}
+
+/// What became of a request that was never sent.
+fn unsent(failure: Failure) -> Outcome {
+    Outcome {
+        sent: None,
+        opened: false,
+        result: Err((failure, None)),
     }
 }

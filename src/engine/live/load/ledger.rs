@@ -128,7 +128,7 @@ impl Ledger {
                 let lateness = sent.since(job.intended);
                 self.lateness.record(lateness);
                 // What the server or the limit on connections holds up is not the generator's.
-                let own = if job.waited || outcome.opened {
+                let own = if job.waited || job.queued || outcome.opened {
                     job.fired.since(job.intended)
                 } else {
                     lateness

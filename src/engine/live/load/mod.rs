@@ -15,7 +15,6 @@ mod connection;
 mod descriptors;
 mod driver;
 mod durations;
-mod exposed;
 mod harm;
 mod interval_log;
 mod jar;
@@ -32,7 +31,6 @@ mod tests;
 
 pub use descriptors::{TooFewDescriptors, reserve};
 pub use durations::Durations;
-pub use exposed::{Exposed, Exposition};
 pub use interval_log::IntervalLog;
 pub use rendering::{Asking, Request};
 pub use report::{Limit, LoadReport, Tolerance, short};
@@ -56,7 +54,6 @@ use super::clock::WallClock;
 use crate::base::Span;
 use crate::model::split::Split;
 use driver::{Driver, Orders};
-use exposed::Page;
 use ledger::Ledger;
 use pool::Pool;
 use rendering::Rendering;
@@ -114,8 +111,6 @@ pub struct LoadOptions {
     pub goals_by_user: bool,
     /// Where latencies are logged, second by second.
     pub log: Option<IntervalLog>,
-    /// Where its metrics can be scraped.
-    pub metrics: Option<Exposed>,
 }
 
 impl LoadOptions {
@@ -135,7 +130,6 @@ impl LoadOptions {
             timeout: Span::from_secs(10),
             goals_by_user: false,
             log: None,
-            metrics: None,
         }
     }
 }
@@ -146,14 +140,6 @@ pub enum LoadError {
     /// There are too few descriptors.
     #[error(transparent)]
     Descriptors(#[from] TooFewDescriptors),
-    /// The metrics cannot be shown where they were asked for.
-    #[error("cannot listen on {address}: {error}")]
-    Bind {
-        /// Where.
-        address: SocketAddr,
-        /// Why not.
-        error: io::Error,
-    },
     /// The operating system refused a thread or a timer.
     #[error("cannot start the load: {0}")]
     Io(#[from] io::Error),
@@ -168,7 +154,6 @@ pub struct Load {
     seen: Arc<Seen>,
     orders: Arc<Orders>,
     over: Receiver<()>,
-    page: Option<Page>,
     thread: Option<JoinHandle<io::Result<LoadReport>>>,
 }
 
@@ -176,8 +161,7 @@ impl Load {
     /// Starts a load: the first requests go out when `clock` says that the scenario begins.
     ///
     /// # Errors
-    /// When the connections do not fit the limit of open files, the metrics' port is taken, or no
-    /// thread is to be had.
+    /// When the connections do not fit the limit of open files, or no thread is to be had.
     pub fn start(
         setting: &Setting,
         clock: WallClock,
@@ -195,14 +179,6 @@ impl Load {
             world.goals.len(),
             &setting.telemetry.buckets,
         ));
-        let page = match &options.metrics {
-            None => None,
-            Some(exposed) => {
-                let page = Page::start(exposed, Arc::clone(&seen));
-                let address = exposed.address;
-                Some(page.map_err(|error| LoadError::Bind { address, error })?)
-            }
-        };
         let orders = Arc::new(Orders::default());
         let (tell, over) = channel::<()>();
         let thread = {
@@ -219,7 +195,6 @@ impl Load {
             seen,
             orders,
             over,
-            page,
             thread: Some(thread),
         })
     }
@@ -227,11 +202,6 @@ impl Load {
     /// What it has seen so far.
     pub fn seen(&self) -> &Arc<Seen> {
         &self.seen
-    }
-
-    /// Where its metrics can be scraped, if anywhere.
-    pub fn metrics(&self) -> Option<SocketAddr> {
-        self.page.as_ref().map(|page| page.address)
     }
 
     /// Waits so long for its end; whether it has come.

@@ -1,5 +1,11 @@
 //! Which connection carries which request: at most so many connections, and a line of requests that
 //! wait for one. Sans-IO: it decides, tasks send.
+//!
+//! A request is tied to no connection before that is open. Connections are opened for those in line,
+//! one for each as long as the limit allows; whichever is free first carries who came first. So a
+//! connection that takes a second to open (a server whose queue is full drops its first packet)
+//! holds nobody up when another becomes free. Only where users have connections of their own do
+//! their requests wait for just those.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::task::Waker;
@@ -17,8 +23,10 @@ pub(super) struct Job {
     pub(super) fired: Moment,
     /// When it is given up.
     pub(super) deadline: Moment,
-    /// Whether it had to wait for a connection.
+    /// Whether it had to wait because as many connections as allowed were in use.
     pub(super) waited: bool,
+    /// Whether it found no open connection free, and waited for whichever came first.
+    pub(super) queued: bool,
     /// Whether it goes over a new connection.
     pub(super) fresh: bool,
 }
@@ -26,12 +34,13 @@ pub(super) struct Job {
 /// What one task carries on its connection.
 #[derive(Debug, Default)]
 struct Slot {
-    job: Option<Job>,
+    turn: Option<Turn>,
     waker: Option<Waker>,
     /// Counts jobs, so that a deadline knows its own.
     serial: u64,
     busy: bool,
-    /// Whether the job's time is over.
+    opening: bool,
+    /// Whether the time of what it does is over.
     expired: bool,
     /// Requests of the connection's user that wait for their turn.
     line: VecDeque<Job>,
@@ -41,15 +50,26 @@ struct Slot {
     after: Option<u32>,
 }
 
-/// What to do with a request.
+/// What became of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     /// Its connection's task has been woken.
     Given,
-    /// A task must be started for this slot, which has the request already.
+    /// A task must be started for this slot, which knows what to do.
     Start(u32),
     /// It waits.
     Waits,
+}
+
+/// What a slot's task does next.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Turn {
+    /// Carries a request.
+    Carry(Job),
+    /// Opens a connection, for whoever is first in line then.
+    Open,
+    /// Waits to be woken.
+    Rest,
 }
 
 /// See the module.
@@ -62,9 +82,13 @@ pub(super) struct Pool {
     of_users: BTreeMap<u32, u32>,
     first_idle: Option<u32>,
     last_idle: Option<u32>,
+    /// Slots that have no connection and open none; where users have their own there are none.
+    vacant: Vec<u32>,
+    /// How many slots open a connection.
+    opening: usize,
     line: VecDeque<Job>,
     waiting: u64,
-    /// Jobs by deadline; those that are over are taken out when they come to the front.
+    /// What slots do, by deadline; what is over is taken out when it comes to the front.
     deadlines: VecDeque<(Moment, u32, u64)>,
     /// Connections taken from one user for another.
     pub(super) moved: u64,
@@ -80,6 +104,8 @@ impl Pool {
             of_users: BTreeMap::new(),
             first_idle: None,
             last_idle: None,
+            vacant: Vec::new(),
+            opening: 0,
             line: VecDeque::new(),
             waiting: 0,
             deadlines: VecDeque::new(),
@@ -90,10 +116,11 @@ impl Pool {
 
     /// Finds a connection for a request.
     pub(super) fn place(&mut self, mut job: Job) -> Place {
+        if !self.by_user {
+            return self.place_anywhere(job);
+        }
         let user = job.ask.caller.user;
-        if self.by_user
-            && let Some(own) = self.of_users.get(&user).copied()
-        {
+        if let Some(own) = self.of_users.get(&user).copied() {
             job.fresh = job.ask.opens;
             if self.slots[own as usize].busy {
                 self.slots[own as usize].line.push_back(job);
@@ -105,22 +132,14 @@ impl Pool {
             self.wake(own);
             return Place::Given;
         }
-        if (self.slots.len() < self.limit) && (self.by_user || self.last_idle.is_none()) {
-            let slot = self.slots.len() as u32;
-            self.slots.push(Slot::default());
+        if let Some(slot) = self.another() {
             self.belong(slot, user);
             self.give(slot, job);
             return Place::Start(slot);
         }
-        // Of equal ones the warmest; of users' own the one that has been idle longest.
-        let idle = if self.by_user {
-            self.first_idle
-        } else {
-            self.last_idle
-        };
-        if let Some(slot) = idle {
+        if let Some(slot) = self.first_idle {
             self.leave_idle(slot);
-            job.fresh = self.by_user;
+            job.fresh = true;
             self.belong(slot, user);
             self.give(slot, job);
             self.wake(slot);
@@ -131,22 +150,76 @@ impl Pool {
         Place::Waits
     }
 
+    fn place_anywhere(&mut self, mut job: Job) -> Place {
+        // Of equal ones the warmest.
+        if let Some(slot) = self.last_idle {
+            self.leave_idle(slot);
+            self.give(slot, job);
+            self.wake(slot);
+            return Place::Given;
+        }
+        job.queued = true;
+        // One that opens for somebody who has been served meanwhile is as good as a new one.
+        if self.line.len() < self.opening {
+            self.enter(job);
+            return Place::Waits;
+        }
+        if let Some(slot) = self.vacant.pop() {
+            self.open(slot, job.deadline);
+            self.slots[slot as usize].turn = Some(Turn::Open);
+            self.wake(slot);
+            self.enter(job);
+            return Place::Waits;
+        }
+        if let Some(slot) = self.another() {
+            self.open(slot, job.deadline);
+            self.slots[slot as usize].turn = Some(Turn::Open);
+            self.enter(job);
+            return Place::Start(slot);
+        }
+        job.waited = true;
+        self.enter(job);
+        Place::Waits
+    }
+
+    /// One slot more, if there may be.
+    fn another(&mut self) -> Option<u32> {
+        let slot = self.slots.len();
+        (slot < self.limit).then(|| {
+            self.slots.push(Slot::default());
+            slot as u32
+        })
+    }
+
     /// Puts a request in line; the next connection that is free takes it.
     pub(super) fn enter(&mut self, job: Job) {
         self.line.push_back(job);
         self.waiting += 1;
     }
 
-    /// The next request for a slot whose last one is over; without one the slot is idle. Requests
-    /// whose time is over meanwhile are handed to `give_up`.
+    /// What a slot does next that has carried its request or opened its connection; `connected` says
+    /// whether it has one. Requests whose time is over meanwhile are handed to `give_up`.
     pub(super) fn next(
         &mut self,
         slot: u32,
         now: Moment,
+        connected: bool,
         mut give_up: impl FnMut(Job),
-    ) -> Option<Job> {
-        self.slots[slot as usize].busy = false;
-        self.slots[slot as usize].serial += 1;
+    ) -> Turn {
+        let has_opened = self.close_turn(slot);
+        if !connected && !self.by_user {
+            while let Some(job) = self.line.pop_front_if(|job| job.deadline <= now) {
+                self.waiting -= 1;
+                give_up(job);
+            }
+            if self.line.len() > self.opening {
+                let deadline = self.line[self.opening].deadline;
+                self.open(slot, deadline);
+                return Turn::Open;
+            }
+            self.vacant.push(slot);
+            return Turn::Rest;
+        }
         loop {
             let own = self.slots[slot as usize].line.pop_front();
             let Some(mut job) = own.or_else(|| self.line.pop_front()) else {
@@ -173,25 +246,43 @@ impl Pool {
                 job.fresh = true;
                 self.belong(slot, user);
             }
+            job.queued |= has_opened;
             self.give(slot, job);
-            return self.slots[slot as usize].job.take();
+            self.slots[slot as usize].turn = None;
+            return Turn::Carry(job);
         }
         self.enter_idle(slot);
-        None
+        Turn::Rest
     }
 
-    /// The request that a slot was given; remembers whom to wake otherwise. `None` in the second
-    /// place when there will be none any more.
-    pub(super) fn take(&mut self, slot: u32, waker: &Waker) -> Option<Option<Job>> {
+    /// The first in line, who fails because the connection of this slot could not be opened; nobody
+    /// when all have been served meanwhile.
+    pub(super) fn fail_first(&mut self) -> Option<Job> {
+        let job = self.line.pop_front()?;
+        self.waiting -= 1;
+        Some(job)
+    }
+
+    /// The connection of an idle slot has ended.
+    pub(super) fn lose(&mut self, slot: u32) {
+        if !self.by_user {
+            self.leave_idle(slot);
+            self.vacant.push(slot);
+        }
+    }
+
+    /// What a slot was told to do; remembers whom to wake otherwise. `None` in the second place when
+    /// there will be nothing any more.
+    pub(super) fn take(&mut self, slot: u32, waker: &Waker) -> Option<Option<Turn>> {
         let entry = &mut self.slots[slot as usize];
-        if let Some(job) = entry.job.take() {
-            return Some(Some(job));
+        if let Some(turn) = entry.turn.take() {
+            return Some(Some(turn));
         }
         entry.keep(waker);
         self.closing.then_some(None)
     }
 
-    /// Whether the time of a slot's request is over; remembers whom to wake then.
+    /// Whether the time of what a slot does is over; remembers whom to wake then.
     #[inline]
     pub(super) fn is_over(&mut self, slot: u32, waker: &Waker) -> bool {
         let closing = self.closing;
@@ -200,13 +291,19 @@ impl Pool {
         entry.expired || closing
     }
 
-    /// Ends the requests whose deadline has come. Returns when to look again: at the next deadline.
-    pub(super) fn expire(&mut self, now: Moment) -> Option<Moment> {
+    /// Ends the requests whose deadline has come; those in line are handed to `give_up`. Returns when
+    /// to look again: at the next deadline.
+    pub(super) fn expire(&mut self, now: Moment, mut give_up: impl FnMut(Job)) -> Option<Moment> {
+        while let Some(job) = self.line.pop_front_if(|job| job.deadline <= now) {
+            self.waiting -= 1;
+            give_up(job);
+        }
+        let in_line = self.line.front().map(|job| job.deadline);
         while let Some((deadline, slot, serial)) = self.deadlines.front().copied() {
             let entry = &mut self.slots[slot as usize];
-            let is_over = entry.serial != serial || !entry.busy;
+            let is_over = entry.serial != serial || !(entry.busy || entry.opening);
             if !is_over && deadline > now {
-                return Some(deadline);
+                return Some(in_line.map_or(deadline, |first| first.min(deadline)));
             }
             if !is_over {
                 entry.expired = true;
@@ -216,7 +313,7 @@ impl Pool {
             }
             self.deadlines.pop_front();
         }
-        None
+        in_line
     }
 
     /// Ends all tasks, whatever they do.
@@ -234,9 +331,9 @@ impl Pool {
         self.waiting == 0 && self.slots.iter().all(|slot| !slot.busy)
     }
 
-    /// How many requests wait.
+    /// How many requests wait for others to end; not those for whom a connection is being opened.
     pub(super) fn waiting(&self) -> u64 {
-        self.waiting
+        self.waiting - self.line.len().min(self.opening) as u64
     }
 
     fn give(&mut self, slot: u32, job: Job) {
@@ -246,12 +343,38 @@ impl Pool {
         {
             self.deadlines.pop_front();
         }
+        self.slots[slot as usize].busy = true;
+        self.slots[slot as usize].turn = Some(Turn::Carry(job));
+        self.limit_by(slot, job.deadline);
+    }
+
+    fn open(&mut self, slot: u32, deadline: Moment) {
+        self.slots[slot as usize].opening = true;
+        self.opening += 1;
+        self.limit_by(slot, deadline);
+    }
+
+    /// What a slot does now is over at its deadline.
+    fn limit_by(&mut self, slot: u32, deadline: Moment) {
         let entry = &mut self.slots[slot as usize];
         entry.serial += 1;
-        entry.busy = true;
         entry.expired = false;
-        entry.job = Some(job);
-        self.deadlines.push_back((job.deadline, slot, entry.serial));
+        // Mostly the last one.
+        let mut place = self.deadlines.len();
+        while place > 0 && self.deadlines[place - 1].0 > deadline {
+            place -= 1;
+        }
+        self.deadlines.insert(place, (deadline, slot, entry.serial));
+    }
+
+    /// A slot has done what it did; whether that was opening a connection.
+    fn close_turn(&mut self, slot: u32) -> bool {
+        let entry = &mut self.slots[slot as usize];
+        entry.serial += 1;
+        entry.busy = false;
+        let has_opened = std::mem::take(&mut entry.opening);
+        self.opening -= usize::from(has_opened);
+        has_opened
     }
 
     fn wake(&self, slot: u32) {
@@ -312,130 +435,4 @@ impl Slot {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::base::{Span, Time};
-    use crate::engine::actors::crowd::Caller;
-
-    fn job(user: u32, opens: bool) -> Job {
-        let now = Moment::now();
-        Job {
-            ask: Ask {
-                at: Time::START,
-                caller: Caller { user, group: 0 },
-                route: 0,
-                matched: false,
-                opens,
-                session: None,
-            },
-            intended: now,
-            fired: now,
-            deadline: now + Span::from_secs(60),
-            waited: false,
-            fresh: false,
-        }
-    }
-
-    /// Takes the job that a slot has been given.
-    fn taken(pool: &mut Pool, slot: u32) -> Job {
-        pool.take(slot, Waker::noop()).unwrap().unwrap()
-    }
-
-    fn nobody(job: Job) {
-        panic!("given up: {job:?}");
-    }
-
-    #[test]
-    fn connections_are_used_again_and_no_more_than_allowed() {
-        let (mut pool, now) = (Pool::new(2, false), Moment::now());
-        assert_eq!(pool.place(job(1, false)), Place::Start(0));
-        assert_eq!(pool.place(job(2, false)), Place::Start(1));
-        assert_eq!(pool.place(job(3, false)), Place::Waits);
-        assert_eq!(pool.place(job(4, false)), Place::Waits);
-        assert_eq!(pool.waiting(), 2);
-        for slot in [0, 1] {
-            taken(&mut pool, slot);
-        }
-        let next = pool.next(1, now, nobody).unwrap();
-        assert_eq!((next.ask.caller.user, next.waited), (3, true));
-        let next = pool.next(0, now, nobody).unwrap();
-        assert_eq!((next.ask.caller.user, next.fresh), (4, false));
-        assert!(pool.next(0, now, nobody).is_none());
-        assert!(!pool.is_quiet());
-        assert!(pool.next(1, now, nobody).is_none());
-        assert!(pool.is_quiet());
-        // The one that was used last is used first.
-        assert_eq!(pool.place(job(5, false)), Place::Given);
-        assert_eq!(taken(&mut pool, 1).ask.caller.user, 5);
-        assert_eq!(pool.place(job(6, false)), Place::Given);
-        assert_eq!(taken(&mut pool, 0).ask.caller.user, 6);
-        assert_eq!(pool.place(job(7, false)), Place::Waits);
-    }
-
-    #[test]
-    fn whose_time_is_over_is_given_up_and_not_sent() {
-        let (mut pool, now) = (Pool::new(1, false), Moment::now());
-        assert_eq!(pool.place(job(1, false)), Place::Start(0));
-        taken(&mut pool, 0);
-        for user in [2, 3] {
-            let late = Job {
-                deadline: now,
-                ..job(user, false)
-            };
-            assert_eq!(pool.place(late), Place::Waits);
-        }
-        assert_eq!(pool.place(job(4, false)), Place::Waits);
-        assert!(!pool.is_over(0, Waker::noop()));
-        let mut over = Vec::new();
-        let next = pool.next(0, now, |job| over.push(job.ask.caller.user));
-        assert_eq!(next.unwrap().ask.caller.user, 4);
-        assert_eq!((over, pool.waiting()), (vec![2, 3], 0));
-        // A deadline is its own job's: the first one's says nothing about the fourth's.
-        let later = now + Span::from_secs(59);
-        assert!(pool.expire(later).is_some_and(|next| next > later));
-        assert!(!pool.is_over(0, Waker::noop()));
-        assert_eq!(pool.expire(now + Span::from_secs(61)), None);
-        assert!(pool.is_over(0, Waker::noop()));
-    }
-
-    #[test]
-    fn where_users_have_their_own_connections_they_keep_them() {
-        let (mut pool, now) = (Pool::new(2, true), Moment::now());
-        assert_eq!(pool.place(job(1, true)), Place::Start(0));
-        taken(&mut pool, 0);
-        // Their requests wait for one another.
-        assert_eq!(pool.place(job(1, false)), Place::Waits);
-        assert_eq!(pool.place(job(2, true)), Place::Start(1));
-        taken(&mut pool, 1);
-        let next = pool.next(0, now, nobody).unwrap();
-        assert_eq!(
-            (next.ask.caller.user, next.fresh, next.waited),
-            (1, false, false)
-        );
-        assert!(pool.next(0, now, nobody).is_none());
-        assert!(pool.next(1, now, nobody).is_none());
-        // A new session opens a new connection in place of its user's old one.
-        assert_eq!(pool.place(job(2, true)), Place::Given);
-        let second = taken(&mut pool, 1);
-        assert!(second.fresh);
-        // A third user gets the connection that has been idle longest, and it is a new one.
-        assert_eq!(pool.place(job(3, false)), Place::Given);
-        let third = taken(&mut pool, 0);
-        assert!(third.fresh);
-        assert_eq!(pool.moved, 1);
-        // The first one, who comes back, waits, and takes the next that is free.
-        assert_eq!(pool.place(job(1, false)), Place::Waits);
-        assert_eq!(pool.place(job(1, false)), Place::Waits);
-        let first = pool.next(1, now, nobody).unwrap();
-        assert_eq!(
-            (first.ask.caller.user, first.fresh, first.waited),
-            (1, true, true)
-        );
-        // The other request of the same user goes over the same connection.
-        assert!(pool.next(0, now, nobody).is_none());
-        let again = pool.next(1, now, nobody).unwrap();
-        assert_eq!((again.ask.caller.user, again.fresh), (1, false));
-        assert!(pool.next(1, now, nobody).is_none());
-        assert!(pool.is_quiet());
-    }
-}
+mod tests;

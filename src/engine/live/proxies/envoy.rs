@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use crate::base::Span;
 use crate::engine::live::clock::Moment;
 use crate::engine::live::options::Proxy;
-use crate::engine::live::{header, name_of};
+use crate::engine::live::{cookie_age, header, name_of};
 use crate::model::split::{Affinity, Precedence, Retries, Side, Split};
 use crate::telemetry::Version;
 
@@ -363,7 +363,7 @@ fn fixed(task: &Task, header: &Value, version: Version, affinity: Option<&Affini
     json!({
         "match": { "prefix": "/", "headers": [header] },
         "route": action,
-        "response_headers_to_add": answer_headers(version, affinity),
+        "response_headers_to_add": answer_headers(task, version, affinity),
     })
 }
 
@@ -375,7 +375,7 @@ fn split(task: &Task, order: &Order) -> Value {
         json!({
             "name": name_of(version),
             "weight": weights[version as usize],
-            "response_headers_to_add": answer_headers(version, task.affinity.as_ref()),
+            "response_headers_to_add": answer_headers(task, version, task.affinity.as_ref()),
         })
     };
     let clusters = [Version::Canary, Version::Stable, Version::Baseline].map(cluster);
@@ -389,7 +389,7 @@ fn split(task: &Task, order: &Order) -> Value {
 }
 
 /// What an answer says of its version, and the cookie that it sets.
-fn answer_headers(version: Version, affinity: Option<&Affinity>) -> Value {
+fn answer_headers(task: &Task, version: Version, affinity: Option<&Affinity>) -> Value {
     let name = name_of(version);
     let mut headers = vec![json!({
         "header": { "key": header::VERSION, "value": name },
@@ -397,7 +397,7 @@ fn answer_headers(version: Version, affinity: Option<&Affinity>) -> Value {
     })];
     let marks = |affinity: &&Affinity| affinity.precedence.marks(Side::ALL[version as usize]);
     if let Some(affinity) = affinity.filter(marks) {
-        let age = Task::cookie_age(affinity);
+        let age = cookie_age(affinity, task.speed);
         let value = format!("{}={name}; Max-Age={age}; Path=/", header::COOKIE);
         headers.push(json!({
             "header": { "key": "set-cookie", "value": value },

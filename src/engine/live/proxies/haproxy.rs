@@ -22,7 +22,7 @@ use rustix::process::Signal;
 use crate::base::Span;
 use crate::engine::live::clock::Moment;
 use crate::engine::live::options::Proxy;
-use crate::engine::live::{header, name_of};
+use crate::engine::live::{cookie_age, header, name_of};
 use crate::model::split::{Precedence, Side, Split};
 use crate::telemetry::Version;
 
@@ -403,7 +403,7 @@ frontend status
         let Some(affinity) = &self.task.affinity else {
             return;
         };
-        let age = Task::cookie_age(affinity);
+        let age = cookie_age(affinity, self.task.speed);
         for version in Version::ALL {
             if affinity.precedence.marks(Side::ALL[version as usize]) {
                 let (name, cookie) = (name_of(version), header::COOKIE);

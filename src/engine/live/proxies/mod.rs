@@ -327,11 +327,6 @@ impl Task {
         }
     }
 
-    /// Seconds that a cookie lasts, which are the scenario's.
-    fn cookie_age(affinity: &Affinity) -> u64 {
-        affinity.lifetime.as_secs_f64().round() as u64
-    }
-
     /// A length of the scenario's time as it is on the wall.
     fn on_the_wall(&self, span: Span) -> Span {
         Span::from_secs_f64(span.as_secs_f64() / self.speed)

@@ -19,7 +19,7 @@ use rustix::process::{Signal, geteuid};
 
 use crate::engine::live::clock::Moment;
 use crate::engine::live::options::Proxy;
-use crate::engine::live::{header, name_of};
+use crate::engine::live::{cookie_age, header, name_of};
 use crate::model::split::{Precedence, Side, Split};
 use crate::telemetry::Version;
 
@@ -448,7 +448,7 @@ http {{
     fn mark(&self, text: &mut String) {
         let _ = writeln!(text, "    map $version $cookie {{\n        default \"\";");
         if let Some(affinity) = &self.task.affinity {
-            let age = Task::cookie_age(affinity);
+            let age = cookie_age(affinity, self.task.speed);
             for version in Version::ALL {
                 if affinity.precedence.marks(Side::ALL[version as usize]) {
                     let name = name_of(version);

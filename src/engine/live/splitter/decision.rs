@@ -9,7 +9,7 @@ use super::forward::Ask;
 use crate::base::{Purpose, Stream};
 use crate::engine::live::clock::{Moment, WallClock};
 use crate::engine::live::steering::{Shares, Steering};
-use crate::engine::live::{Setting, header, name_of};
+use crate::engine::live::{Setting, cookie_age, header, name_of};
 use crate::model::split::{self, CookieChange, Memory, Request, Rules, Side, Split, Weights};
 use crate::model::traffic::Population;
 use crate::telemetry::Version;
@@ -66,12 +66,8 @@ impl Decider {
         for _ in 0..worker {
             stream.jump();
         }
-        let lasts = world.affinity.map_or(0.0, |affinity| {
-            (affinity.lifetime.as_secs_f64() / clock.speed())
-                .round()
-                .max(1.0)
-        });
-        let cookie = |name: &str, seconds: f64| {
+        let lasts = (world.affinity).map_or(0, |affinity| cookie_age(&affinity, clock.speed()));
+        let cookie = |name: &str, seconds: u64| {
             format!(
                 "set-cookie: {}={name}; Max-Age={seconds}; Path=/\r\n",
                 header::COOKIE
@@ -95,7 +91,7 @@ impl Decider {
             weights: Weights::default(),
             mirror: 0.0,
             set: Version::ALL.map(|version| cookie(name_of(version), lasts)),
-            forget: cookie("", 0.0),
+            forget: cookie("", 0),
         }
     }
 
