@@ -162,6 +162,7 @@ fn run_live(scenario: &Scenario, arguments: &RunArguments) -> Result<(), Command
     let stop = Arc::new(AtomicBool::new(false));
     power::on_interruption(Arc::clone(&stop), None);
     let rollout = play(scenario, arguments, &stop, log, record)?;
+    let failure = rollout.outcome.failure.clone();
     let speed = scenario.live_speed();
     let told = ending(scenario, &rollout.trial, &rollout.rows, arguments);
     let note = experiment::live_note(&rollout.outcome, told, speed);
@@ -186,7 +187,11 @@ fn run_live(scenario: &Scenario, arguments: &RunArguments) -> Result<(), Command
         let report = folder.join("report.html");
         output::note(&format!("Report, figures and rows: {}", report.display()));
     }
-    printed
+    printed?;
+    match failure {
+        Some(failure) => Err(CommandError::Cut(failure)),
+        None => Ok(()),
+    }
 }
 
 /// Plays it and shows it.
@@ -264,7 +269,8 @@ fn ending(
     arguments: &RunArguments,
 ) -> String {
     let canary = if arguments.good { "good" } else { "bad" };
-    let when = Span::from_nanos(trial.ended.as_nanos());
+    // Somebody who ends it does so at any nanosecond.
+    let when = Span::from_millis(trial.ended.as_nanos() / 1_000_000);
     let poison = |fault: &Fault| matches!(fault.kind, FaultKind::Poison { .. });
     let reaches_stable = !arguments.good && scenario.world.faults.iter().any(poison);
     let mut met = match (trial.exposed_requests, trial.canary_requests) {
