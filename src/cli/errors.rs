@@ -46,6 +46,9 @@ pub enum CommandError {
     /// A rollout could not be played for real.
     #[error("{0}")]
     Live(#[from] RunError),
+    /// A part failed while a rollout was played; what was measured until then has been told.
+    #[error("{0}")]
+    Cut(String),
     /// Threads could not be started.
     #[error("{0}")]
     Threads(#[from] ThreadsError),

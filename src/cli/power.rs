@@ -151,7 +151,8 @@ const FINISHING: &str = "Interrupted: finishing with what is there; Ctrl-C again
 /// Exit code of a process that was ended from the keyboard, by the convention of shells.
 const ENDED: i32 = 130;
 
-/// The first Ctrl-C asks whatever runs to finish with what is there; the second ends the process.
+/// The first Ctrl-C, or SIGTERM or SIGHUP, asks whatever runs to finish with what is there; the second
+/// ends the process.
 pub(super) fn on_interruption(stop: Arc<AtomicBool>, bar: Option<ProgressBar>) {
     // Where no handler can be set, the first one simply ends the process.
     let _ = ctrlc::set_handler(move || {

@@ -163,6 +163,7 @@ fn run_live(scenario: &Scenario, arguments: &RunArguments) -> Result<(), Command
     let screen = Screen::new(scenario.rollout.longest().min(scenario.horizon));
     power::on_interruption(Arc::clone(&stop), screen.bar());
     let rollout = play(scenario, arguments, &stop, log, record, screen)?;
+    let failure = rollout.outcome.failure.clone();
     let speed = scenario.live_speed();
     let told = ending(scenario, &rollout.trial, &rollout.rows, arguments);
     let note = experiment::live_note(&rollout.outcome, told, speed);
@@ -187,7 +188,11 @@ fn run_live(scenario: &Scenario, arguments: &RunArguments) -> Result<(), Command
         let report = folder.join("report.html");
         output::note(&format!("Report, figures and rows: {}", report.display()));
     }
-    printed
+    printed?;
+    match failure {
+        Some(failure) => Err(CommandError::Cut(failure)),
+        None => Ok(()),
+    }
 }
 
 /// Plays it and shows it.

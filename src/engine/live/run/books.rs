@@ -16,6 +16,8 @@ pub struct Outcome {
     pub trial: Trial,
     /// Whether it was ended by hand, or by a part that failed, before its end.
     pub interrupted: bool,
+    /// The part that failed and so ended it, if one did.
+    pub failure: Option<String>,
     /// What keeps its figures from being trusted, one sentence each; none when they can be.
     pub doubts: Vec<String>,
     /// What a reader should know beside that.
@@ -80,6 +82,7 @@ pub(super) struct Books {
     aftermath: Span,
     end: Option<End>,
     interrupted: bool,
+    failure: Option<String>,
     doubts: Vec<String>,
     notes: Vec<String>,
     orders: Vec<Order>,
@@ -107,6 +110,7 @@ impl Books {
             aftermath,
             end: None,
             interrupted: false,
+            failure: None,
             doubts: Vec::new(),
             notes: Vec::new(),
             orders: Vec::new(),
@@ -142,6 +146,13 @@ impl Books {
         if self.end.is_none() {
             self.end(Ending::Horizon, at, seen);
         }
+    }
+
+    /// A part has failed, and there is nothing to go on with.
+    pub(super) fn fail(&mut self, why: String, at: Time, seen: Counts) {
+        self.failure = Some(why.clone());
+        self.doubt(why);
+        self.interrupt(at, seen);
     }
 
     /// Something keeps the figures from being trusted.
@@ -201,6 +212,7 @@ impl Books {
                 exposed_after: final_counts.exposed.saturating_sub(end.seen.exposed),
             },
             interrupted: self.interrupted,
+            failure: self.failure,
             shares: self.shares(script, &struck),
             doubts: self.doubts,
             notes: self.notes,

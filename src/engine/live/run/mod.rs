@@ -114,7 +114,7 @@ const BREATH: Span = Span::from_millis(100);
 ///
 /// # Errors
 /// When a part cannot be started or the operating system refuses what keeps time. A part that fails
-/// later ends the run with what was measured: see [`Outcome::doubts`].
+/// later ends the run with what was measured: see [`Outcome::failure`].
 pub fn play(mut script: Script<'_>, watch: &mut dyn FnMut(Sign<'_>)) -> Result<Outcome, RunError> {
     let log = script.log.take();
     let script = &script;
@@ -177,8 +177,7 @@ impl Run<'_> {
                 return;
             }
             if let Some(failure) = self.stage.failure() {
-                self.books.doubt(failure);
-                self.books.interrupt(now, self.stage.seen());
+                self.books.fail(failure, now, self.stage.seen());
                 return;
             }
             if Moment::now() >= pulse {
