@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::engine::live::options::{Options, Proxy, Source};
-use crate::telemetry::exposition::Vendor;
+use crate::telemetry::exposition::{Service, Vendor};
 
 #[test]
 fn everything_about_a_live_run_is_read() {
@@ -14,6 +14,7 @@ fn everything_about_a_live_run_is_read() {
         program: Some("/opt/haproxy".into()),
         source: Source::Spawned(Some("/opt/prometheus".into())),
         vendor: Vendor::Linkerd,
+        service: Service::default(),
         speed: Some(12.5),
         bind: "0.0.0.0".parse().unwrap(),
     };

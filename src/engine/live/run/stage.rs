@@ -124,12 +124,15 @@ pub(super) fn dialect(setting: &Setting, options: &Options) -> Dialect {
     let world = &setting.world;
     let routes = (world.traffic.routes.iter()).map(|route| route.name.clone());
     let goals = world.goals.iter().map(|goal| goal.name.clone());
-    Dialect::new(
-        options.vendor,
-        &setting.telemetry,
-        routes.collect(),
-        goals.collect(),
-    )
+    Dialect {
+        service: options.service.clone(),
+        ..Dialect::new(
+            options.vendor,
+            &setting.telemetry,
+            routes.collect(),
+            goals.collect(),
+        )
+    }
 }
 
 impl Stage {
