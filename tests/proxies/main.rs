@@ -6,6 +6,7 @@
 
 mod client;
 mod death;
+mod figures;
 mod orders;
 mod routing;
 #[expect(dead_code, reason = "nothing here reads ../shared")]

@@ -11,9 +11,12 @@ use super::http::{Framing, RequestHead, Wire, WireError, space};
 /// How long a scraper may take for a request.
 const LIMIT: Duration = Duration::from_secs(60);
 
+/// What is shown, or why nothing can be.
+pub(super) type Shown = Result<String, String>;
+
 /// Answers scrapes with what `write` writes, inside a thread's local runtime.
-pub(super) async fn serve(listener: TcpListener, write: impl Fn() -> String + 'static) {
-    let exposition: Rc<dyn Fn() -> String> = Rc::new(write);
+pub(super) async fn serve(listener: TcpListener, write: impl Fn() -> Shown + 'static) {
+    let exposition: Rc<dyn Fn() -> Shown> = Rc::new(write);
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
@@ -28,7 +31,7 @@ pub(super) async fn serve(listener: TcpListener, write: impl Fn() -> String + 's
     }
 }
 
-async fn answer_all(stream: TcpStream, exposition: &dyn Fn() -> String) -> Result<(), WireError> {
+async fn answer_all(stream: TcpStream, exposition: &dyn Fn() -> Shown) -> Result<(), WireError> {
     let mut wire = Wire::new(stream);
     while timeout(LIMIT, answer(&mut wire, exposition))
         .await
@@ -38,7 +41,7 @@ async fn answer_all(stream: TcpStream, exposition: &dyn Fn() -> String) -> Resul
 }
 
 /// Answers one request; whether another may follow.
-async fn answer(wire: &mut Wire, exposition: &dyn Fn() -> String) -> Result<bool, WireError> {
+async fn answer(wire: &mut Wire, exposition: &dyn Fn() -> Shown) -> Result<bool, WireError> {
     let (found, to_head, stays) = loop {
         if let Some(head) = read_head(wire)? {
             break head;
@@ -48,7 +51,10 @@ async fn answer(wire: &mut Wire, exposition: &dyn Fn() -> String) -> Result<bool
         }
     };
     let (status, body) = if found {
-        ("200 OK", exposition())
+        match exposition() {
+            Ok(metrics) => ("200 OK", metrics),
+            Err(why) => ("503 Service Unavailable", why),
+        }
     } else {
         ("404 Not Found", String::from("metrics are at /metrics\n"))
     };

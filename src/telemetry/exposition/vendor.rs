@@ -266,10 +266,7 @@ fn nginx(of: &Subject<'_>) -> Vec<(&'static str, String)> {
 
 /// Metrics of Traefik's services, which its Kubernetes provider names.
 fn traefik(of: &Subject<'_>) -> Vec<(&'static str, String)> {
-    let (namespace, service) = (
-        &of.service.namespace,
-        service(&of.service.app, of.version),
-    );
+    let (namespace, service) = (&of.service.namespace, service(&of.service.app, of.version));
     vec![
         ("service", format!("{namespace}-{service}-80@kubernetescrd")),
         ("method", "GET".to_owned()),
