@@ -7,6 +7,7 @@
 mod client;
 mod death;
 mod figures;
+mod live;
 mod orders;
 mod routing;
 #[expect(dead_code, reason = "nothing here reads ../shared")]

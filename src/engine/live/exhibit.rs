@@ -87,3 +87,31 @@ fn read_head(wire: &mut Wire) -> Result<Option<(bool, bool, bool)>, WireError> {
     wire.consume(length);
     Ok(Some((found, to_head, stays)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{Span, Time};
+    use crate::engine::live::scrape::{Scraper, Target};
+    use crate::telemetry::exposition::{Dialect, Part, Vendor};
+    use crate::telemetry::{Birth, Buckets, Plan, Sampling};
+
+    #[test]
+    fn what_cannot_be_shown_is_refused_with_its_reason() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build_local(tokio::runtime::LocalOptions::default());
+        runtime.unwrap().block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            tokio::task::spawn_local(serve(listener, || Err("it is gone".to_owned())));
+            let plan = Plan::plain(Sampling::Exact, Birth::Zero, Buckets::istio());
+            let dialect = Dialect::new(Vendor::Istio, &plan, Vec::new(), Vec::new());
+            let target = Target::new(Part::Splitter, address);
+            let mut scraper = Scraper::new(dialect, vec![target], Span::from_secs(20));
+            let round = scraper.round(Time::START).await;
+            let error = round.results[0].as_ref().unwrap_err().to_string();
+            assert_eq!(error, "it answered 503: it is gone");
+        });
+    }
+}

@@ -61,6 +61,42 @@ fn the_provider_of_a_canary_names_its_metrics() {
 }
 
 #[test]
+fn the_service_is_called_as_in_the_canary() {
+    let folder = tempfile::tempdir().unwrap();
+    let canary = include_str!("../../../scenarios/plain-flagger.yaml");
+    let file = folder.path().join("canary.yaml");
+    let text = LEAST.split("[rollout]").next().unwrap().to_owned()
+        + "[rollout]\nflagger = \"canary.yaml\"\n";
+    let service = |canary: String| {
+        std::fs::write(&file, canary).unwrap();
+        let read = parse(&text, Path::new("test.toml"), Some(folder.path())).unwrap();
+        let changed = scenario(LEAST)
+            .with(&crate::scenario::Overrides {
+                flagger: Some(file.clone()),
+                ..Default::default()
+            })
+            .unwrap();
+        assert_eq!(read.live.service, changed.live.service);
+        let Service {
+            namespace,
+            app,
+            ingress,
+        } = read.live.service;
+        [namespace, app, ingress]
+    };
+    let renamed = canary.replacen("    name: storefront", "    name: web", 1);
+    assert_eq!(service(renamed.clone()), ["shop", "web", "web"]);
+    let nowhere = renamed.replacen("  namespace: shop\n", "", 1);
+    assert_eq!(service(nowhere), ["default", "web", "web"]);
+    let ingress = renamed.replacen(
+        "  targetRef:",
+        "  ingressRef: {apiVersion: networking.k8s.io/v1, kind: Ingress, name: door}\n  targetRef:",
+        1,
+    );
+    assert_eq!(service(ingress), ["shop", "web", "door"]);
+}
+
+#[test]
 fn bodies_have_a_size_which_the_canary_takes_from_stable() {
     let bodies = |text: &str| {
         let world = scenario(text).world;
