@@ -8,7 +8,7 @@ use crate::gate::Gate;
 use crate::manifest::flagger;
 use crate::rollout::FlaggerPlan;
 use crate::telemetry::Buckets;
-use crate::telemetry::exposition::Vendor;
+use crate::telemetry::exposition::{Service, Vendor};
 
 /// The most MiB of a Canary file that are read.
 const MOST_MIB: u64 = 16;
@@ -22,6 +22,7 @@ pub(super) struct Imported {
     pub(super) analysis: Vec<Gate>,
     pub(super) buckets: Buckets,
     pub(super) vendor: Vendor,
+    pub(super) service: Service,
     /// One line each: [`CANARY_WARNING`], then the place in the Canary's file.
     pub(super) warnings: Vec<String>,
 }
@@ -46,6 +47,7 @@ fn read(path: &Path, text: &str) -> Result<Imported, Problems> {
         analysis: import.analysis,
         buckets: import.buckets,
         vendor: import.vendor,
+        service: import.service,
         warnings: import.warnings.iter().map(line).collect(),
     })
 }

@@ -137,7 +137,7 @@ pub(super) fn read_root(
         rollout: rollout.plan,
         analysis: rollout.analysis,
         experiment: experiment?,
-        live: live?.options(vendor),
+        live: live?.options(vendor, rollout.service),
         warnings: rollout.warnings,
     };
     Some((scenario, places))

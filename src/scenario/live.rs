@@ -9,7 +9,7 @@ use crate::base::{Rate, Time};
 use crate::engine::live::options::{Options, Proxy, Source, Speed};
 use crate::engine::live::speed::{self, Demands};
 use crate::telemetry::Sampling;
-use crate::telemetry::exposition::Vendor;
+use crate::telemetry::exposition::{Service, Vendor};
 
 /// What the file says about live runs.
 pub(super) struct Live {
@@ -23,13 +23,15 @@ pub(super) struct Live {
 }
 
 impl Live {
-    /// The options; `vendor` is whose histograms are read, or whom the Canary asks.
-    pub(super) fn options(self, vendor: Option<Vendor>) -> Options {
+    /// The options; `vendor` is whose histograms are read, or whom the Canary asks, and `service` what
+    /// the Canary calls it.
+    pub(super) fn options(self, vendor: Option<Vendor>, service: Option<Service>) -> Options {
         Options {
             splitter: self.splitter,
             program: self.program,
             source: self.source,
             vendor: self.vendor.or(vendor).unwrap_or_default(),
+            service: service.unwrap_or_default(),
             speed: self.speed.chosen(),
             bind: self.bind,
         }

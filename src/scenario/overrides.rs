@@ -136,6 +136,7 @@ impl Scenario {
         self.analysis = imported.analysis;
         self.telemetry.buckets = imported.buckets;
         self.live.vendor = imported.vendor;
+        self.live.service = imported.service;
         self.horizon = self.rollout.longest();
         self.warnings.extend(imported.warnings);
         if builtin::is_neutral(self) {

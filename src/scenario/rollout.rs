@@ -16,7 +16,7 @@ use crate::rollout::{
     Counting, Judgement, OfficeHours, Plan, Rollback, StagedPlan, Step, WhenInconclusive,
 };
 use crate::telemetry::Buckets;
-use crate::telemetry::exposition::Vendor;
+use crate::telemetry::exposition::{Service, Vendor};
 
 /// More checks than this in one rollout are a slip of a unit.
 const MOST_CHECKS: u64 = 1_000_000;
@@ -29,6 +29,8 @@ pub(super) struct Rollout {
     pub(super) buckets: Option<Buckets>,
     /// Whose metrics the Canary's provider asks for.
     pub(super) vendor: Option<Vendor>,
+    /// What the Canary calls the service.
+    pub(super) service: Option<Service>,
     /// What the importer of the Canary warned of.
     pub(super) warnings: Vec<String>,
 }
@@ -106,6 +108,7 @@ pub(super) fn read(
         analysis: analysis?,
         buckets: None,
         vendor: None,
+        service: None,
         warnings: Vec::new(),
     })
 }
@@ -265,12 +268,14 @@ fn read_flagger(
             analysis,
             buckets,
             vendor,
+            service,
             warnings,
         }) => Some(Rollout {
             plan: Plan::Flagger(plan),
             analysis,
             buckets: Some(buckets),
             vendor: Some(vendor),
+            service: Some(service),
             warnings,
         }),
         Err(problems) => {

@@ -6,6 +6,8 @@
 
 mod client;
 mod death;
+mod figures;
+mod live;
 mod orders;
 mod routing;
 #[expect(dead_code, reason = "nothing here reads ../shared")]

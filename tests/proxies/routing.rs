@@ -176,7 +176,7 @@ fn an_established_session_may_outrank_the_rule() {
     }
 }
 
-fn retries(attempts: u32, per_try_timeout: Option<Span>) -> Option<Retries> {
+pub(crate) fn retries(attempts: u32, per_try_timeout: Option<Span>) -> Option<Retries> {
     Some(Retries {
         attempts,
         on_errors: true,
@@ -247,7 +247,7 @@ fn an_attempt_that_takes_too_long_is_given_up() {
 }
 
 /// An address at which nobody listens.
-fn refusing() -> std::net::SocketAddr {
+pub(crate) fn refusing() -> std::net::SocketAddr {
     TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()

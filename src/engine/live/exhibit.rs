@@ -11,9 +11,12 @@ use super::http::{Framing, RequestHead, Wire, WireError, space};
 /// How long a scraper may take for a request.
 const LIMIT: Duration = Duration::from_secs(60);
 
+/// What is shown, or why nothing can be.
+pub(super) type Shown = Result<String, String>;
+
 /// Answers scrapes with what `write` writes, inside a thread's local runtime.
-pub(super) async fn serve(listener: TcpListener, write: impl Fn() -> String + 'static) {
-    let exposition: Rc<dyn Fn() -> String> = Rc::new(write);
+pub(super) async fn serve(listener: TcpListener, write: impl Fn() -> Shown + 'static) {
+    let exposition: Rc<dyn Fn() -> Shown> = Rc::new(write);
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
@@ -28,7 +31,7 @@ pub(super) async fn serve(listener: TcpListener, write: impl Fn() -> String + 's
     }
 }
 
-async fn answer_all(stream: TcpStream, exposition: &dyn Fn() -> String) -> Result<(), WireError> {
+async fn answer_all(stream: TcpStream, exposition: &dyn Fn() -> Shown) -> Result<(), WireError> {
     let mut wire = Wire::new(stream);
     while timeout(LIMIT, answer(&mut wire, exposition))
         .await
@@ -38,7 +41,7 @@ async fn answer_all(stream: TcpStream, exposition: &dyn Fn() -> String) -> Resul
 }
 
 /// Answers one request; whether another may follow.
-async fn answer(wire: &mut Wire, exposition: &dyn Fn() -> String) -> Result<bool, WireError> {
+async fn answer(wire: &mut Wire, exposition: &dyn Fn() -> Shown) -> Result<bool, WireError> {
     let (found, to_head, stays) = loop {
         if let Some(head) = read_head(wire)? {
             break head;
@@ -48,7 +51,10 @@ async fn answer(wire: &mut Wire, exposition: &dyn Fn() -> String) -> Result<bool
         }
     };
     let (status, body) = if found {
-        ("200 OK", exposition())
+        match exposition() {
+            Ok(metrics) => ("200 OK", metrics),
+            Err(why) => ("503 Service Unavailable", why),
+        }
     } else {
         ("404 Not Found", String::from("metrics are at /metrics\n"))
     };
@@ -80,4 +86,32 @@ fn read_head(wire: &mut Wire) -> Result<Option<(bool, bool, bool)>, WireError> {
     let length = head.length;
     wire.consume(length);
     Ok(Some((found, to_head, stays)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{Span, Time};
+    use crate::engine::live::scrape::{Scraper, Target};
+    use crate::telemetry::exposition::{Dialect, Part, Vendor};
+    use crate::telemetry::{Birth, Buckets, Plan, Sampling};
+
+    #[test]
+    fn what_cannot_be_shown_is_refused_with_its_reason() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build_local(tokio::runtime::LocalOptions::default());
+        runtime.unwrap().block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            tokio::task::spawn_local(serve(listener, || Err("it is gone".to_owned())));
+            let plan = Plan::plain(Sampling::Exact, Birth::Zero, Buckets::istio());
+            let dialect = Dialect::new(Vendor::Istio, &plan, Vec::new(), Vec::new());
+            let target = Target::new(Part::Splitter, address);
+            let mut scraper = Scraper::new(dialect, vec![target], Span::from_secs(20));
+            let round = scraper.round(Time::START).await;
+            let error = round.results[0].as_ref().unwrap_err().to_string();
+            assert_eq!(error, "it answered 503: it is gone");
+        });
+    }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use crate::base::ParseUnitError;
-use crate::telemetry::exposition::Vendor;
+use crate::telemetry::exposition::{Service, Vendor};
 
 /// What a scenario or a command line chooses about a live run.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +19,8 @@ pub struct Options {
     pub source: Source,
     /// Whose names and labels the metrics have.
     pub vendor: Vendor,
+    /// What the metrics call the service.
+    pub service: Service,
     /// How many times faster than the clock on the wall; `None`: so fast that it takes less than a
     /// minute, see [`speed`](super::speed).
     pub speed: Option<f64>,
@@ -33,6 +35,7 @@ impl Default for Options {
             program: None,
             source: Source::Scraper,
             vendor: Vendor::default(),
+            service: Service::default(),
             speed: None,
             bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
         }

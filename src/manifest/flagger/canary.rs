@@ -7,6 +7,7 @@ use super::provider::{self, Known};
 use crate::gate::flagger::Provider;
 use crate::rollout::flagger::Router;
 use crate::telemetry::Version;
+use crate::telemetry::exposition::Service;
 
 /// What the Canary is about.
 pub(super) struct Identity {
@@ -71,6 +72,21 @@ pub(super) fn identity(findings: &mut Findings, document: &Fields<'_>) -> Identi
         namespace: namespace
             .map_or("default", |(namespace, _)| namespace)
             .to_owned(),
+    }
+}
+
+/// What queries call the service. Flagger 1.44.0, `pkg/controller/scheduler_metrics.go`: `target` is
+/// the name of the targetRef and `ingress` that of the ingressRef.
+pub(super) fn service(spec: &Fields<'_>, identity: &Identity) -> Service {
+    let name_of = |key: &str| {
+        let reference = Fields::of_document(spec.get(key)?.node)?;
+        Some(reference.get("name")?.node.text()?.to_owned())
+    };
+    let app = name_of("targetRef").unwrap_or_else(|| identity.name.clone());
+    Service {
+        namespace: identity.namespace.clone(),
+        ingress: name_of("ingressRef").unwrap_or_else(|| app.clone()),
+        app,
     }
 }
 

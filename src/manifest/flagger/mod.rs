@@ -27,7 +27,7 @@ use crate::base::{Problem, Problems, Severity};
 use crate::gate::Gate;
 use crate::rollout::flagger::FlaggerPlan;
 use crate::telemetry::Buckets;
-use crate::telemetry::exposition::Vendor;
+use crate::telemetry::exposition::{Service, Vendor};
 
 /// What a Canary says.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,6 +46,9 @@ pub struct Import {
     pub buckets: Buckets,
     /// Whose metrics the provider's queries read.
     pub vendor: Vendor,
+    /// What the provider's queries call the service: the namespace, the name of `spec.targetRef` and
+    /// that of `spec.ingressRef`.
+    pub service: Service,
     /// What it means differently from what may have been meant, in order of place.
     pub warnings: Vec<Problem>,
     /// Every field with what became of it, in the order written.
@@ -136,6 +139,7 @@ fn read_canary(findings: &mut Findings, document: &Node) -> Option<Import> {
         metrics::read(findings, &analysis, setting.source)
     };
     Some(Import {
+        service: canary::service(&spec, &identity),
         name: identity.name,
         namespace: identity.namespace,
         provider: setting.provider.name,

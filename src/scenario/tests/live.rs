@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::engine::live::options::{Options, Proxy, Source};
-use crate::telemetry::exposition::Vendor;
+use crate::telemetry::exposition::{Service, Vendor};
 
 #[test]
 fn everything_about_a_live_run_is_read() {
@@ -14,6 +14,7 @@ fn everything_about_a_live_run_is_read() {
         program: Some("/opt/haproxy".into()),
         source: Source::Spawned(Some("/opt/prometheus".into())),
         vendor: Vendor::Linkerd,
+        service: Service::default(),
         speed: Some(12.5),
         bind: "0.0.0.0".parse().unwrap(),
     };
@@ -57,6 +58,42 @@ fn the_provider_of_a_canary_names_its_metrics() {
         + "[rollout]\nflagger = \"canary.yaml\"\n";
     let scenario = parse(&text, Path::new("test.toml"), Some(folder.path())).unwrap();
     assert_eq!(scenario.live.vendor, Vendor::Linkerd);
+}
+
+#[test]
+fn the_service_is_called_as_in_the_canary() {
+    let folder = tempfile::tempdir().unwrap();
+    let canary = include_str!("../../../scenarios/plain-flagger.yaml");
+    let file = folder.path().join("canary.yaml");
+    let text = LEAST.split("[rollout]").next().unwrap().to_owned()
+        + "[rollout]\nflagger = \"canary.yaml\"\n";
+    let service = |canary: String| {
+        std::fs::write(&file, canary).unwrap();
+        let read = parse(&text, Path::new("test.toml"), Some(folder.path())).unwrap();
+        let changed = scenario(LEAST)
+            .with(&crate::scenario::Overrides {
+                flagger: Some(file.clone()),
+                ..Default::default()
+            })
+            .unwrap();
+        assert_eq!(read.live.service, changed.live.service);
+        let Service {
+            namespace,
+            app,
+            ingress,
+        } = read.live.service;
+        [namespace, app, ingress]
+    };
+    let renamed = canary.replacen("    name: storefront", "    name: web", 1);
+    assert_eq!(service(renamed.clone()), ["shop", "web", "web"]);
+    let nowhere = renamed.replacen("  namespace: shop\n", "", 1);
+    assert_eq!(service(nowhere), ["default", "web", "web"]);
+    let ingress = renamed.replacen(
+        "  targetRef:",
+        "  ingressRef: {apiVersion: networking.k8s.io/v1, kind: Ingress, name: door}\n  targetRef:",
+        1,
+    );
+    assert_eq!(service(ingress), ["shop", "web", "door"]);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::text::{self, Entry, Kind, Reader, Sample, TextError, Writer};
 use super::vendor::{Subject, Vendor};
-use super::{GoalReading, Reading};
+use super::{GoalReading, Reading, Service};
 use crate::base::Span;
 use crate::telemetry::{Buckets, GoalSums, Plan, Reporter, Unit, Version};
 
@@ -17,10 +17,8 @@ use crate::telemetry::{Buckets, GoalSums, Plan, Reporter, Unit, Version};
 pub struct Dialect {
     /// Whose names and labels.
     pub vendor: Vendor,
-    /// Namespace of the service: `test`.
-    pub namespace: String,
-    /// Name of the service and of the canary's deployment.
-    pub app: String,
+    /// What the service is called.
+    pub service: Service,
     /// Names of the routes; with none, there is one route without a label.
     pub routes: Vec<String>,
     /// Names of what the business counts.
@@ -97,12 +95,11 @@ const UP: &str = "coalmine_up";
 const WEIGHT: &str = "coalmine_weight";
 
 impl Dialect {
-    /// A vendor's words for what a plan measures; the service is `app` in the namespace `default`.
+    /// A vendor's words for what a plan measures; the service is called as nobody has said.
     pub fn new(vendor: Vendor, plan: &Plan, routes: Vec<String>, goals: Vec<String>) -> Dialect {
         Dialect {
             vendor,
-            namespace: "default".to_owned(),
-            app: "app".to_owned(),
+            service: Service::default(),
             routes,
             goals,
             buckets: plan.buckets.clone(),
@@ -164,8 +161,7 @@ impl Dialect {
 
     fn labels(&self, pod: &str, reading: &Reading, reporter: Reporter) -> String {
         let labels = self.vendor.labels(&Subject {
-            namespace: &self.namespace,
-            app: &self.app,
+            service: &self.service,
             pod,
             reporter,
             version: reading.version,

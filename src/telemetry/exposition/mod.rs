@@ -10,6 +10,27 @@ pub use vendor::{Part, Vendor};
 use super::{GoalSums, Version};
 use crate::base::Span;
 
+/// What the service is called whose requests are counted, so that queries written for it find them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Service {
+    /// Its namespace.
+    pub namespace: String,
+    /// Name of the service and of the canary's deployment.
+    pub app: String,
+    /// Name of the ingress in front of it, where there is one.
+    pub ingress: String,
+}
+
+impl Default for Service {
+    fn default() -> Service {
+        Service {
+            namespace: "default".to_owned(),
+            app: "app".to_owned(),
+            ingress: "app".to_owned(),
+        }
+    }
+}
+
 /// One version's, route's and status' requests as a counter had them when it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reading {

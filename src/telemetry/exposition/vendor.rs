@@ -4,6 +4,7 @@
 use std::str::FromStr;
 
 use super::super::{Reporter, Unit, Version};
+use super::Service;
 use crate::base::ParseUnitError;
 
 /// Whose names and labels metrics have.
@@ -89,8 +90,7 @@ impl Part {
 /// What a series is about.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Subject<'s> {
-    pub(super) namespace: &'s str,
-    pub(super) app: &'s str,
+    pub(super) service: &'s Service,
     /// Name of the instance.
     pub(super) pod: &'s str,
     pub(super) reporter: Reporter,
@@ -185,7 +185,7 @@ impl Vendor {
 
 /// Istio's standard metrics, telemetry v2.
 fn istio(of: &Subject<'_>) -> Vec<(&'static str, String)> {
-    let (namespace, app) = (of.namespace, of.app);
+    let (namespace, app) = (of.service.namespace.as_str(), of.service.app.as_str());
     let host = format!("{app}.{namespace}.svc.cluster.local");
     let (reporter, policy) = match of.reporter {
         Reporter::Server => ("destination", "mutual_tls"),
@@ -214,7 +214,7 @@ fn istio(of: &Subject<'_>) -> Vec<(&'static str, String)> {
 
 /// Linkerd's proxy metrics.
 fn linkerd(of: &Subject<'_>) -> Vec<(&'static str, String)> {
-    let (namespace, app) = (of.namespace, of.app);
+    let (namespace, app) = (of.service.namespace.as_str(), of.service.app.as_str());
     let authority = format!("{app}.{namespace}.svc.cluster.local");
     let classification = if of.code >= 500 { "failure" } else { "success" };
     let mut labels = vec![
@@ -245,7 +245,7 @@ fn linkerd(of: &Subject<'_>) -> Vec<(&'static str, String)> {
 /// The controller's metrics. A canary is an alternative backend of stable's ingress: both have its
 /// name, and `canary` names the backend.
 fn nginx(of: &Subject<'_>) -> Vec<(&'static str, String)> {
-    let (namespace, app) = (of.namespace, of.app);
+    let (namespace, app) = (of.service.namespace.as_str(), of.service.app.as_str());
     let canary = match of.version {
         Version::Canary => format!("{namespace}-{app}-canary-80"),
         Version::Stable | Version::Baseline => String::new(),
@@ -255,7 +255,7 @@ fn nginx(of: &Subject<'_>) -> Vec<(&'static str, String)> {
         ("controller_namespace", "ingress-nginx".to_owned()),
         ("controller_pod", of.pod.to_owned()),
         ("host", format!("{app}.example.com")),
-        ("ingress", app.to_owned()),
+        ("ingress", of.service.ingress.clone()),
         ("namespace", namespace.to_owned()),
         ("service", service(app, of.version)),
         ("canary", canary),
@@ -266,7 +266,7 @@ fn nginx(of: &Subject<'_>) -> Vec<(&'static str, String)> {
 
 /// Metrics of Traefik's services, which its Kubernetes provider names.
 fn traefik(of: &Subject<'_>) -> Vec<(&'static str, String)> {
-    let (namespace, service) = (of.namespace, service(of.app, of.version));
+    let (namespace, service) = (&of.service.namespace, service(&of.service.app, of.version));
     vec![
         ("service", format!("{namespace}-{service}-80@kubernetescrd")),
         ("method", "GET".to_owned()),

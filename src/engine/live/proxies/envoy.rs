@@ -19,10 +19,14 @@ use serde_json::{Value, json};
 use crate::base::Span;
 use crate::engine::live::clock::Moment;
 use crate::engine::live::options::Proxy;
+use crate::engine::live::tally::code_of;
 use crate::engine::live::{cookie_age, header, name_of};
 use crate::model::split::{Affinity, Precedence, Retries, Side, Split};
-use crate::telemetry::Version;
+use crate::telemetry::exposition::same_bound;
+use crate::telemetry::exposition::text::{Entry, Reader, TextError};
+use crate::telemetry::{Buckets, Version};
 
+use super::figures::Counted;
 use super::program::{Folder, Program};
 use super::release::Installed;
 use super::{
@@ -129,6 +133,18 @@ impl Envoy {
         }))
     }
 
+    /// What its clusters have answered to callers, by status, and how long that took.
+    pub(super) fn counted(&self, task: &Task) -> Result<Counted, ProxyError> {
+        let uncounted = |reason: String| ProxyError::Uncounted { kind: KIND, reason };
+        let path = "/stats/prometheus?filter=upstream_rq_";
+        let (status, text) =
+            ask::get(self.admin, path, ANSWER).map_err(|error| uncounted(error.to_string()))?;
+        if status != 200 {
+            return Err(uncounted(format!("it answered {status}")));
+        }
+        counted_in(&text, task).map_err(|error| uncounted(error.to_string()))
+    }
+
     pub(super) fn metrics(&self) -> (SocketAddr, &'static str) {
         (self.admin, "/stats/prometheus")
     }
@@ -144,6 +160,56 @@ impl Envoy {
         }
         let _ = ask::post(self.admin, "/quitquitquit", ANSWER);
     }
+}
+
+/// Reads the requests of clusters from Envoy's own metrics.
+fn counted_in(text: &str, task: &Task) -> Result<Counted, TextError> {
+    let mut counted = Counted::nothing(task);
+    // Cumulative until all are there.
+    for entry in Reader::new(text) {
+        let Entry::Sample(sample) = entry? else {
+            continue;
+        };
+        let Some(version) = Version::named(sample.label("envoy_cluster_name")) else {
+            continue;
+        };
+        let version = version as usize;
+        match sample.name {
+            "envoy_cluster_upstream_rq" => {
+                if let Ok(status) = sample.label("envoy_response_code").parse() {
+                    counted.requests[version][code_of(status)] += sample.value as u64;
+                }
+            }
+            "envoy_cluster_upstream_rq_time_sum" => {
+                counted.took[version] = Span::from_secs_f64(sample.value / 1_000.0);
+            }
+            "envoy_cluster_upstream_rq_time_bucket" => {
+                let bounds = millis(&task.buckets);
+                let bound = sample.label("le").parse().unwrap_or(f64::INFINITY);
+                let place = if bound.is_infinite() {
+                    Some(bounds.len())
+                } else {
+                    bounds.iter().position(|other| same_bound(*other, bound))
+                };
+                if let Some(place) = place {
+                    counted.buckets[version][place] = sample.value as u64;
+                }
+            }
+            _ => {}
+        }
+    }
+    for buckets in &mut counted.buckets {
+        for place in (1..buckets.len()).rev() {
+            buckets[place] = buckets[place].saturating_sub(buckets[place - 1]);
+        }
+    }
+    Ok(counted)
+}
+
+/// Bounds in the unit of Envoy's histograms.
+fn millis(buckets: &Buckets) -> Vec<f64> {
+    let bounds = buckets.bounds().iter();
+    (bounds.map(|bound| bound / buckets.unit().per_second() * 1_000.0)).collect()
 }
 
 /// Addresses of the admin interface and of the traffic, once there are any.
@@ -240,6 +306,14 @@ fn bootstrap(task: &Task, folder: &str) -> Value {
     json!({
         "node": { "id": "coalmine", "cluster": "coalmine" },
         "admin": { "address": socket(SocketAddr::new(LOOPBACK, 0)) },
+        // Histograms are brought up to date when statistics are flushed.
+        "stats_flush_interval": "0.05s",
+        "stats_config": {
+            "histogram_bucket_settings": [{
+                "match": { "suffix": "upstream_rq_time" },
+                "buckets": millis(&task.buckets),
+            }],
+        },
         "static_resources": {
             "listeners": [{
                 "name": "traffic",

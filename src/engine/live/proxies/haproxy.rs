@@ -22,10 +22,12 @@ use rustix::process::Signal;
 use crate::base::Span;
 use crate::engine::live::clock::Moment;
 use crate::engine::live::options::Proxy;
+use crate::engine::live::tally::{CODES, code_of};
 use crate::engine::live::{cookie_age, header, name_of};
 use crate::model::split::{Precedence, Side, Split};
 use crate::telemetry::Version;
 
+use super::figures::Counted;
 use super::program::{Folder, Program};
 use super::release::Installed;
 use super::{ANSWER, LOOK, LOOPBACK, Order, ProxyError, START, Task, ask, errors, free_port};
@@ -139,6 +141,20 @@ impl Haproxy {
         counts_in(&said).ok_or_else(|| uncounted("its statistics are not as expected".to_owned()))
     }
 
+    /// The same by class of status, with what it answered itself where a server did not.
+    pub(super) fn counted(&self, task: &Task) -> Result<Counted, ProxyError> {
+        let uncounted = |reason: String| ProxyError::Uncounted { kind: KIND, reason };
+        let said = self
+            .tell("show stat -1 4 -1")
+            .map_err(|error| uncounted(error.to_string()))?;
+        let requests = classes_in(&said)
+            .ok_or_else(|| uncounted("its statistics are not as expected".to_owned()))?;
+        Ok(Counted {
+            requests,
+            ..Counted::nothing(task)
+        })
+    }
+
     pub(super) fn metrics(&self) -> Option<(SocketAddr, &'static str)> {
         self.exports.then_some((self.status, METRICS))
     }
@@ -151,6 +167,11 @@ impl Haproxy {
 
 /// Sums the answers of servers by version in a table of statistics.
 fn counts_in(table: &str) -> Option<[u64; 3]> {
+    sums_in(table, |name| name.starts_with("hrsp_"))
+}
+
+/// Sums fields of servers by version in a table of statistics.
+fn sums_in(table: &str, wanted: impl Fn(&str) -> bool) -> Option<[u64; 3]> {
     let mut lines = table.lines();
     let names: Vec<&str> = lines.next()?.trim_start_matches("# ").split(',').collect();
     let place = |name: &str| names.iter().position(|found| *found == name);
@@ -158,7 +179,7 @@ fn counts_in(table: &str) -> Option<[u64; 3]> {
     let answers: Vec<usize> = names
         .iter()
         .enumerate()
-        .filter(|(_, name)| name.starts_with("hrsp_"))
+        .filter(|(_, name)| wanted(name))
         .map(|(place, _)| place)
         .collect();
     let mut counts = [0; 3];
@@ -172,6 +193,28 @@ fn counts_in(table: &str) -> Option<[u64; 3]> {
         if let Some(version) = Version::ALL.into_iter().find(is_of) {
             let of_answer = |place: &usize| fields.get(*place)?.parse::<u64>().ok();
             counts[version as usize] += answers.iter().filter_map(of_answer).sum::<u64>();
+        }
+    }
+    Some(counts)
+}
+
+/// Sums the answers of servers by version and class of status, and of what its callers got for a
+/// server that did not take a connection (`econ`) or gave no answer (`eresp`).
+fn classes_in(table: &str) -> Option<[[u64; CODES.len()]; 3]> {
+    const FIELDS: [(&str, u16); 7] = [
+        ("hrsp_1xx", 200),
+        ("hrsp_2xx", 200),
+        ("hrsp_3xx", 200),
+        ("hrsp_4xx", 400),
+        ("hrsp_5xx", 500),
+        ("econ", 500),
+        ("eresp", 500),
+    ];
+    let mut counts = [[0; CODES.len()]; 3];
+    for (field, status) in FIELDS {
+        let sums = sums_in(table, |name| name == field)?;
+        for (version, sum) in counts.iter_mut().zip(sums) {
+            version[code_of(status)] += sum;
         }
     }
     Some(counts)

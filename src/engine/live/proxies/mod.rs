@@ -10,9 +10,11 @@
 //! What the model asks for and a proxy does not have is refused before it starts ([`fitness`]), never
 //! left out in silence.
 
+mod access_log;
 pub mod ask;
 mod envoy;
 mod errors;
+mod figures;
 pub mod fitness;
 mod haproxy;
 mod nginx;
@@ -26,14 +28,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::base::{Purpose, Span};
 use crate::model::split::{Affinity, Ejection, Retries, Rules, Side, Split, Weights};
-use crate::telemetry::Version;
+use crate::telemetry::{Buckets, Version};
 
 use super::Setting;
 use super::clock::{Moment, WallClock};
 use super::endpoints::Endpoints;
 use super::options::Proxy;
+use super::tally::Reading;
 use envoy::Envoy;
 pub use errors::ProxyError;
+pub use figures::Latencies;
 use haproxy::Haproxy;
 use nginx::Nginx;
 use program::Program;
@@ -88,6 +92,10 @@ struct Task {
     at: SocketAddr,
     /// All instances, by version.
     instances: [Vec<SocketAddr>; 3],
+    /// Names of the routes.
+    routes: Vec<String>,
+    /// Bounds of latency histograms.
+    buckets: Buckets,
 }
 
 /// What a proxy is told, again and again.
@@ -230,6 +238,32 @@ impl ExternalSplitter {
         }
     }
 
+    /// Requests by version, route and status, as the proxy itself has counted them for its callers,
+    /// after retries: see [`Latencies`] for what they tell of latencies. They never shrink, and are
+    /// behind by what is not logged yet, a hundredth of a second. It may take some milliseconds; `from_start`
+    /// are versions of which everything is told, though nothing was counted.
+    ///
+    /// # Errors
+    /// When the proxy does not say.
+    pub fn readings(&self, from_start: &[Version]) -> Result<Vec<Reading>, ProxyError> {
+        match &self.running {
+            Running::Nginx(nginx) => Ok(nginx.readings(from_start)),
+            Running::Haproxy(haproxy) => Ok(haproxy.counted(&self.task)?.readings(from_start)),
+            Running::Envoy(envoy) => Ok(envoy.counted(&self.task)?.readings(from_start)),
+        }
+    }
+
+    /// What [`ExternalSplitter::readings`] tell of latencies.
+    pub fn latencies(&self) -> Latencies {
+        Latencies::of(self.kind)
+    }
+
+    /// Whether [`ExternalSplitter::readings`] are of the right routes: where there are several, only
+    /// NGINX tells them apart.
+    pub fn tells_routes(&self) -> bool {
+        self.kind == Proxy::Nginx || self.task.routes.len() < 2
+    }
+
     /// Where its own Prometheus metrics are. NGINX has none that tell versions apart, and `HAProxy`
     /// has them only when it was built with its exporter.
     pub fn metrics(&self) -> Option<(SocketAddr, &'static str)> {
@@ -306,6 +340,8 @@ impl Task {
             speed: clock.speed(),
             at,
             instances: Version::ALL.map(|version| endpoints.all(version)),
+            routes: (world.traffic.routes.iter().map(|route| route.name.clone())).collect(),
+            buckets: setting.telemetry.buckets.clone(),
         }
     }
 

@@ -9,9 +9,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
-use std::io::Read;
 use std::net::SocketAddr;
-use std::process::{ChildStdout, Command};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -19,6 +18,7 @@ use rustix::process::{Signal, geteuid};
 
 use crate::engine::live::clock::Moment;
 use crate::engine::live::options::Proxy;
+use crate::engine::live::tally::{Reading, Tally};
 use crate::engine::live::{cookie_age, header, name_of};
 use crate::model::split::{Precedence, Side, Split};
 use crate::telemetry::Version;
@@ -26,8 +26,8 @@ use crate::telemetry::Version;
 use super::program::{Folder, Program};
 use super::release::Installed;
 use super::{
-    ACCEPTANCE, ANSWER, LOOK, LOOPBACK, Order, ProxyError, START, Task, ask, errors, free_port,
-    shares_of, whole_weights,
+    ACCEPTANCE, ANSWER, LOOK, LOOPBACK, Order, ProxyError, START, Task, access_log, ask, errors,
+    free_port, shares_of, whole_weights,
 };
 
 const KIND: Proxy = Proxy::Nginx;
@@ -46,7 +46,7 @@ pub(super) struct Nginx {
     status: SocketAddr,
     /// The number of the last order.
     generation: AtomicU64,
-    counts: Arc<[AtomicU64; 3]>,
+    tally: Arc<Tally>,
 }
 
 impl Nginx {
@@ -72,19 +72,21 @@ impl Nginx {
             .arg("-c")
             .arg(file);
         let (program, log) = Program::start_heard(&command, folder).map_err(failed)?;
-        let counts = Arc::new([const { AtomicU64::new(0) }; 3]);
+        let tally = Arc::new(Tally::new(task.routes.len(), &task.buckets));
         if let Some(log) = log {
-            let counts = Arc::clone(&counts);
+            let (tally, routes) = (Arc::clone(&tally), task.routes.clone());
             let thread = std::thread::Builder::new().name("coalmine-nginx-log".to_owned());
             // Ends when the last process that could write has.
-            thread.spawn(move || count(log, &counts)).map_err(failed)?;
+            thread
+                .spawn(move || access_log::count(log, &routes, &tally))
+                .map_err(failed)?;
         }
         let nginx = Nginx {
             program,
             address,
             status,
             generation: AtomicU64::new(0),
-            counts,
+            tally,
         };
         let deadline = Moment::now() + START;
         while nginx.serving() != Some(0) {
@@ -141,34 +143,17 @@ impl Nginx {
     }
 
     pub(super) fn counts(&self) -> [u64; 3] {
-        [0, 1, 2].map(|version: usize| self.counts[version].load(Ordering::Acquire))
+        Version::ALL.map(|version| self.tally.requests(version))
+    }
+
+    /// What its log says.
+    pub(super) fn readings(&self, from_start: &[Version]) -> Vec<Reading> {
+        self.tally.read_with(from_start)
     }
 
     /// Asks it to finish what it has begun and to leave.
     pub(super) fn leave(&self) {
         self.program.signal(Signal::QUIT);
-    }
-}
-
-/// Counts the lines of the access log, each of which is a version's name. The pipe is read as fast as
-/// it fills: a worker that cannot write its log would wait.
-fn count(mut log: ChildStdout, counts: &[AtomicU64; 3]) {
-    let (mut bytes, mut beginning) = ([0; 64 * 1024], true);
-    while let Ok(read @ 1..) = log.read(&mut bytes) {
-        for byte in &bytes[..read] {
-            if beginning {
-                let version = match byte {
-                    b's' => Some(Version::Stable),
-                    b'c' => Some(Version::Canary),
-                    b'b' => Some(Version::Baseline),
-                    _ => None,
-                };
-                if let Some(version) = version {
-                    counts[version as usize].fetch_add(1, Ordering::Release);
-                }
-            }
-            beginning = *byte == b'\n';
-        }
     }
 }
 
@@ -242,7 +227,7 @@ events {{
 }}
 http {{
     access_log off;
-    log_format versions $version;
+    log_format versions '{log}';
     client_body_temp_path body;
     proxy_temp_path proxy;
     fastcgi_temp_path fastcgi;
@@ -253,7 +238,7 @@ http {{
 {upstreams}{choice}
     server {{
         listen {address} backlog=4096;
-        access_log /dev/stdout versions buffer=4k flush=50ms;
+        access_log /dev/stdout versions buffer=4k flush=10ms;
         location / {{
             proxy_pass http://$group;
             proxy_http_version 1.1;
@@ -278,6 +263,7 @@ http {{
     }}
 }}
 ",
+            log = access_log::FORMAT,
             upstreams = self.upstreams(),
             choice = self.choice(),
             retries = self.retries(),
@@ -530,9 +516,6 @@ fn greatest_common_divisor(a: u64, b: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-    use std::process::Stdio;
-
     use super::*;
 
     #[test]
@@ -548,6 +531,8 @@ mod tests {
             salt: 0,
             speed: 1.0,
             at: address(0),
+            routes: Vec::new(),
+            buckets: crate::telemetry::Buckets::istio(),
             instances: [Vec::new(), Vec::new(), Vec::new()],
         };
         let order = Order {
@@ -566,23 +551,5 @@ mod tests {
             .collect();
         // 3 * 38 beside 2 * 3 is 95 beside 5.
         assert_eq!(weights, [38, 38, 38, 3, 3]);
-    }
-
-    #[test]
-    fn lines_of_the_log_are_counted_however_they_are_cut() {
-        let mut cat = Command::new("cat")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut input = cat.stdin.take().unwrap();
-        for piece in ["sta", "ble\ncanary\n", "bas", "eline\n-\ncanary\ns"] {
-            input.write_all(piece.as_bytes()).unwrap();
-        }
-        drop(input);
-        let counts = [const { AtomicU64::new(0) }; 3];
-        count(cat.stdout.take().unwrap(), &counts);
-        cat.wait().unwrap();
-        assert_eq!(counts.map(AtomicU64::into_inner), [2, 2, 1]);
     }
 }

@@ -5,6 +5,7 @@
 //! a gate reads has been scraped, and an order goes to a splitter that runs.
 
 mod books;
+mod figures;
 mod sight;
 mod stage;
 

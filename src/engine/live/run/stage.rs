@@ -4,6 +4,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, OnceLock};
 
+use super::figures::{Figures, Showing};
 use super::{Pulse, Script};
 use crate::base::{Span, Time};
 use crate::engine::live::backend::{BackendError, BackendOptions, Backends, ControlOptions};
@@ -87,12 +88,16 @@ pub(super) struct Stage {
     seen: Arc<OnceLock<Arc<Seen>>>,
     connections: usize,
     begun: Moment,
+    /// What another splitter has counted, where it is shown.
+    figures: Option<(Figures, Showing)>,
+    /// From whose side the gate's requests are counted.
+    reporter: Reporter,
 }
 
 #[derive(Debug)]
 enum Splitting {
     Ours(Box<Splitter>),
-    External(Box<ExternalSplitter>),
+    External(Arc<ExternalSplitter>),
 }
 
 /// What is left when a run has been taken down.
@@ -124,12 +129,15 @@ pub(super) fn dialect(setting: &Setting, options: &Options) -> Dialect {
     let world = &setting.world;
     let routes = (world.traffic.routes.iter()).map(|route| route.name.clone());
     let goals = world.goals.iter().map(|goal| goal.name.clone());
-    Dialect::new(
-        options.vendor,
-        &setting.telemetry,
-        routes.collect(),
-        goals.collect(),
-    )
+    Dialect {
+        service: options.service.clone(),
+        ..Dialect::new(
+            options.vendor,
+            &setting.telemetry,
+            routes.collect(),
+            goals.collect(),
+        )
+    }
 }
 
 impl Stage {
@@ -198,7 +206,7 @@ impl Stage {
                 targets.push(Target::new(Part::Splitter, splitter.metrics()));
                 Splitting::Ours(Box::new(splitter))
             }
-            kind => Splitting::External(Box::new(ExternalSplitter::start(
+            kind => Splitting::External(Arc::new(ExternalSplitter::start(
                 kind,
                 options.program.as_deref(),
                 setting,
@@ -224,11 +232,13 @@ impl Stage {
             seen,
             connections,
             begun: Moment::now(),
+            figures: None,
+            reporter: setting.telemetry.reporter,
         })
     }
 
-    /// Shows what only users know, inside the runtime of the run: what the business counts, and,
-    /// where another program splits, what became of requests.
+    /// Shows what only users know, inside the runtime of the run: what the business counts; and what
+    /// another program that splits has counted.
     pub(super) fn show(&mut self, setting: &Setting, options: &Options) -> Result<(), StageError> {
         let dialect = dialect(setting, options);
         if !setting.world.goals.is_empty() {
@@ -240,21 +250,21 @@ impl Stage {
                     goals: &goals,
                     ..Exposed::default()
                 };
-                words.write(&exposed, Reporter::Client)
+                Ok(words.write(&exposed, Reporter::Client))
             })?;
         }
-        if matches!(self.splitting, Splitting::External(_)) {
-            let (seen, born) = (Arc::clone(&self.seen), from_start(setting));
-            self.show_part(options, Part::Splitter, move || {
-                let readings =
-                    (seen.get()).map_or_else(Vec::new, |seen| seen.tally.read_with(born));
-                let exposed = Exposed {
-                    pod: "splitter",
-                    readings: &readings,
-                    ..Exposed::default()
-                };
-                dialect.write(&exposed, Reporter::Client)
-            })?;
+        if let Splitting::External(splitter) = &self.splitting {
+            let figures = Figures {
+                splitter: Arc::clone(splitter),
+                seen: Arc::clone(&self.seen),
+                born: from_start(setting),
+            };
+            let address = SocketAddr::new(options.bind, 0);
+            let showing = TcpListener::bind(address)
+                .and_then(|listener| Showing::start(listener, dialect, figures.clone()))
+                .map_err(|source| StageError::Listen { address, source })?;
+            (self.places.targets).push(Target::new(Part::Splitter, showing.address));
+            self.figures = Some((figures, showing));
         }
         Ok(())
     }
@@ -263,7 +273,7 @@ impl Stage {
         &mut self,
         options: &Options,
         part: Part,
-        write: impl Fn() -> String + 'static,
+        write: impl Fn() -> Result<String, String> + 'static,
     ) -> Result<(), StageError> {
         let address = SocketAddr::new(options.bind, 0);
         let refuse = |source| StageError::Listen { address, source };
@@ -385,7 +395,16 @@ impl Stage {
     }
 
     /// Takes everything down and tells what is left.
-    pub(super) fn strike(mut self, source: String, scrapes: [u64; 2]) -> Result<Struck, LoadError> {
+    pub(super) fn strike(
+        mut self,
+        mut source: String,
+        scrapes: [u64; 2],
+    ) -> Result<Struck, LoadError> {
+        if let Some((figures, _)) = self.figures.take()
+            && self.reporter == Reporter::Client
+        {
+            source = format!("{source}, {}", figures.source());
+        }
         let load = self.load.take().ok_or(LoadError::Lost)?;
         let seen = Arc::clone(load.seen());
         let load = load.stop()?;

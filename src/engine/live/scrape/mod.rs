@@ -53,8 +53,8 @@ pub enum ScrapeError {
     #[error(transparent)]
     Fetch(#[from] FetchError),
     /// The answer was a refusal.
-    #[error("it answered {0}")]
-    Status(u16),
+    #[error("it answered {0}: {1}")]
+    Status(u16, String),
     /// The answer was not text.
     #[error("the metrics are not UTF-8")]
     NotText,
@@ -72,7 +72,7 @@ impl ScrapeError {
             ScrapeError::Fetch(FetchError::Late(_)) => "too late",
             ScrapeError::Fetch(FetchError::TooLong(_)) => "too long",
             ScrapeError::Fetch(FetchError::NotHttp(_)) => "not HTTP",
-            ScrapeError::Status(_) => "refused",
+            ScrapeError::Status(..) => "refused",
             ScrapeError::NotText | ScrapeError::Malformed(_) => "malformed",
         }
     }
@@ -133,7 +133,8 @@ impl Scraper {
             self.clients[index] = Some(client);
             results[index] = fetched.map_err(ScrapeError::from).and_then(|fetched| {
                 if fetched.status != 200 {
-                    return Err(ScrapeError::Status(fetched.status));
+                    let why = first_line(&fetched.body);
+                    return Err(ScrapeError::Status(fetched.status, why));
                 }
                 let text = std::str::from_utf8(&fetched.body);
                 let text = text.map_err(|_| ScrapeError::NotText)?;
@@ -142,6 +143,14 @@ impl Scraper {
         }
         Round { at, results }
     }
+}
+
+/// How a refusal begins.
+fn first_line(body: &[u8]) -> String {
+    const LONGEST: usize = 200;
+    let text = String::from_utf8_lossy(&body[..body.len().min(4 * LONGEST)]);
+    let line = text.lines().next().unwrap_or_default();
+    line.chars().take(LONGEST).collect()
 }
 
 #[cfg(test)]

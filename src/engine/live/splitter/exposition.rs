@@ -58,5 +58,8 @@ fn plain(tallies: &[Arc<Tally>]) -> String {
 
 /// Answers scrapes.
 pub(super) async fn serve(listener: TcpListener, exposition: Exposition) {
-    exhibit::serve(listener, move || (exposition.write)(&exposition.tallies)).await;
+    exhibit::serve(listener, move || {
+        Ok((exposition.write)(&exposition.tallies))
+    })
+    .await;
 }

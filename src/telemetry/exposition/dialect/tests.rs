@@ -17,8 +17,11 @@ fn dialect(vendor: Vendor, buckets: Buckets) -> Dialect {
     let routes = ["list", "check \"out\""].map(str::to_owned).to_vec();
     let goals = ["conversion", "play"].map(str::to_owned).to_vec();
     Dialect {
-        namespace: "test".to_owned(),
-        app: "podinfo".to_owned(),
+        service: Service {
+            namespace: "test".to_owned(),
+            app: "podinfo".to_owned(),
+            ingress: "podinfo".to_owned(),
+        },
         ..Dialect::new(vendor, &plan, routes, goals)
     }
 }
