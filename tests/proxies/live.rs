@@ -14,13 +14,13 @@ use coalmine::telemetry::exposition::Part;
 
 use super::{KINDS, installed};
 
-/// A canary of which each tenth request fails.
+/// A canary of which each fifth request fails.
 const WORLD: &str = "
 [traffic]
 rate = \"150/s\"
 
 [stable]
-latency = \"5ms\"
+latency = \"p50=5ms,p99=20ms\"
 
 [canary]
 errors = \"20%\"
@@ -127,7 +127,8 @@ fn metrics_bear_the_names_by_which_the_canarys_queries_select() {
     let renamed = canary.replacen("    name: storefront", "    name: storefront-web", 1);
     assert_ne!(canary, renamed);
     std::fs::write(folder.path().join("canary.yaml"), renamed).unwrap();
-    let text = format!("{WORLD}[rollout]\nflagger = \"canary.yaml\"\n");
+    let text =
+        format!("{WORLD}[rollout]\nflagger = \"canary.yaml\"\n[telemetry]\nseries = \"zero\"\n");
     let scenario = parsed(&text, Some(folder.path()));
     let (stop, mut shown, mut instances) = (AtomicBool::new(false), String::new(), Vec::new());
     play(&scenario, &stop, &mut |scene| match scene {
@@ -143,12 +144,13 @@ fn metrics_bear_the_names_by_which_the_canarys_queries_select() {
         _ => {}
     });
     // `destination_workload=~\"{{ target }}\"` and so on: Flagger 1.44.0,
-    // `pkg/metrics/observers/istio.go`. Before its first weight the canary has no requests.
+    // `pkg/metrics/observers/istio.go`. Before its first weight the canary has no
+    // requests, but series of zeros.
     let selected = shown.lines().any(|line| {
         line.starts_with("istio_requests_total{")
             && line.contains("reporter=\"destination\"")
             && line.contains("destination_workload_namespace=\"shop\"")
-            && line.contains("destination_workload=\"storefront-web-primary\"")
+            && line.contains("destination_workload=\"storefront-web\"")
     });
     assert!(selected, "{shown}");
 }
