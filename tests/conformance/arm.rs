@@ -39,6 +39,7 @@ fn live(scenario: &Scenario, rollouts: u64) -> Option<Vec<Observation>> {
             speed: scenario.live_speed(),
             stop: &AtomicBool::new(false),
             log: None,
+            record: None,
         };
         let rollout = experiment::live(scenario, staging, &mut |_| {}).unwrap();
         let outcome = rollout.outcome;

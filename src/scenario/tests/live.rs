@@ -71,7 +71,7 @@ fn the_service_is_called_as_in_the_canary() {
         std::fs::write(&file, canary).unwrap();
         let read = parse(&text, Path::new("test.toml"), Some(folder.path())).unwrap();
         let changed = scenario(LEAST)
-            .with(&crate::scenario::Overrides {
+            .with(&Overrides {
                 flagger: Some(file.clone()),
                 ..Default::default()
             })

@@ -197,6 +197,12 @@ impl Pool {
         self.waiting += 1;
     }
 
+    /// The first in line, when it is given up by `now`.
+    fn pop_expired(&mut self, now: Moment) -> Option<Job> {
+        let expired = self.line.front().is_some_and(|job| job.deadline <= now);
+        expired.then(|| self.line.pop_front()).flatten()
+    }
+
     /// What a slot does next that has carried its request or opened its connection; `connected` says
     /// whether it has one. Requests whose time is over meanwhile are handed to `give_up`.
     pub(super) fn next(
@@ -208,7 +214,7 @@ impl Pool {
     ) -> Turn {
         let has_opened = self.close_turn(slot);
         if !connected && !self.by_user {
-            while let Some(job) = self.line.pop_front_if(|job| job.deadline <= now) {
+            while let Some(job) = self.pop_expired(now) {
                 self.waiting -= 1;
                 give_up(job);
             }
@@ -294,7 +300,7 @@ impl Pool {
     /// Ends the requests whose deadline has come; those in line are handed to `give_up`. Returns when
     /// to look again: at the next deadline.
     pub(super) fn expire(&mut self, now: Moment, mut give_up: impl FnMut(Job)) -> Option<Moment> {
-        while let Some(job) = self.line.pop_front_if(|job| job.deadline <= now) {
+        while let Some(job) = self.pop_expired(now) {
             self.waiting -= 1;
             give_up(job);
         }
