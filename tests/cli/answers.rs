@@ -307,8 +307,10 @@ fn a_reader_who_has_seen_enough_ends_the_output_quietly() {
 #[test]
 fn the_readmes_scenario_is_played() {
     let readme = include_str!("../../README.md");
-    let (_, rest) = readme.split_once("```toml\n").unwrap();
-    let (text, _) = rest.split_once("```").unwrap();
+    // The first block that is a whole scenario, and not a part of one.
+    let blocks = readme.split("```toml\n").skip(1);
+    let mut texts = blocks.filter_map(|rest| rest.split_once("```"));
+    let (text, _) = texts.find(|(text, _)| text.contains("[traffic]")).unwrap();
     let place = tempfile::tempdir().unwrap();
     fs::write(place.path().join("own.toml"), text).unwrap();
     let said = answered(place.path(), "power own.toml --trials 2 --no-files");
