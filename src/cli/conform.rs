@@ -79,7 +79,7 @@ struct Answer<'a> {
 
 /// Plays the scenario for real and in virtual time, and compares.
 pub(super) fn conform(arguments: &ConformArguments) -> Result<(), CommandError> {
-    let scenario = (arguments.service).scenario(arguments.live.overrides())?;
+    let scenario = arguments.live.scenario(&arguments.service)?;
     let stop = Arc::new(AtomicBool::new(false));
     let bar = bar(arguments.rollouts);
     power::on_interruption(Arc::clone(&stop), bar.clone());

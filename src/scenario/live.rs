@@ -27,6 +27,7 @@ impl Live {
     /// the Canary calls it.
     pub(super) fn options(self, vendor: Option<Vendor>, service: Option<Service>) -> Options {
         Options {
+            targets: None,
             splitter: self.splitter,
             program: self.program,
             source: self.source,

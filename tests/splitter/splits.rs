@@ -230,7 +230,12 @@ fn the_canary_gets_copies_whose_answers_nobody_sees() {
         assert_eq!((answer.status, answer.version()), (200, "stable"));
     }
     site.until("every copy", |_| canary.requests() == 50);
-    assert_eq!(canary.heads()[0], stable.heads()[0]);
+    let marked = stable.heads()[0].replace("host: a\r\n", "host: a-shadow\r\n");
+    assert_eq!(
+        canary.heads()[0],
+        marked,
+        "told from a request by its host alone"
+    );
     assert_eq!(site.counts().mirrored, 50);
     assert_eq!(site.counted(None, None), 50, "copies are no requests");
     site.steering.set(Shares {

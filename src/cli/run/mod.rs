@@ -31,7 +31,7 @@ pub(super) struct RunArguments {
     #[command(flatten)]
     service: ServiceArguments,
     /// In virtual time, as fast as it goes, instead of for real
-    #[arg(long = "virtual", conflicts_with_all = ["splitter", "prometheus", "metrics", "speed", "out", "no_files", "hdr", "record"])]
+    #[arg(long = "virtual", conflicts_with_all = ["splitter", "prometheus", "targets", "metrics", "speed", "out", "no_files", "hdr", "record"])]
     in_virtual_time: bool,
     /// Play a canary as good as stable in place of the faulty one
     #[arg(long)]
@@ -67,6 +67,9 @@ pub(super) struct LiveArguments {
     /// Whom the gate asks: `spawn` a Prometheus, or http://127.0.0.1:9090
     #[arg(long, value_name = "URL", help_heading = LIVE)]
     pub prometheus: Option<Source>,
+    /// Tell a Prometheus that runs already whom to scrape: a file of its `file_sd_configs`
+    #[arg(long, value_name = "FILE", help_heading = LIVE)]
+    pub targets: Option<PathBuf>,
     /// Whose names metrics have: istio, linkerd, nginx or traefik
     #[arg(long, value_name = "VENDOR", help_heading = LIVE)]
     pub metrics: Option<Vendor>,
@@ -79,8 +82,14 @@ pub(super) struct LiveArguments {
 const LIVE: &str = "Live";
 
 impl LiveArguments {
-    /// These changes of a scenario.
-    pub(super) fn overrides(&self) -> Overrides {
+    /// A scenario with these changes.
+    pub(super) fn scenario(&self, service: &ServiceArguments) -> Result<Scenario, CommandError> {
+        let mut scenario = service.scenario(self.overrides())?;
+        scenario.live.targets.clone_from(&self.targets);
+        Ok(scenario)
+    }
+
+    fn overrides(&self) -> Overrides {
         Overrides {
             splitter: self.splitter,
             prometheus: self.prometheus.clone(),
@@ -101,7 +110,7 @@ Examples:
 
 /// Plays one rollout and prints its ticks.
 pub(super) fn run(arguments: &RunArguments) -> Result<(), CommandError> {
-    let scenario = (arguments.service).scenario(arguments.live.overrides())?;
+    let scenario = arguments.live.scenario(&arguments.service)?;
     if arguments.in_virtual_time {
         return run_virtual(&scenario, arguments);
     }

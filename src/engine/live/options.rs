@@ -17,6 +17,9 @@ pub struct Options {
     pub program: Option<PathBuf>,
     /// Whom the gate asks.
     pub source: Source,
+    /// Where a Prometheus that runs already looks for whom to scrape (`file_sd_configs`): written
+    /// when the run begins, since its ports are new each time. `None`: it knows by itself.
+    pub targets: Option<PathBuf>,
     /// Whose names and labels the metrics have.
     pub vendor: Vendor,
     /// What the metrics call the service.
@@ -34,6 +37,7 @@ impl Default for Options {
             splitter: Proxy::Coalmine,
             program: None,
             source: Source::Scraper,
+            targets: None,
             vendor: Vendor::default(),
             service: Service::default(),
             speed: None,

@@ -13,6 +13,7 @@ fn everything_about_a_live_run_is_read() {
         splitter: Proxy::Haproxy,
         program: Some("/opt/haproxy".into()),
         source: Source::Spawned(Some("/opt/prometheus".into())),
+        targets: None,
         vendor: Vendor::Linkerd,
         service: Service::default(),
         speed: Some(12.5),

@@ -156,11 +156,15 @@ impl Prometheus {
         }
     }
 
-    /// Waits until every target has been scraped: it begins some seconds after it is ready.
-    async fn wait_for(&mut self, targets: usize) -> Result<(), PrometheusError> {
+    /// Waits until so many of a run's targets have been scraped: that begins some seconds after it
+    /// is ready, or has been told of them.
+    ///
+    /// # Errors
+    /// When that takes too long.
+    pub async fn wait_for(&mut self, targets: usize) -> Result<(), PrometheusError> {
         let deadline = Moment::now() + READY;
         while Moment::now() < deadline {
-            let up = self.ask("count(up)", Moment::now()).await;
+            let up = self.ask(r#"count(up{part=~".+"})"#, Moment::now()).await;
             let count = up.ok().and_then(|all| all.first()?.value().ok());
             if count.is_some_and(|count| count >= targets as f64) {
                 return Ok(());
@@ -339,6 +343,20 @@ pub fn scrape_config(targets: &[Target], interval: Span) -> String {
         config.push_str("      []\n");
     }
     config
+}
+
+/// The same targets for a Prometheus that looks for them in a file (`file_sd_configs`), as JSON. Its
+/// job has to say `honor_labels: true`.
+pub fn targets_file(targets: &[Target]) -> String {
+    let groups: Vec<serde_json::Value> = (targets.iter())
+        .map(|target| {
+            serde_json::json!({
+                "targets": [target.address.to_string()],
+                "labels": { "part": target.part.name(), "__metrics_path__": target.path },
+            })
+        })
+        .collect();
+    format!("{:#}\n", serde_json::Value::from(groups))
 }
 
 /// Starts one in a folder and waits until it is ready. It uses what the folder `data` holds.

@@ -181,6 +181,9 @@ impl Run<'_> {
                 self.books.fail(failure, now, self.stage.seen());
                 return;
             }
+            if let Some(failure) = self.sight.failure() {
+                self.books.doubt(failure);
+            }
             if Moment::now() >= pulse {
                 pulse = Moment::now() + PULSE;
                 watch(Sign::Pulse(&self.stage.pulse(now, tick, self.routing)));

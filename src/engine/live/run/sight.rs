@@ -2,13 +2,16 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter};
+use std::path::PathBuf;
 
 use super::stage::{Stage, dialect};
 use super::{Script, demand};
 use crate::base::{Span, Time};
 use crate::engine::live::clock::WallClock;
 use crate::engine::live::options::Source;
-use crate::engine::live::prometheus::{Inquiry, Prometheus, PrometheusError, Wanted, wanted};
+use crate::engine::live::prometheus::{
+    Inquiry, Prometheus, PrometheusError, Wanted, targets_file, wanted,
+};
 use crate::engine::live::scrape::{Instants, Intake, Mishaps, Scraper};
 use crate::engine::r#virtual::Luck;
 use crate::gate::Gate;
@@ -22,6 +25,14 @@ pub enum SightError {
     /// The Prometheus cannot be had.
     #[error(transparent)]
     Prometheus(#[from] PrometheusError),
+    /// A Prometheus cannot be told whom to scrape.
+    #[error("cannot write {}: {source}", path.display())]
+    Targets {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
     /// What is seen cannot be written down.
     #[error("cannot write the recording: {0}")]
     Record(#[source] io::Error),
@@ -103,7 +114,15 @@ impl Sight {
                 telemetry.go_by_answers();
                 let (server, spawned) = match source {
                     Source::Running(address) => {
-                        (Prometheus::running(*address, inquiry()).await?, false)
+                        let mut server = Prometheus::running(*address, inquiry()).await?;
+                        if let Some(path) = &options.targets {
+                            std::fs::write(path, targets_file(&targets)).map_err(|source| {
+                                let path = path.clone();
+                                SightError::Targets { path, source }
+                            })?;
+                            server.wait_for(targets.len()).await?;
+                        }
+                        (server, false)
                     }
                     other => {
                         let program = match other {
@@ -161,6 +180,15 @@ impl Sight {
             // It scrapes by itself.
             Eyes::Prometheus { .. } => Time::NEVER,
         }
+    }
+
+    /// Why nothing more will be seen, if that is so.
+    pub(super) fn failure(&self) -> Option<String> {
+        let Eyes::Prometheus { server, .. } = &self.eyes else {
+            return None;
+        };
+        let program = server.program()?;
+        (!program.is_running()).then(|| "Prometheus ended during the run".to_owned())
     }
 
     /// Scrapes, for the instant `at`.
