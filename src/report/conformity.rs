@@ -3,6 +3,7 @@
 use anstyle::{AnsiColor, Style};
 use comfy_table::{CellAlignment, ContentArrangement, Table, TableStyle};
 
+use super::heading;
 use super::wrap::wrap;
 use crate::experiment::conform::{Conformity, LEVEL, OVERHEAD, OVERHEAD_SHARE};
 use crate::experiment::summary::ScenarioNote;
@@ -16,11 +17,7 @@ pub fn conformity(
     colour: bool,
 ) -> String {
     let style = |style: Style| if colour { style } else { Style::new() };
-    let bold = style(Style::new().bold());
-    let mut lines: Vec<String> = wrap(&scenario.title, "", width)
-        .into_iter()
-        .map(|line| format!("{bold}{line}{bold:#}"))
-        .collect();
+    let mut lines = heading::title(scenario, width, colour);
     lines.push(String::new());
     let mut table = Table::new();
     table

@@ -5,6 +5,7 @@ mod answer;
 mod catalogue;
 mod conformity;
 mod csv;
+mod heading;
 mod html;
 mod json;
 mod live;

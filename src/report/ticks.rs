@@ -1,10 +1,11 @@
 //! One rollout on a terminal, a line for each tick.
 
-use anstyle::{AnsiColor, Style};
+use anstyle::AnsiColor;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, TableStyle};
 
+use super::heading::heading;
 use super::quantity;
-use super::wrap::{wrap, wrap_parts};
+use super::wrap::wrap;
 use crate::base::Span;
 use crate::experiment::summary::{ScenarioNote, TimelineRow};
 
@@ -18,18 +19,7 @@ pub fn ticks(
     width: usize,
     colour: bool,
 ) -> String {
-    let bold = if colour {
-        Style::new().bold()
-    } else {
-        Style::new()
-    };
-    let mut lines: Vec<String> = wrap(&scenario.title, "", width)
-        .into_iter()
-        .map(|line| format!("{bold}{line}{bold:#}"))
-        .collect();
-    for line in [&scenario.world, &scenario.rollout] {
-        lines.extend(wrap_parts(line, "  ", width));
-    }
+    let mut lines = heading(scenario, width, colour);
     lines.push(String::new());
     let mut table = Table::new();
     table

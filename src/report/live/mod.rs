@@ -6,8 +6,9 @@ use anstyle::{AnsiColor, Style};
 
 pub(super) use account::{Account, ORDER_HEADS, VERSION_HEADS, VersionLine};
 
+use super::heading::heading;
 use super::quantity;
-use super::wrap::{wrap, wrap_parts};
+use super::wrap::wrap;
 use crate::base::Span;
 use crate::experiment::summary::{LiveNote, ScenarioNote, TimelineRow};
 
@@ -19,18 +20,7 @@ const HEADS: [&str; 7] = [
 
 /// What is played, and the head of the lines that follow.
 pub fn live_head(scenario: &ScenarioNote, how: &str, width: usize, colour: bool) -> String {
-    let bold = if colour {
-        Style::new().bold()
-    } else {
-        Style::new()
-    };
-    let mut lines: Vec<String> = wrap(&scenario.title, "", width)
-        .into_iter()
-        .map(|line| format!("{bold}{line}{bold:#}"))
-        .collect();
-    for line in [&scenario.world, &scenario.rollout] {
-        lines.extend(wrap_parts(line, "  ", width));
-    }
+    let mut lines = heading(scenario, width, colour);
     lines.extend(wrap(how, "  ", width));
     lines.push(String::new());
     let head = row_of(&HEADS.map(str::to_owned));
