@@ -387,7 +387,7 @@ def understand_json(told, client):
 
 
 def run_command(scenario):
-    return [ours("coalmine"), "run", scenario, "--json"]
+    return [ours("coalmine"), "run", scenario, "--json", "--no-files"]
 
 
 def understand_run(told, client):
