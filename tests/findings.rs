@@ -67,7 +67,7 @@ fn canary(from: &str, to: &str, rate: &str) -> Summary {
     let file = folder.path().join("canary.yaml");
     fs::write(&file, text.replace(from, to)).unwrap();
     let scenario = scenario::neutral().unwrap().with(&Overrides {
-        flagger: Some(file),
+        flagger: vec![file],
         rate: rate.parse().ok(),
         canary_errors: "5%".parse().ok(),
         ..Overrides::default()

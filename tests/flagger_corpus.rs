@@ -17,7 +17,8 @@ use std::process::Command;
 use std::sync::Mutex;
 
 use coalmine::gate::Gate;
-use coalmine::manifest::flagger::{self, Fate, Import};
+use coalmine::manifest::flagger::{self, Import};
+use coalmine::manifest::{Fate, Manifest};
 use coalmine::rollout::flagger::Strategy;
 
 /// The examples by file name; `None`, on record, where they are not to be had.
@@ -209,11 +210,14 @@ fn every_example_is_understood_or_refused_for_a_reason() {
     for (name, path) in &files {
         let text = std::fs::read_to_string(path).expect("a readable example");
         println!("{name}");
-        match flagger::read_file(path) {
+        match Manifest::open(path).and_then(|one| flagger::read(&[one])) {
             Ok(import) => {
                 println!("    understood: {}", line(&import));
                 for warning in &import.warnings {
-                    println!("    warning: {}", warning.one_line(Path::new(name), &text));
+                    println!(
+                        "    warning: {}",
+                        warning.problem.one_line(Path::new(name), &text)
+                    );
                 }
                 for (path, fate) in &import.account {
                     if let Fate::Ignored(why) = fate

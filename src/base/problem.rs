@@ -35,6 +35,8 @@ pub struct Problems {
     pub text: String,
     /// In order of place, at least one.
     pub problems: Vec<Problem>,
+    /// The same of other texts that were read with it.
+    pub also: Vec<Problems>,
 }
 
 impl Problem {
@@ -84,7 +86,28 @@ impl Problems {
             file: file.to_owned(),
             text: String::new(),
             problems: vec![Problem::error(message, None)],
+            also: Vec::new(),
         }
+    }
+
+    /// Those of several texts as one; `None` when there are none.
+    pub fn gather(all: Vec<Problems>) -> Option<Problems> {
+        let mut all = all.into_iter();
+        let first = all.next()?;
+        Some(Problems {
+            also: first.also.into_iter().chain(all).collect(),
+            ..first
+        })
+    }
+
+    /// Those of each text, this one's first.
+    pub fn texts(&self) -> impl Iterator<Item = &Problems> {
+        std::iter::once(self).chain(&self.also)
+    }
+
+    /// How many there are in all texts.
+    pub fn count(&self) -> usize {
+        self.texts().map(|of| of.problems.len()).sum()
     }
 }
 
@@ -98,11 +121,15 @@ pub fn place(text: &str, offset: usize) -> (usize, usize) {
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, problem) in self.problems.iter().enumerate() {
+        let lines = self.texts().flat_map(|of| {
+            let lines = of.problems.iter();
+            lines.map(|problem| problem.one_line(&of.file, &of.text))
+        });
+        for (i, line) in lines.enumerate() {
             if i > 0 {
                 writeln!(f)?;
             }
-            f.write_str(&problem.one_line(&self.file, &self.text))?;
+            f.write_str(&line)?;
         }
         Ok(())
     }

@@ -120,7 +120,10 @@ fn asks_too_much(error: &RunError) -> bool {
 /// Tells an error on standard error.
 pub(super) fn report(error: &CommandError) {
     match error {
-        CommandError::Input(problems) => output::note(&draw(problems)),
+        CommandError::Input(problems) => {
+            let drawn: Vec<String> = problems.texts().map(draw).collect();
+            output::note(&drawn.join("\n"));
+        }
         CommandError::Argument { message, help } => {
             let text = format!("error: {message}\n  = help: {help}");
             output::note(&output::narrow(&text, output::WIDTH, "  "));

@@ -15,9 +15,9 @@ use crate::telemetry::{Birth, Sampling};
 pub(super) struct ServiceArguments {
     /// Scenario file, or the name of a built-in one [default: `default`]
     pub scenario: Option<PathBuf>,
-    /// Flagger Canary, unmodified, in place of the scenario's rollout
+    /// Flagger Canary, unmodified, in place of the scenario's rollout; again for its templates
     #[arg(long, value_name = "FILE", help_heading = SERVICE)]
-    pub flagger: Option<PathBuf>,
+    pub flagger: Vec<PathBuf>,
     /// Requests over both versions: 20/s, 3k/s, 1200/m
     #[arg(long, allow_hyphen_values = true, help_heading = SERVICE)]
     pub rate: Option<Rate>,
@@ -84,7 +84,7 @@ impl ServiceArguments {
     pub(super) fn scenario(&self, experiment: Overrides) -> Result<Scenario, CommandError> {
         let base = match &self.scenario {
             Some(path) => read(path)?,
-            None if self.flagger.is_some() => scenario::neutral()?,
+            None if !self.flagger.is_empty() => scenario::neutral()?,
             None => named("default")?,
         };
         let overrides = Overrides {

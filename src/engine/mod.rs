@@ -6,8 +6,8 @@ pub mod live;
 pub mod r#virtual;
 
 use crate::base::{Span, Time};
-use crate::gate::Verdict;
-use crate::rollout::{Routing, State};
+use crate::gate::{self, Gate, Verdict};
+use crate::rollout::{Controller, Need, Routing, State, Surroundings};
 use crate::telemetry::Telemetry;
 
 /// How a rollout ended.
@@ -51,8 +51,37 @@ pub struct Tick<'a> {
     pub routing: Routing,
     /// The controller.
     pub state: State,
-    /// What was judged, if anything.
+    /// The look that decided, if there was any.
     pub verdict: Option<Verdict>,
+    /// All looks, in the order in which they were taken.
+    pub looks: &'a [Verdict],
     /// What was measured so far.
     pub telemetry: &'a Telemetry,
+}
+
+/// Gives a controller its tick, with the looks that it needs; leaves those in `looks`.
+fn decide(
+    controller: &mut Controller,
+    analysis: &[Gate],
+    now: Time,
+    surroundings: &Surroundings,
+    telemetry: &Telemetry,
+    looks: &mut Vec<Verdict>,
+) {
+    looks.clear();
+    let mut need = controller.handle_tick(now, surroundings);
+    while need != Need::Nothing {
+        let before = looks.len();
+        match need {
+            Need::Nothing => {}
+            Need::Verdict => gate::judge_in_order(analysis, now, telemetry, looks),
+            Need::Each(gates) => gate::judge_each(analysis, gates, now, telemetry, looks),
+        }
+        need = controller.handle_verdicts(now, &looks[before..]);
+    }
+}
+
+/// The look that decided at a tick: `None` when the controller needed none.
+fn deciding(looks: &[Verdict]) -> Option<Verdict> {
+    (!looks.is_empty()).then(|| gate::decisive(looks))
 }

@@ -52,6 +52,44 @@ pub struct Verdict {
     pub rule: Rule,
 }
 
+/// Some gates of an analysis, by their numbers; an analysis has at most 64.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct GateSet(u64);
+
+impl GateSet {
+    /// None of them.
+    pub const NONE: GateSet = GateSet(0);
+    /// As many gates as one analysis may have.
+    pub const MOST: usize = 64;
+
+    /// These and one more, by its number below [`GateSet::MOST`].
+    #[must_use]
+    pub fn with(self, gate: usize) -> GateSet {
+        debug_assert!(gate < GateSet::MOST, "gate {gate}");
+        GateSet(self.0 | 1 << gate)
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// How many there are.
+    pub fn len(self) -> usize {
+        self.0.count_ones() as usize
+    }
+
+    /// Whether a gate is one of them.
+    pub fn contains(self, gate: usize) -> bool {
+        gate < GateSet::MOST && self.0 >> gate & 1 == 1
+    }
+
+    /// Their numbers in order.
+    pub fn iter(self) -> impl Iterator<Item = usize> {
+        (0..GateSet::MOST).filter(move |gate| self.contains(*gate))
+    }
+}
+
 /// The rule that led to a verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule {
@@ -73,6 +111,9 @@ pub enum Rule {
     HookRefused,
     /// There is nothing to check.
     NothingChecked,
+    /// The figure could not be had, or the rule could not be applied to it: an error, which
+    /// controllers count apart from other inconclusive answers.
+    NotEvaluated,
 }
 
 impl fmt::Display for Outcome {
@@ -97,6 +138,7 @@ impl fmt::Display for Rule {
             Rule::TooFewSamples => "too few requests",
             Rule::HookRefused => "a hook refused",
             Rule::NothingChecked => "nothing to check",
+            Rule::NotEvaluated => "could not be evaluated",
         })
     }
 }
@@ -143,6 +185,11 @@ impl Gate {
         }
     }
 
+    /// How far back the gate reads: its window, or more where it looks at several.
+    pub fn reach(&self) -> Span {
+        self.window()
+    }
+
     /// What the gate reads.
     pub fn demand(&self) -> Demand {
         match self {
@@ -173,25 +220,75 @@ impl fmt::Display for Gate {
 /// Judges an analysis: its gates in order, until one fails; inconclusive when one was and none
 /// failed; pass when all pass or there are none.
 pub fn judge(analysis: &[Gate], now: Time, telemetry: &Telemetry) -> Verdict {
-    let mut last = Verdict {
-        outcome: Outcome::Pass,
-        gate: 0,
-        value: f64::NAN,
-        threshold: f64::NAN,
-        samples: 0.0,
-        rule: Rule::NothingChecked,
-    };
-    for (index, gate) in analysis.iter().enumerate() {
-        let verdict = Verdict {
-            gate: index,
-            ..gate.judge(now, telemetry)
-        };
-        if verdict.outcome == Outcome::Fail {
-            return verdict;
-        }
-        if last.outcome != Outcome::Inconclusive {
-            last = verdict;
+    let mut looks = Vec::new();
+    judge_in_order(analysis, now, telemetry, &mut looks);
+    decisive(&looks)
+}
+
+/// What there is to say when there is nothing to check.
+const NOTHING_CHECKED: Verdict = Verdict {
+    outcome: Outcome::Pass,
+    gate: 0,
+    value: f64::NAN,
+    threshold: f64::NAN,
+    samples: 0.0,
+    rule: Rule::NothingChecked,
+};
+
+/// The looks behind [`judge`]: a verdict of each gate in order, up to the first that fails; one
+/// that says so when there is no gate.
+pub fn judge_in_order(
+    analysis: &[Gate],
+    now: Time,
+    telemetry: &Telemetry,
+    looks: &mut Vec<Verdict>,
+) {
+    if analysis.is_empty() {
+        looks.push(NOTHING_CHECKED);
+    }
+    for gate in 0..analysis.len() {
+        judge_one(analysis, gate, now, telemetry, looks);
+        if looks
+            .last()
+            .is_some_and(|last| last.outcome == Outcome::Fail)
+        {
+            return;
         }
     }
-    last
+}
+
+/// A verdict of each of these gates, in order, whatever the others say.
+pub fn judge_each(
+    analysis: &[Gate],
+    gates: GateSet,
+    now: Time,
+    telemetry: &Telemetry,
+    looks: &mut Vec<Verdict>,
+) {
+    for gate in gates.iter() {
+        judge_one(analysis, gate, now, telemetry, looks);
+    }
+}
+
+fn judge_one(
+    analysis: &[Gate],
+    index: usize,
+    now: Time,
+    telemetry: &Telemetry,
+    looks: &mut Vec<Verdict>,
+) {
+    if let Some(gate) = analysis.get(index) {
+        looks.push(Verdict {
+            gate: index,
+            ..gate.judge(now, telemetry)
+        });
+    }
+}
+
+/// The look that decides: the first that fails, else the first that is inconclusive, else the last.
+/// With no looks at all nothing was checked, and that is a pass.
+pub fn decisive(looks: &[Verdict]) -> Verdict {
+    let first = |outcome| looks.iter().find(move |look| look.outcome == outcome);
+    let found = first(Outcome::Fail).or_else(|| first(Outcome::Inconclusive));
+    found.or(looks.last()).copied().unwrap_or(NOTHING_CHECKED)
 }

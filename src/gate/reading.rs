@@ -85,7 +85,9 @@ impl Verdict {
         let unit = gate.unit();
         let requests = format!("{:.0} requests", self.samples);
         match self.rule {
-            Rule::NothingChecked | Rule::HookRefused | Rule::NoData => self.rule.to_string(),
+            Rule::NothingChecked | Rule::HookRefused | Rule::NoData | Rule::NotEvaluated => {
+                self.rule.to_string()
+            }
             Rule::TooFewSamples => format!("{}: {requests}", self.rule),
             _ => {
                 let (mut value, limit) = (unit.text(self.value), unit.text(self.threshold));

@@ -1,10 +1,16 @@
 //! Other people's files: what a manifest says, field by field.
 //!
-//! A manifest is read in three steps: bytes to text ([`read_text`]), text to a tree that knows its
-//! places (`yaml`), tree to what the engines understand (one module per tool, such as [`flagger`]).
+//! Manifests are read in four steps: bytes to text ([`Manifest::open`]), text to a tree that knows
+//! its places (`yaml`), trees to resources by kind (`documents`), resources to what the engines
+//! understand (one module per tool, such as [`flagger`]), with an account of every field
+//! (`findings`, `account`).
 
+mod account;
+mod documents;
+mod findings;
 pub mod flagger;
 mod text;
 mod yaml;
 
-pub use text::read_text;
+pub use findings::Fate;
+pub use text::{Manifest, Remark, read_text};

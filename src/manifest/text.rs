@@ -2,9 +2,60 @@
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crate::base::Problems;
+use crate::base::{Problem, Problems, Severity};
+
+/// A manifest's text, and where it came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Manifest {
+    /// Where it came from, for messages.
+    pub path: PathBuf,
+    /// YAML or JSON, of one or more resources.
+    pub text: String,
+}
+
+/// Something about a manifest that a reader should know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remark {
+    /// Which of the manifests, by its number.
+    pub file: usize,
+    /// What, and where in it.
+    pub problem: Problem,
+}
+
+impl Manifest {
+    /// Reads a manifest.
+    ///
+    /// # Errors
+    /// As [`read_text`].
+    pub fn open(path: &Path) -> Result<Manifest, Problems> {
+        Ok(Manifest {
+            path: path.to_owned(),
+            text: read_text(path)?,
+        })
+    }
+
+    /// The warnings among these problems, in order of place, as remarks about manifest `file`.
+    pub(super) fn remarks(file: usize, mut problems: Vec<Problem>) -> Vec<Remark> {
+        problems.retain(|problem| problem.severity == Severity::Warning);
+        problems.sort_by_key(|problem| problem.span.as_ref().map_or(0, |span| span.start));
+        let remarks = problems.into_iter();
+        remarks.map(|problem| Remark { file, problem }).collect()
+    }
+
+    /// The errors among these problems, in order of place, as a refusal of the manifest.
+    pub(super) fn refuse(&self, mut problems: Vec<Problem>) -> Problems {
+        problems.retain(|problem| problem.severity == Severity::Error);
+        problems.sort_by_key(|problem| problem.span.as_ref().map_or(0, |span| span.start));
+        Problems {
+            file: self.path.clone(),
+            text: self.text.clone(),
+            problems,
+            also: Vec::new(),
+        }
+    }
+}
 
 /// More than any manifest needs: a bundle of a hundred Canaries takes about 200 kB.
 const MOST_BYTES: u64 = 8 << 20;

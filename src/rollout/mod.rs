@@ -12,7 +12,7 @@ pub use staged::{
 use std::fmt;
 
 use crate::base::{Span, Time, Weight};
-use crate::gate::Verdict;
+use crate::gate::{GateSet, Verdict, decisive};
 
 /// Where requests go.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -67,8 +67,10 @@ pub enum Action {
 pub enum Need {
     /// Nothing: the tick is over.
     Nothing,
-    /// The analysis' verdict, to be handed to `handle_verdict` at the same instant.
+    /// The analysis, gate by gate in order until one fails.
     Verdict,
+    /// Each of these gates, whatever the others say.
+    Each(GateSet),
 }
 
 /// What a controller sees of the world besides metrics. The default is a world in which
@@ -260,9 +262,9 @@ impl Plan {
 
 /// A rollout's controller.
 ///
-/// To drive it: at each tick of its [`Cadence`] call [`Controller::handle_tick`]; when that needs a
-/// verdict, judge the analysis at the same instant and call [`Controller::handle_verdict`]; then
-/// take actions with [`Controller::poll_action`] until there are none. Stop when
+/// To drive it: at each tick of its [`Cadence`] call [`Controller::handle_tick`]; as long as that
+/// needs something, judge it at the same instant and call [`Controller::handle_verdicts`], which may
+/// need more; then take actions with [`Controller::poll_action`] until there are none. Stop when
 /// [`Controller::is_over`]. Time never goes backwards.
 #[derive(Debug, Clone)]
 pub enum Controller {
@@ -281,12 +283,13 @@ impl Controller {
         }
     }
 
-    /// The verdict that the tick at `now` needed.
-    pub fn handle_verdict(&mut self, now: Time, verdict: &Verdict) {
+    /// The looks that were needed at `now`, in the order of their gates; says what is needed next.
+    pub fn handle_verdicts(&mut self, now: Time, looks: &[Verdict]) -> Need {
         match self {
-            Controller::Staged(staged) => staged.handle_verdict(now, verdict),
-            Controller::Flagger(flagger) => flagger.handle_verdict(now, verdict),
+            Controller::Staged(staged) => staged.handle_verdict(now, &decisive(looks)),
+            Controller::Flagger(flagger) => flagger.handle_verdict(now, &decisive(looks)),
         }
+        Need::Nothing
     }
 
     /// The next thing to do, if any.

@@ -49,7 +49,7 @@ pub(super) fn read(text: &str, file: &Path, files: Files<'_>) -> Result<Scenario
             Ok(scenario)
         }
         // Nothing is wrong but the Canary: its own text shows the places better.
-        (_, Some(foreign)) if errors == foreign.problems.len() => Err(foreign),
+        (_, Some(foreign)) if errors == foreign.count() => Err(foreign),
         _ => {
             if problems.is_empty() {
                 problems.push(Problem::error("cannot be understood", None));
@@ -58,6 +58,7 @@ pub(super) fn read(text: &str, file: &Path, files: Files<'_>) -> Result<Scenario
                 file: file.to_owned(),
                 text: text.to_owned(),
                 problems,
+                also: Vec::new(),
             })
         }
     }

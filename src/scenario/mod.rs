@@ -7,8 +7,8 @@
 mod access_log;
 mod arrivals;
 mod builtin;
-mod canary_file;
 mod check;
+mod controllers;
 mod defaults;
 mod experiment;
 mod fault;

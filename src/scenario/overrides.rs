@@ -2,13 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::canary_file::{self, CANARY_WARNING};
+use super::controllers::{self, Controller};
 use super::files::Files;
 use super::{EngineChoice, Scenario, builtin, check, experiment, file, traffic};
 use crate::base::{Probability, Problem, Problems, Rate, Seed, Severity, Span, Weight};
 use crate::engine::live::options::{Proxy, Source, Speed};
 use crate::model::service::Latency;
-use crate::rollout::Plan;
 use crate::telemetry::exposition::Vendor;
 use crate::telemetry::{Birth, Sampling};
 
@@ -17,7 +16,7 @@ use crate::telemetry::{Birth, Sampling};
 pub struct Overrides {
     /// A Flagger Canary that replaces controller, gates, histogram buckets, names of metrics and
     /// horizon.
-    pub flagger: Option<PathBuf>,
+    pub flagger: Vec<PathBuf>,
     /// Mean request rate; rates that change with time keep their shape.
     pub rate: Option<Rate>,
     /// Stable's error ratio. A canary that was as good as stable in this follows.
@@ -66,9 +65,9 @@ impl Scenario {
     pub fn with(mut self, overrides: &Overrides) -> Result<Scenario, Problems> {
         let remarks_before = check::remarks(&self);
         let mut changes = Vec::new();
-        if let Some(path) = &overrides.flagger {
-            self.follow_canary(path)?;
-            changes.push(format!("rollout.flagger = \"{}\"", path.display()));
+        if !overrides.flagger.is_empty() {
+            let change = self.follow(Controller::Flagger, &overrides.flagger)?;
+            changes.push(change);
         }
         if let Some(horizon) = overrides.horizon {
             self.horizon = horizon;
@@ -119,6 +118,7 @@ impl Scenario {
                 file: PathBuf::from(COMMAND_LINE),
                 text: String::new(),
                 problems,
+                also: Vec::new(),
             });
         }
         for change in changes {
@@ -128,23 +128,36 @@ impl Scenario {
         Ok(self)
     }
 
-    fn follow_canary(&mut self, path: &Path) -> Result<(), Problems> {
-        let imported = canary_file::import(&Files::Folder(Path::new("")), &path.to_string_lossy())?;
+    /// Puts a controller's manifests in place of the rollout; says so as a scenario would.
+    fn follow(&mut self, controller: Controller, paths: &[PathBuf]) -> Result<String, Problems> {
+        let names = paths.iter().map(|path| path.to_string_lossy().into_owned());
+        let names: Vec<String> = names.collect();
+        let imported = controllers::import(&Files::Folder(Path::new("")), controller, &names)?;
         self.warnings
-            .retain(|warning| !warning.starts_with(CANARY_WARNING));
-        self.rollout = Plan::Flagger(imported.plan);
+            .retain(|warning| !controllers::is_about_manifest(warning));
+        self.rollout = imported.plan;
         self.analysis = imported.analysis;
-        self.telemetry.buckets = imported.buckets;
-        self.live.vendor = imported.vendor;
-        self.live.service = imported.service;
+        if let Some(buckets) = imported.buckets {
+            self.telemetry.buckets = buckets;
+        }
+        if let Some(vendor) = imported.vendor {
+            self.live.vendor = vendor;
+        }
+        if let Some(service) = imported.service {
+            self.live.service = service;
+        }
         self.horizon = self.rollout.longest();
         self.warnings.extend(imported.warnings);
-        if builtin::is_neutral(self) {
+        if let Some(path) = paths.first().filter(|_| builtin::is_neutral(self)) {
             self.name = file::name_of(path);
             let file = path.file_name().unwrap_or(path.as_os_str());
-            self.title = format!("The Canary in {}", file.display());
+            self.title = format!("The {} in {}", controller.subject(), file.display());
         }
-        Ok(())
+        let names = match names.as_slice() {
+            [one] => format!("{one:?}"),
+            several => format!("{several:?}"),
+        };
+        Ok(format!("rollout.{} = {names}", controller.key()))
     }
 
     fn change_world(&mut self, overrides: &Overrides, changes: &mut Vec<String>) {
@@ -502,7 +515,7 @@ mod tests {
         let problems = neutral()
             .unwrap()
             .with(&Overrides {
-                flagger: Some(PathBuf::from("no/such/canary.yaml")),
+                flagger: vec![PathBuf::from("no/such/canary.yaml")],
                 ..Overrides::default()
             })
             .unwrap_err();

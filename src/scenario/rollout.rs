@@ -1,6 +1,6 @@
 //! The rollout section: a Flagger Canary, or steps with gates.
 
-use super::canary_file::{self, Imported};
+use super::controllers::{self, Controller, Imported};
 use super::defaults;
 use super::files::Files;
 use super::gates;
@@ -42,8 +42,10 @@ pub(super) fn read(
     foreign: &mut Option<Problems>,
     names: &Known,
 ) -> Option<Rollout> {
-    if let Some(value) = table.get("flagger") {
-        return read_flagger(&value, table, files, foreign);
+    for controller in Controller::ALL {
+        if let Some(value) = table.get(controller.key()) {
+            return follow(controller, &value, table, files, foreign);
+        }
     }
     if let Some(value) = table.get("controller") {
         if value.text() == Some("flagger") {
@@ -235,7 +237,9 @@ fn read_office_hours(mut table: Table<'_>) -> Option<OfficeHours> {
     })
 }
 
-fn read_flagger(
+/// The rollout of a controller's manifests: one file, or several in a list.
+fn follow(
+    controller: Controller,
     value: &Value<'_>,
     mut table: Table<'_>,
     files: Files<'_>,
@@ -257,12 +261,25 @@ fn read_flagger(
     ] {
         table.hint(
             key,
-            "the Canary named in `flagger` decides: take this out, or `flagger`",
+            format!(
+                "the {} named in `{key}` decides: take this out, or `{key}`",
+                controller.subject(),
+                key = controller.key()
+            ),
         );
     }
     table.finish();
-    let name = value.words()?;
-    match canary_file::import(&files, name) {
+    let names: Vec<Value<'_>> = match value.text() {
+        Some(_) => vec![value.clone()],
+        None => value.list()?,
+    };
+    if names.is_empty() {
+        value.refuse("names no file", "write the names of manifests");
+        return None;
+    }
+    let names = names.iter().map(|name| name.words().map(str::to_owned));
+    let names: Option<Vec<String>> = names.collect();
+    match controllers::import(&files, controller, &names?) {
         Ok(Imported {
             plan,
             analysis,
@@ -271,19 +288,21 @@ fn read_flagger(
             service,
             warnings,
         }) => Some(Rollout {
-            plan: Plan::Flagger(plan),
+            plan,
             analysis,
-            buckets: Some(buckets),
-            vendor: Some(vendor),
-            service: Some(service),
+            buckets,
+            vendor,
+            service,
             warnings,
         }),
         Err(problems) => {
-            for problem in &problems.problems {
-                value.refuse(
-                    problem.one_line(&problems.file, &problems.text),
-                    "the file is read as it is: mend it there",
-                );
+            for of in problems.texts() {
+                for problem in &of.problems {
+                    value.refuse(
+                        problem.one_line(&of.file, &of.text),
+                        "the file is read as it is: mend it there",
+                    );
+                }
             }
             *foreign = Some(problems);
             None

@@ -8,11 +8,14 @@ mod plan;
 pub mod promql;
 pub mod recording;
 mod store;
+mod supplied;
 
 pub use buckets::{Buckets, BucketsError, Finder, Unit};
 pub use counters::{Counters, GoalSums, UserSums};
 pub use plan::{Birth, Phase, Plan, Reporter, Sampling};
 pub use store::{Figures, Telemetry, Window};
+pub use supplied::Figure;
+use supplied::Supplied;
 
 use crate::base::Time;
 
@@ -81,6 +84,8 @@ pub struct Demand {
     pub goals: bool,
     /// These sums by user, for standard errors that know of users.
     pub by_user: bool,
+    /// Every scrape, and not only those with which windows begin and end.
+    pub every_scrape: bool,
 }
 
 impl Demand {
@@ -95,6 +100,7 @@ impl Demand {
             routes: self.routes | other.routes,
             goals: self.goals || other.goals,
             by_user: self.by_user || other.by_user,
+            every_scrape: self.every_scrape || other.every_scrape,
         }
     }
 

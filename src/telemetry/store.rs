@@ -9,7 +9,9 @@ pub use window::Window;
 
 use crate::base::{Probability, Rate, Span, Time, split_mix};
 
-use super::{Birth, Buckets, Counters, GoalSums, Plan, Sampling, Status, Version};
+use super::{
+    Birth, Buckets, Counters, Figure, GoalSums, Plan, Sampling, Status, Supplied, Version,
+};
 
 /// Everything scraped so far in one trial.
 ///
@@ -34,6 +36,7 @@ pub struct Telemetry {
     missed: Probability,
     basis: Basis,
     answers: Answers,
+    supplied: Supplied,
     delay: Span,
     probes: Rate,
     /// How far back windows look; older rows are forgotten.
@@ -170,6 +173,7 @@ impl Telemetry {
                 false => Basis::Samples,
             },
             answers: Answers::default(),
+            supplied: Supplied::default(),
             delay: plan.delay,
             probes: plan.probes,
             memory: None,
@@ -216,6 +220,16 @@ impl Telemetry {
         self.answers.add(now, (version, route, span), figures);
     }
 
+    /// What another system answers to a question, until its next answer.
+    pub fn supply(&mut self, question: usize, figure: Figure) {
+        self.supplied.set(question, figure);
+    }
+
+    /// What another system has answered to a question; an error where it has not.
+    pub fn supplied(&self, question: usize) -> Figure {
+        self.supplied.get(question)
+    }
+
     /// Forgets everything and starts a new trial in the same memory.
     pub fn reset(&mut self, phase: Span) {
         self.begin(phase, 0);
@@ -226,6 +240,7 @@ impl Telemetry {
         self.phase = phase;
         self.salt = salt;
         self.answers.clear();
+        self.supplied.clear();
         for track in self.tracks.iter_mut().chain(&mut self.routes) {
             track.clear();
         }

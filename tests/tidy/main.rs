@@ -45,7 +45,7 @@ const STRANGERS: [(&str, &str, &str); 3] = [
     ),
 ];
 
-const TOP_LEVEL: [&str; 11] = [
+const TOP_LEVEL: [&str; 12] = [
     "Cargo.toml",
     "Cargo.lock",
     "README.md",
@@ -57,6 +57,7 @@ const TOP_LEVEL: [&str; 11] = [
     "docs",
     "benches",
     "tests",
+    "fuzz",
 ];
 
 const NO_NAMES: [&str; 6] = ["utils", "util", "helpers", "helper", "common", "misc"];

@@ -24,12 +24,12 @@ pub use luck::MOST_STRATA;
 pub(in crate::engine) use play::Flow;
 
 use crate::base::{Purpose, Seed, Span, Time, Weight};
-use crate::gate::{self, Gate};
+use crate::gate::{Gate, Verdict};
 use crate::model::World;
-use crate::rollout::{self, Action, Need, Routing, Surroundings};
+use crate::rollout::{self, Action, Routing, Surroundings};
 use crate::telemetry::{self, Demand, Telemetry, Version};
 
-use super::{Ending, Tick, Trial};
+use super::{Ending, Tick, Trial, decide, deciding};
 use conditions::Condition;
 use counts::Counts;
 use coupled::Coupled;
@@ -84,6 +84,8 @@ pub struct Player<'a> {
     scenes: Vec<(Span, Scene)>,
     engine: Engine,
     play: Play,
+    /// The looks of the present tick.
+    looks: Vec<Verdict>,
     /// Expected distinct users by number of requests; not a number where not yet worked out.
     distinct: Vec<f64>,
 }
@@ -153,6 +155,7 @@ impl<'a> Player<'a> {
             .fold(Demand::default(), Demand::union);
         demand.canary = true;
         let mut windows: Vec<Span> = setting.analysis.iter().map(Gate::window).collect();
+        let reach = setting.analysis.iter().map(Gate::reach).max();
         if setting.observe {
             demand.stable = true;
             demand.latency = true;
@@ -177,7 +180,8 @@ impl<'a> Player<'a> {
             }
         };
         let mut telemetry = Telemetry::new(plan, Span::ZERO);
-        telemetry.remember(windows.last().copied().unwrap_or(Span::ZERO));
+        let longest = windows.last().copied().unwrap_or(Span::ZERO);
+        telemetry.remember(longest.max(reach.unwrap_or(Span::ZERO)));
         telemetry.follow(demand.routes);
         Player {
             demand,
@@ -189,6 +193,7 @@ impl<'a> Player<'a> {
                 telemetry,
                 tally: Tally::default(),
             },
+            looks: Vec::new(),
             distinct: Vec::new(),
             setting,
         }
@@ -253,12 +258,14 @@ impl<'a> Player<'a> {
                 patience,
                 ..Surroundings::default()
             };
-            let mut verdict = None;
-            if controller.handle_tick(now, &surroundings) == Need::Verdict {
-                let judged = gate::judge(setting.analysis, now, &self.play.telemetry);
-                controller.handle_verdict(now, &judged);
-                verdict = Some(judged);
-            }
+            decide(
+                &mut controller,
+                setting.analysis,
+                now,
+                &surroundings,
+                &self.play.telemetry,
+                &mut self.looks,
+            );
             let mut ending = None;
             while let Some(action) = controller.poll_action() {
                 match action {
@@ -277,7 +284,8 @@ impl<'a> Player<'a> {
                 now,
                 routing,
                 state: controller.state(),
-                verdict,
+                verdict: deciding(&self.looks),
+                looks: &self.looks,
                 telemetry: &self.play.telemetry,
             });
             if let (None, Some(ending)) = (&end, ending) {
@@ -351,6 +359,7 @@ impl<'a> Player<'a> {
             setting.telemetry,
             phase,
             setting.horizon + setting.aftermath,
+            self.demand.every_scrape,
         );
         let conditions = match self.engine {
             Engine::Coupled(_) => Vec::new(),

@@ -67,7 +67,8 @@ impl Schedule {
     const FREQUENT: usize = 3;
 
     /// Lays out a rollout that ticks at `cadence` up to `horizon`, whose gates look back over
-    /// `windows`, measured as `plan` says and scraped at `phase`.
+    /// `windows`, measured as `plan` says and scraped at `phase`; with `every`, every single scrape is
+    /// read and not only those with which a window begins or ends.
     pub fn new(
         world: &World,
         cadence: Cadence,
@@ -75,6 +76,7 @@ impl Schedule {
         plan: &Plan,
         phase: Span,
         horizon: Span,
+        every: bool,
     ) -> Schedule {
         let end = Time::START + horizon;
         let mut ticks = Vec::new();
@@ -83,7 +85,7 @@ impl Schedule {
             ticks.push(tick);
             tick += cadence.period;
         }
-        let marks = marks(world, &ticks, windows, plan, phase, end);
+        let marks = marks(world, &ticks, windows, plan, phase, end, every);
 
         let mut schedule = Schedule {
             until_tick: Vec::with_capacity(ticks.len()),
@@ -169,6 +171,7 @@ fn marks(
     plan: &Plan,
     phase: Span,
     end: Time,
+    every: bool,
 ) -> BTreeMap<Time, Mark> {
     let mut marks = BTreeMap::<Time, Mark>::new();
     for &tick in ticks {
@@ -206,7 +209,7 @@ fn marks(
     let last_tick = ticks.last().copied().unwrap_or(Time::START);
     if let Sampling::Scraped { interval, .. } = plan.sampling {
         // Which sample a window begins and ends with is not known when some are missed.
-        let every = plan.missed > Probability::ZERO;
+        let every = every || plan.missed > Probability::ZERO;
         let mut scrape = Time::START + phase;
         while scrape <= last_tick {
             let mark = marks.entry(scrape).or_default();
@@ -247,6 +250,7 @@ mod tests {
             plan,
             Span::from_secs(2),
             horizon,
+            false,
         )
     }
 

@@ -3,7 +3,7 @@
 //! Admission rules are those of the Canary schema of Flagger 1.44.0; what it does with odd values
 //! is in `pkg/apis/flagger/v1beta1/canary.go` and `pkg/controller/scheduler.go`.
 
-use super::findings::{Field, Fields, Findings};
+use super::super::findings::{Field, Fields, Findings};
 use crate::base::Span;
 use crate::rollout::flagger::{
     FlaggerPlan, FlaggerSettings, HookKinds, Interval, Obstacle, Router, Strategy,

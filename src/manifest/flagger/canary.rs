@@ -1,7 +1,7 @@
 //! A Canary outside its analysis: what it is, whom it targets, and whether its provider gets what
 //! it needs.
 
-use super::findings::{Fields, Findings};
+use super::super::findings::{Fields, Findings};
 use super::metrics::Source;
 use super::provider::{self, Known};
 use crate::gate::flagger::Provider;

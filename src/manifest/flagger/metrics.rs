@@ -3,7 +3,7 @@
 //! Flagger 1.44.0, `pkg/controller/scheduler_metrics.go`, `runBuiltinMetricChecks` and
 //! `runMetricChecks`.
 
-use super::findings::{Field, Fields, Findings};
+use super::super::findings::{Field, Fields, Findings};
 use crate::base::Span;
 use crate::gate::Gate;
 use crate::gate::flagger::{FlaggerCheck, Limits, Metric, Provider};

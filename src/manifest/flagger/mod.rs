@@ -5,11 +5,9 @@
 //! it would understand differently from what was probably meant is a warning. Rules are those of
 //! Flagger 1.44.0, API `flagger.app/v1beta1`.
 
-mod account;
 mod analysis;
 mod canary;
-mod documents;
-mod findings;
+mod grammar;
 mod metrics;
 mod provider;
 mod webhooks;
@@ -17,13 +15,13 @@ mod webhooks;
 #[cfg(test)]
 mod tests;
 
-pub use findings::Fate;
-
 use std::path::Path;
 
-use self::findings::{Fields, Findings};
+use super::documents::{self, Resource};
+use super::findings::{Fate, Fields, Findings};
 use super::yaml::Node;
-use crate::base::{Problem, Problems, Severity};
+use super::{Manifest, Remark, account};
+use crate::base::{Problem, Problems};
 use crate::gate::Gate;
 use crate::rollout::flagger::FlaggerPlan;
 use crate::telemetry::Buckets;
@@ -50,50 +48,67 @@ pub struct Import {
     /// that of `spec.ingressRef`.
     pub service: Service,
     /// What it means differently from what may have been meant, in order of place.
-    pub warnings: Vec<Problem>,
+    pub warnings: Vec<Remark>,
     /// Every field with what became of it, in the order written.
     pub account: Vec<(String, Fate)>,
 }
 
-/// Reads a Canary from a file.
-///
-/// # Errors
-/// When the file is not text, and as [`read`].
-pub fn read_file(path: &Path) -> Result<Import, Problems> {
-    read(path, &super::read_text(path)?)
-}
-
-/// Reads the one Canary of a manifest that may hold other documents. `path` is for messages.
+/// Reads the one Canary of some manifests, which may hold other resources.
 ///
 /// # Errors
 /// All at once: text that is not YAML, no Canary or more than one, fields that the API server
 /// refuses, rollouts that never end, metrics that fail every check, and analyses of which nothing
 /// can be evaluated here.
-pub fn read(path: &Path, text: &str) -> Result<Import, Problems> {
-    let refuse = |problems: Vec<Problem>| {
-        let mut problems = problems;
-        problems.retain(|problem| problem.severity == Severity::Error);
-        problems.sort_by_key(|problem| problem.span.as_ref().map_or(0, |span| span.start));
-        Problems {
-            file: path.to_owned(),
-            text: text.to_owned(),
-            problems,
-        }
-    };
-    let document = documents::the_canary(text).map_err(refuse)?;
+pub fn read(manifests: &[Manifest]) -> Result<Import, Problems> {
+    let resources = documents::resources(manifests)?;
+    let canary = the_canary(manifests, &resources)?;
+    let manifest = &manifests[canary.file];
     let mut findings = Findings::default();
-    let import = read_canary(&mut findings, &document);
+    let import = read_canary(&mut findings, &canary.node);
     match import {
         Some(mut import) if findings.errors() == 0 => {
-            import.account = account::draw_up(&mut findings, &document);
-            import.warnings = findings.problems;
-            import
-                .warnings
-                .sort_by_key(|problem| problem.span.as_ref().map_or(0, |span| span.start));
+            import.account = account::draw_up(&mut findings, &canary.node, &grammar::CANARY);
+            import.warnings = Manifest::remarks(canary.file, findings.problems);
             Ok(import)
         }
-        _ => Err(refuse(findings.problems)),
+        _ => Err(manifest.refuse(findings.problems)),
     }
+}
+
+/// The only Canary.
+fn the_canary<'r>(
+    manifests: &[Manifest],
+    resources: &'r [Resource],
+) -> Result<&'r Resource, Problems> {
+    let mut canaries = resources
+        .iter()
+        .filter(|resource| resource.kind == "Canary");
+    let about = |file: usize, problem: Problem| match manifests.get(file) {
+        Some(manifest) => manifest.refuse(vec![problem]),
+        None => Problems::about(Path::new("--flagger"), problem.message),
+    };
+    let Some(first) = canaries.next() else {
+        let found = match resources {
+            [] => "no Canary: the file holds no document".to_owned(),
+            _ => format!(
+                "no Canary among the documents: found {}",
+                documents::listed(resources)
+            ),
+        };
+        let help = "a Canary starts with `apiVersion: flagger.app/v1beta1` and `kind: Canary`";
+        return Err(about(0, Problem::error(found, None).help(help)));
+    };
+    let Some(second) = canaries.next() else {
+        return Ok(first);
+    };
+    let all = [first, second].into_iter().chain(canaries);
+    let names: Vec<&str> = all
+        .map(|canary| canary.name.as_deref().unwrap_or("one without a name"))
+        .collect();
+    let message = format!("{} Canaries: {}", names.len(), names.join(", "));
+    let help = "leave one: one Canary is read at a time";
+    let problem = Problem::error(message, second.kind_place()).help(help);
+    Err(about(second.file, problem))
 }
 
 /// Reads the parts; `None` or errors among the findings when it cannot be used.

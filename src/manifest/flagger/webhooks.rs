@@ -1,6 +1,6 @@
 //! `spec.analysis.webhooks`: which kinds of hook there are. Nobody calls them here.
 
-use super::findings::{Fields, Findings};
+use super::super::findings::{Fields, Findings};
 use crate::rollout::flagger::HookKinds;
 
 /// Reads which hooks there are, and warns once how they are taken to answer.

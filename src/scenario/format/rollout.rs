@@ -5,13 +5,24 @@ use schemars::JsonSchema;
 use super::{Share, Span, Weight};
 use crate::scenario::defaults;
 
+/// One file, or several.
+#[derive(Debug, JsonSchema)]
+#[serde(untagged)]
+pub enum Manifests {
+    /// One file.
+    One(String),
+    /// Several that belong together.
+    Several(Vec<String>),
+}
+
 /// Who decides, and by what: a Flagger Canary as it is, or steps with gates.
 #[derive(Debug, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Rollout {
-    /// A Flagger Canary in YAML, relative to the scenario, used unmodified. It brings its own steps
-    /// and metrics: no other field of this section goes with it.
-    pub flagger: Option<String>,
+    /// A Flagger Canary in YAML, relative to the scenario, used unmodified; a list when the
+    /// MetricTemplates that it names are in other files. It brings its own steps and metrics: no
+    /// other field of this section goes with it.
+    pub flagger: Option<Manifests>,
     /// Which controller, when it is not Flagger.
     #[schemars(extend("default" = "staged"))]
     pub controller: Option<Controller>,

@@ -73,7 +73,7 @@ fn the_service_is_called_as_in_the_canary() {
         let read = parse(&text, Path::new("test.toml"), Some(folder.path())).unwrap();
         let changed = scenario(LEAST)
             .with(&Overrides {
-                flagger: Some(file.clone()),
+                flagger: vec![file.clone()],
                 ..Default::default()
             })
             .unwrap();

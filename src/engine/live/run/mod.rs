@@ -26,9 +26,9 @@ use super::load::{IntervalLog, LoadError};
 use super::options::Options;
 use crate::base::{Purpose, Span, Time, Weight};
 use crate::engine::r#virtual::Flow;
-use crate::engine::{Ending, Tick};
-use crate::gate::{self, Gate};
-use crate::rollout::{self, Action, Controller, Need, Routing, Surroundings};
+use crate::engine::{Ending, Tick, decide, deciding};
+use crate::gate::{Gate, Verdict};
+use crate::rollout::{self, Action, Controller, Routing, Surroundings};
 use crate::telemetry::{Demand, Telemetry};
 use books::Books;
 use sight::Sight;
@@ -136,6 +136,7 @@ pub fn play(mut script: Script<'_>, watch: &mut dyn FnMut(Sign<'_>)) -> Result<O
             books: Books::new(script.horizon, script.aftermath),
             controller: script.rollout.start(),
             routing: Routing::STABLE,
+            looks: Vec::new(),
             script,
             clock,
             alarm,
@@ -156,6 +157,8 @@ struct Run<'a> {
     sight: Sight,
     controller: Controller,
     routing: Routing,
+    /// The looks of the present tick.
+    looks: Vec<Verdict>,
     books: Books,
 }
 
@@ -222,12 +225,14 @@ impl Run<'_> {
             ..Surroundings::default()
         };
         self.sight.look(now, telemetry).await;
-        let mut verdict = None;
-        if self.controller.handle_tick(now, &surroundings) == Need::Verdict {
-            let judged = gate::judge(self.script.analysis, now, telemetry);
-            self.controller.handle_verdict(now, &judged);
-            verdict = Some(judged);
-        }
+        decide(
+            &mut self.controller,
+            self.script.analysis,
+            now,
+            &surroundings,
+            telemetry,
+            &mut self.looks,
+        );
         let mut ending = None;
         while let Some(action) = self.controller.poll_action() {
             match action {
@@ -244,7 +249,8 @@ impl Run<'_> {
             now,
             routing: self.routing,
             state: self.controller.state(),
-            verdict,
+            verdict: deciding(&self.looks),
+            looks: &self.looks,
             telemetry,
         }));
         if let Some(ending) = ending

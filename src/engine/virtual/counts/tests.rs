@@ -87,6 +87,7 @@ fn everything(world: &World) -> Demand {
         routes: (1 << world.traffic.routes.len()) - 1,
         goals: !world.goals.is_empty(),
         by_user: false,
+        every_scrape: false,
     }
 }
 
@@ -108,7 +109,7 @@ fn play(world: &World, reporter: Reporter, percent: f64, demand: Demand, way: us
         first: Time::START,
         period: Span::from_secs(SECONDS / 5),
     };
-    let schedule = Schedule::new(world, cadence, &[], &plan, Span::ZERO, horizon);
+    let schedule = Schedule::new(world, cadence, &[], &plan, Span::ZERO, horizon, false);
     let conditions = Condition::all(world, &schedule, &plan, demand);
     let scene = Scene {
         schedule,

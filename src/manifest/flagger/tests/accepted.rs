@@ -117,7 +117,7 @@ fn providers_bring_their_router_queries_and_histogram() {
         import
             .warnings
             .iter()
-            .any(|warning| warning.message.contains("judge the primary"))
+            .any(|warning| warning.problem.message.contains("judge the primary"))
     );
     assert_eq!(import.plan.obstacle(), None);
 }
@@ -132,7 +132,12 @@ fn a_service_target_is_judged_by_istios_queries() {
     };
     assert_eq!(check.provider, Provider::Istio);
     assert_eq!(import.buckets, Buckets::istio());
-    assert!(import.warnings[0].message.contains("asks Istio's metrics"));
+    assert!(
+        import.warnings[0]
+            .problem
+            .message
+            .contains("asks Istio's metrics")
+    );
 }
 
 #[test]
@@ -143,7 +148,12 @@ fn skipped_analysis_checks_nothing() {
     ));
     assert!(import.plan.settings().skip_analysis);
     assert_eq!(import.analysis, []);
-    assert!(import.warnings[0].message.contains("promoted at once"));
+    assert!(
+        import.warnings[0]
+            .problem
+            .message
+            .contains("promoted at once")
+    );
 }
 
 #[test]
@@ -172,7 +182,7 @@ fn the_one_canary_is_found_among_other_documents() {
     );
     let found = errors(&two);
     assert!(
-        found[0].starts_with("26: 2 Canaries in one file: checkout, cart"),
+        found[0].starts_with("26: 2 Canaries: checkout, cart"),
         "{found:#?}"
     );
 }

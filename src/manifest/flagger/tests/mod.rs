@@ -4,10 +4,11 @@ mod accepted;
 mod refused;
 mod warned;
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use super::{Import, read};
 use crate::base::{Problem, place};
+use crate::manifest::{Manifest, Remark};
 
 const CANARY: &str = "\
 apiVersion: flagger.app/v1beta1
@@ -35,8 +36,15 @@ spec:
         min: 99
 ";
 
+fn manifest(text: &str) -> Manifest {
+    Manifest {
+        path: PathBuf::from("canary.yaml"),
+        text: text.to_owned(),
+    }
+}
+
 fn import(text: &str) -> Import {
-    read(Path::new("canary.yaml"), text).unwrap_or_else(|problems| panic!("{problems}\n{text}"))
+    read(&[manifest(text)]).unwrap_or_else(|problems| panic!("{problems}\n{text}"))
 }
 
 /// The example with one part replaced, which must be there.
@@ -47,10 +55,16 @@ fn changed(from: &str, to: &str) -> String {
 
 /// Each error as `line: message (help)`.
 fn errors(text: &str) -> Vec<String> {
-    match read(Path::new("canary.yaml"), text) {
+    match read(&[manifest(text)]) {
         Ok(import) => panic!("accepted: {import:?}\n{text}"),
         Err(problems) => lines(text, &problems.problems),
     }
+}
+
+/// Each warning in the same way.
+fn warned(text: &str, remarks: &[Remark]) -> Vec<String> {
+    let problems: Vec<Problem> = remarks.iter().map(|one| one.problem.clone()).collect();
+    lines(text, &problems)
 }
 
 fn lines(text: &str, problems: &[Problem]) -> Vec<String> {

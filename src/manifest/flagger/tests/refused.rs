@@ -1,8 +1,6 @@
 //! What is refused, and where the fault is said to be.
 
-use std::path::Path;
-
-use super::{CANARY, changed, errors, import, lines};
+use super::{CANARY, changed, errors, import, manifest, warned};
 use crate::manifest::flagger::read;
 
 const STEP: &str = "stepWeight: 20";
@@ -247,7 +245,7 @@ fn metrics_that_cannot_be_evaluated_are_named() {
     let beside = import(&changed(metric, &format!("{metric}{template}")));
     assert_eq!(beside.analysis.len(), 1);
     let text = changed(metric, &format!("{metric}{template}"));
-    let warned = lines(&text, &beside.warnings);
+    let warned = warned(&text, &beside.warnings);
     assert_eq!(warned.len(), 1, "{warned:#?}");
     assert!(
         warned[0].starts_with("26: spec.analysis.metrics[1].templateRef: `latency` is a template")
@@ -281,7 +279,12 @@ fn metrics_that_cannot_be_evaluated_are_named() {
 
     let none = import(&changed("    metrics:\n", "    metrics: []\n    metrix:\n"));
     assert_eq!(none.analysis, []);
-    assert!(none.warnings[0].message.contains("nothing is checked"));
+    assert!(
+        none.warnings[0]
+            .problem
+            .message
+            .contains("nothing is checked")
+    );
 }
 
 #[test]
@@ -289,7 +292,7 @@ fn half_a_canary_is_refused_wherever_it_ends() {
     for end in 0..CANARY.len() {
         if CANARY.is_char_boundary(end) {
             // Whole lines may still make a Canary; nothing may panic.
-            let _ = read(Path::new("half.yaml"), &CANARY[..end]);
+            let _ = read(&[manifest(&CANARY[..end])]);
         }
     }
     assert!(errors(&CANARY[..CANARY.find("    stepWeight").unwrap()])[0].contains("stepWeight"));

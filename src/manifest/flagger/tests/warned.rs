@@ -1,6 +1,6 @@
 //! What is read, but with a warning.
 
-use super::{changed, import, lines};
+use super::{changed, import};
 
 const STEP: &str = "stepWeight: 20";
 const METRIC: &str = "- name: request-success-rate";
@@ -89,7 +89,7 @@ const ODD: &[(&str, &str, &str)] = &[
 fn what_is_understood_differently_is_warned_of() {
     for (from, to, expected) in ODD {
         let text = changed(from, to);
-        let warned = lines(&text, &import(&text).warnings);
+        let warned = super::warned(&text, &import(&text).warnings);
         if expected.is_empty() {
             assert_eq!(warned, [""; 0], "{to}");
             continue;

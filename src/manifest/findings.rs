@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::super::yaml::{Entry, Node, TEMPLATE_HELP, Value};
+use super::yaml::{Entry, Node, TEMPLATE_HELP, Value};
 use crate::base::{Problem, Severity};
 
 /// What became of a field.

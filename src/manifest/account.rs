@@ -1,0 +1,148 @@
+//! The account of a manifest: what became of every field in it.
+
+use std::collections::BTreeMap;
+
+use super::findings::{Fate, Findings};
+use super::yaml::{Entry, Node, Value};
+use crate::base::Problem;
+
+/// What a kind of resource is known to hold.
+#[derive(Debug)]
+pub(super) struct Grammar {
+    /// Who reads it in production, with the version replayed: `Flagger 1.44.0`.
+    pub(super) reader: &'static str,
+    /// Fields whose reading leaves no trace elsewhere, and why they decide nothing here. A path
+    /// stands for everything below it.
+    pub(super) ignored: &'static [(&'static str, &'static str)],
+    /// Fields in which a slip of the pen changes the rollout: those that there are below a path.
+    pub(super) known: &'static [(&'static str, &'static [&'static str])],
+    /// Old names of fields and their new ones.
+    pub(super) renamed: &'static [(&'static str, &'static str)],
+}
+
+/// What became of each field, in the order in which they are written. Warns of fields that the
+/// reader does not know and that look like a slip of the pen.
+pub(super) fn draw_up(
+    findings: &mut Findings,
+    document: &Node,
+    grammar: &'static Grammar,
+) -> Vec<(String, Fate)> {
+    let mut walk = Walk {
+        grammar,
+        fates: std::mem::take(&mut findings.fates),
+        account: Vec::new(),
+        slips: Vec::new(),
+    };
+    walk.visit("", document);
+    findings.problems.extend(walk.slips);
+    walk.account
+}
+
+struct Walk {
+    grammar: &'static Grammar,
+    fates: BTreeMap<String, Fate>,
+    account: Vec<(String, Fate)>,
+    slips: Vec<Problem>,
+}
+
+impl Walk {
+    fn visit(&mut self, path: &str, node: &Node) {
+        match &node.value {
+            Value::Map(entries) => {
+                for entry in entries {
+                    let below = match path {
+                        "" => entry.key.clone(),
+                        _ => format!("{path}.{}", entry.key),
+                    };
+                    self.field(path, &below, &entry.value, Some(entry));
+                }
+            }
+            Value::List(nodes) => {
+                for (index, node) in nodes.iter().enumerate() {
+                    self.field(path, &format!("{path}[{index}]"), node, None);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn field(&mut self, above: &str, path: &str, node: &Node, entry: Option<&Entry>) {
+        if let Some(fate) = self.fates.get(path) {
+            self.account.push((path.to_owned(), fate.clone()));
+            // Parts of a used field may have a fate of their own.
+            if *fate == Fate::Used && self.has_below(path) {
+                self.visit(path, node);
+            }
+            return;
+        }
+        if self.has_below(path) {
+            self.visit(path, node);
+            return;
+        }
+        let pattern = without_indices(path);
+        let known =
+            (self.grammar.ignored.iter()).find(|(ignored, _)| is_at_or_below(&pattern, ignored));
+        let why = match (known, entry) {
+            (Some((_, why)), _) => (*why).to_owned(),
+            (None, Some(_)) if node.value == Value::Null => "it is empty".to_owned(),
+            (None, Some(entry)) => {
+                self.suspect_slip(&without_indices(above), path, entry);
+                format!("{} knows no such field", self.grammar.reader)
+            }
+            (None, None) => "it says nothing".to_owned(),
+        };
+        self.account.push((path.to_owned(), Fate::Ignored(why)));
+    }
+
+    /// Whether any field below a path has a fate.
+    fn has_below(&self, path: &str) -> bool {
+        let mut after = self.fates.range(path.to_owned()..);
+        after.any(|(other, _)| other != path && is_at_or_below(other, path))
+    }
+
+    fn suspect_slip(&mut self, above: &str, path: &str, entry: &Entry) {
+        let renamed = self.grammar.renamed.iter();
+        let above = renamed.fold(above.to_owned(), |above, (old, new)| {
+            above.replace(old, new)
+        });
+        let known = self.grammar.known.iter();
+        let Some((_, names)) = known.into_iter().find(|(parent, _)| *parent == above) else {
+            return;
+        };
+        if names.contains(&entry.key.as_str()) {
+            return;
+        }
+        let distance = |name: &str| strsim::osa_distance(name, &entry.key);
+        let nearest = names.iter().min_by_key(|name| distance(name));
+        let mut slip = Problem::warning(
+            format!(
+                "{path}: {} knows no such field and drops it",
+                self.grammar.reader
+            ),
+            Some(entry.key_span.clone()),
+        );
+        if let Some(name) = nearest.filter(|name| distance(name) <= 2) {
+            slip = slip.help(format!("did you mean {name}?"));
+        }
+        self.slips.push(slip);
+    }
+}
+
+fn is_at_or_below(path: &str, above: &str) -> bool {
+    let rest = path.strip_prefix(above);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+}
+
+/// `a[3].b` as `a[].b`.
+fn without_indices(path: &str) -> String {
+    let mut pattern = String::with_capacity(path.len());
+    let mut inside = false;
+    for c in path.chars() {
+        inside = inside && c != ']';
+        if !inside {
+            pattern.push(c);
+        }
+        inside = inside || c == '[';
+    }
+    pattern
+}

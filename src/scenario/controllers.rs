@@ -1,0 +1,116 @@
+//! Where scenarios meet the manifests of controllers.
+
+use std::path::Path;
+
+use super::files::{self, FileError, Files};
+use crate::base::Problems;
+use crate::gate::Gate;
+use crate::manifest::{Manifest, Remark, flagger};
+use crate::rollout::Plan;
+use crate::telemetry::Buckets;
+use crate::telemetry::exposition::{Service, Vendor};
+
+/// The most MiB of a manifest that are read.
+const MOST_MIB: u64 = 8;
+
+/// Whose manifests decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Controller {
+    /// A Canary of Flagger, with the MetricTemplates that it names.
+    Flagger,
+}
+
+impl Controller {
+    /// All of them.
+    pub(super) const ALL: [Controller; 1] = [Controller::Flagger];
+
+    /// The field of a scenario's rollout that names its manifests, and the option's name.
+    pub(super) fn key(self) -> &'static str {
+        match self {
+            Controller::Flagger => "flagger",
+        }
+    }
+
+    /// What of its manifests decides.
+    pub(super) fn subject(self) -> &'static str {
+        match self {
+            Controller::Flagger => "Canary",
+        }
+    }
+}
+
+/// What a rollout takes from manifests.
+pub(super) struct Imported {
+    pub(super) plan: Plan,
+    pub(super) analysis: Vec<Gate>,
+    /// The default histogram of what the manifests' queries read.
+    pub(super) buckets: Option<Buckets>,
+    /// Whose metrics the queries read.
+    pub(super) vendor: Option<Vendor>,
+    /// What the queries call the service.
+    pub(super) service: Option<Service>,
+    /// One line each: the controller's key, then the place in its file.
+    pub(super) warnings: Vec<String>,
+}
+
+/// Reads the manifests of these names.
+pub(super) fn import(
+    files: &Files<'_>,
+    controller: Controller,
+    names: &[String],
+) -> Result<Imported, Problems> {
+    let (mut manifests, mut refused) = (Vec::new(), Vec::new());
+    for name in names {
+        let path = files.path(name);
+        let text = files.bytes(name, MOST_MIB).and_then(files::as_text);
+        match text {
+            Ok(text) => manifests.push(Manifest { path, text }),
+            Err(error) => refused.push(about(&path, &error)),
+        }
+    }
+    if let Some(problems) = Problems::gather(refused) {
+        return Err(problems);
+    }
+    match controller {
+        Controller::Flagger => follow_canary(&manifests),
+    }
+}
+
+fn about(path: &Path, error: &FileError) -> Problems {
+    Problems::about(path, error.to_string())
+}
+
+fn follow_canary(manifests: &[Manifest]) -> Result<Imported, Problems> {
+    let import = flagger::read(manifests)?;
+    let warnings = import.warnings.iter();
+    Ok(Imported {
+        warnings: warnings
+            .map(|remark| remark_line(Controller::Flagger, manifests, remark))
+            .collect(),
+        plan: Plan::Flagger(import.plan),
+        analysis: import.analysis,
+        buckets: Some(import.buckets),
+        vendor: Some(import.vendor),
+        service: Some(import.service),
+    })
+}
+
+/// A warning about a manifest on one line.
+fn remark_line(controller: Controller, manifests: &[Manifest], remark: &Remark) -> String {
+    let (path, text) = match manifests.get(remark.file) {
+        Some(manifest) => (manifest.path.as_path(), manifest.text.as_str()),
+        None => (Path::new(""), ""),
+    };
+    // Folders would fill the line, and the reader knows which file it was.
+    let file = Path::new(path.file_name().unwrap_or(path.as_os_str()));
+    let key = controller.key();
+    format!("{key}: {}", remark.problem.one_line(file, text))
+}
+
+/// Whether a warning is about a manifest of a controller.
+pub(super) fn is_about_manifest(warning: &str) -> bool {
+    Controller::ALL.iter().any(|controller| {
+        let rest = warning.strip_prefix(controller.key());
+        rest.is_some_and(|rest| rest.starts_with(": "))
+    })
+}
