@@ -35,6 +35,7 @@ mod findings;
 mod grid;
 mod live;
 mod replicate;
+mod rivals;
 mod rows;
 pub mod store;
 pub mod summary;
@@ -96,6 +97,7 @@ pub fn run(scenario: &Scenario, options: &Options<'_>) -> Result<Results, Thread
         })
         .unzip();
     let (heat, heat_complete) = heat(scenario, options)?;
+    let (rivals, rivals_complete) = rivals::side_by_side(scenario, options)?;
     let watched = typical(scenario, &cells, engine);
 
     let mut detections = Vec::new();
@@ -106,7 +108,10 @@ pub fn run(scenario: &Scenario, options: &Options<'_>) -> Result<Results, Thread
             trials.extend(estimate::trial_rows(cell, sample));
         }
     }
-    let findings = findings::findings(scenario, &cells, &achieved);
+    let mut findings = findings::findings(scenario, &cells, &achieved);
+    let place = findings.len().min(1);
+    let compared = rivals::sentence(&rivals, scenario.world.has_fault());
+    findings.splice(place..place, compared);
     Ok(Results {
         summary: Summary {
             format: summary::FORMAT,
@@ -119,10 +124,11 @@ pub fn run(scenario: &Scenario, options: &Options<'_>) -> Result<Results, Thread
             },
             precision: scenario.experiment.precision,
             horizon_seconds: scenario.horizon.as_secs_f64(),
-            complete: complete && heat_complete,
+            complete: complete && heat_complete && rivals_complete,
             findings,
             warnings: scenario.warnings.clone(),
             cells,
+            rivals,
             live: None,
         },
         detections,
