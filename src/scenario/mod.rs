@@ -13,6 +13,7 @@ mod defaults;
 mod experiment;
 mod fault;
 mod fault_kind;
+mod figures;
 mod file;
 mod files;
 mod fleet;
@@ -52,6 +53,7 @@ use crate::base::{Problems, Seed, Span, Weight};
 use crate::engine::live::options::Options;
 use crate::gate::Gate;
 use crate::model::World;
+use crate::model::figures::Figures;
 
 /// Everything a run needs.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,6 +70,11 @@ pub struct Scenario {
     pub source: String,
     /// What happens.
     pub world: World,
+    /// What systems that are not simulated answer to the metrics of these names.
+    pub figures: Vec<Figures>,
+    /// The names of the metrics that ask such systems, by the numbers of their questions: as many as
+    /// the world has answers.
+    pub questions: Vec<String>,
     /// How it is measured.
     pub telemetry: crate::telemetry::Plan,
     /// Who decides.

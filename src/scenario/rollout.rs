@@ -31,6 +31,9 @@ pub(super) struct Rollout {
     pub(super) vendor: Option<Vendor>,
     /// What the Canary calls the service.
     pub(super) service: Option<Service>,
+    /// The names of the metrics that ask systems which are not simulated, in the order of their
+    /// questions' numbers.
+    pub(super) questions: Vec<String>,
     /// What the importer of the Canary warned of.
     pub(super) warnings: Vec<String>,
 }
@@ -111,6 +114,7 @@ pub(super) fn read(
         buckets: None,
         vendor: None,
         service: None,
+        questions: Vec::new(),
         warnings: Vec::new(),
     })
 }
@@ -286,6 +290,7 @@ fn follow(
             buckets,
             vendor,
             service,
+            questions,
             warnings,
         }) => Some(Rollout {
             plan,
@@ -293,6 +298,7 @@ fn follow(
             buckets,
             vendor,
             service,
+            questions,
             warnings,
         }),
         Err(problems) => {
