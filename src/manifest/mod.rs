@@ -12,9 +12,11 @@ pub mod flagger;
 mod gateway;
 mod istio;
 mod kinds;
+mod nginx;
 mod smi;
 pub mod split;
 mod text;
+mod traefik;
 mod yaml;
 
 pub use account::{Account, Accounted};
