@@ -132,6 +132,7 @@ pub(super) fn parse(text: &str) -> Result<Node, ConditionError> {
     };
     let node = parser.sequence()?;
     match parser.peek() {
+        None if node.depth() > DEEPEST => Err(too_deep(0)),
         None => Ok(node),
         Some(token) => {
             let message = format!("`{}` is not expected here", shown(token));
@@ -225,7 +226,7 @@ impl Parser {
     fn expression(&mut self, least: u8) -> Parsed {
         self.depth += 1;
         if self.depth > DEEPEST {
-            return self.refuse(format!("it is nested more than {DEEPEST} deep"));
+            return Err(too_deep(self.at()));
         }
         self.grow()?;
         let mut left = self.primary()?;
@@ -480,6 +481,31 @@ impl Parser {
             to,
         };
         Ok(Node { kind, at })
+    }
+}
+
+fn too_deep(at: usize) -> ConditionError {
+    ConditionError::new(format!("it is nested more than {DEEPEST} deep"), at)
+}
+
+impl Node {
+    /// How many parts contain one another, this one included. Long chains lean to the left.
+    fn depth(&self) -> usize {
+        let parts: Vec<&Node> = match &self.kind {
+            Kind::Unary(_, operand) => vec![operand],
+            Kind::Binary(_, left, right) => vec![left, right],
+            Kind::Choice(parts) => parts.iter().collect(),
+            Kind::Member { base, key, .. } => vec![base, key],
+            Kind::Slice { base, from, to } => {
+                let bounds = [from, to].into_iter().flatten();
+                bounds.chain([base]).map(Box::as_ref).collect()
+            }
+            Kind::List(items) => items.iter().collect(),
+            Kind::Call { args, closure, .. } => args.iter().chain(closure.as_deref()).collect(),
+            Kind::Let { value, body, .. } => vec![value, body],
+            _ => Vec::new(),
+        };
+        1 + parts.into_iter().map(Node::depth).max().unwrap_or(0)
     }
 }
 

@@ -259,8 +259,8 @@ fn no_condition_takes_long_or_overflows() {
     // As deep and as long as is read.
     for text in [
         "(".repeat(18) + "result > 1" + &")".repeat(18),
-        "0 ".to_owned() + &"+ 1 ".repeat(95) + "> result",
-        "result".to_owned() + &".a".repeat(250) + " == nil",
+        "0 ".to_owned() + &"+ 1 ".repeat(35) + "> result",
+        "result".to_owned() + &".a".repeat(35) + " == nil",
         "!".repeat(18) + "(result > 1)",
     ] {
         let condition = Condition::parse(&text).unwrap();
