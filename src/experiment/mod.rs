@@ -43,10 +43,9 @@ pub(crate) mod words;
 
 pub use live::{LiveRollout, Scene, Staging, live, live_note};
 pub use replicate::{Options, Progress, ThreadsError};
-pub use watch::watch;
+pub use watch::{Watched, watch};
 
 use crate::base::{Rate, Span, Weight};
-use crate::engine::Trial;
 use crate::engine::r#virtual::{Kind, Setting};
 use crate::gate::Gate;
 use crate::model::World;
@@ -56,9 +55,7 @@ use crate::scenario::{EngineChoice, Scenario};
 use findings::Achieved;
 use grid::GridCell;
 use replicate::{Pair, Sample, Until, replicate};
-use summary::{
-    Cell, EngineNote, Exposure, HeatRow, Mode, Results, ScenarioNote, Summary, TimelineRow,
-};
+use summary::{Cell, EngineNote, Exposure, HeatRow, Mode, Results, ScenarioNote, Summary};
 
 /// Confidence of every interval.
 pub const CONFIDENCE: f64 = 0.95;
@@ -99,7 +96,7 @@ pub fn run(scenario: &Scenario, options: &Options<'_>) -> Result<Results, Thread
         })
         .unzip();
     let (heat, heat_complete) = heat(scenario, options)?;
-    let timeline = typical(scenario, &cells, engine);
+    let watched = typical(scenario, &cells, engine);
 
     let mut detections = Vec::new();
     let mut trials = Vec::new();
@@ -130,26 +127,27 @@ pub fn run(scenario: &Scenario, options: &Options<'_>) -> Result<Results, Thread
         },
         detections,
         heat,
-        timeline,
+        timeline: watched.rows,
+        looks: watched.looks,
         trials,
     })
 }
 
 /// One rollout of the bad release to look at: the first that takes as long as the median of those
 /// rolled back, so that it neither ends at the first look nor stands out.
-fn typical(scenario: &Scenario, cells: &[Cell], engine: Kind) -> Vec<TimelineRow> {
+fn typical(scenario: &Scenario, cells: &[Cell], engine: Kind) -> Watched {
     const LOOKED_AT: u64 = 50;
     let seed = scenario.experiment.seed;
     let written = cells.iter().find(|cell| cell.as_written);
     let median = written.and_then(|cell| cell.detection_seconds.p50);
     let play = |replicate| watch::up_to_its_end(scenario, seed, replicate, false, engine);
-    let (first, _) = play(0);
+    let first = play(0);
     let Some(median) = median else {
         return first;
     };
-    let as_long = |(rows, trial): (Vec<TimelineRow>, Trial)| {
-        let seconds = trial.detection?.as_secs_f64();
-        (seconds == median).then_some(rows)
+    let as_long = |watched: Watched| {
+        let seconds = watched.trial.detection?.as_secs_f64();
+        (seconds == median).then_some(watched)
     };
     (0..LOOKED_AT)
         .find_map(|replicate| as_long(play(replicate)))

@@ -5,19 +5,22 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::rows::{self, Row};
-use super::summary::{DetectionRow, FORMAT, HeatRow, Results, Summary, TimelineRow, TrialRow};
+use super::summary::{
+    DetectionRow, FORMAT, HeatRow, LookRow, Results, Summary, TimelineRow, TrialRow,
+};
 
 const SUMMARY: &str = "summary.json";
 const CELLS: &str = "cells.csv";
 
 /// Every name that a results folder has held in this version and those before it. A folder that
 /// holds another is somebody's own and is not replaced. Add to it, never remove.
-const OURS: [&str; 17] = [
+const OURS: [&str; 18] = [
     SUMMARY,
     CELLS,
     DetectionRow::FILE,
     HeatRow::FILE,
     TimelineRow::FILE,
+    LookRow::FILE,
     TrialRow::FILE,
     "report.html",
     "power.png",
@@ -188,6 +191,7 @@ fn files(results: &Results) -> Result<Vec<(&'static str, Vec<u8>)>, StoreError> 
         row_file(&results.detections)?,
         row_file(&results.heat)?,
         row_file(&results.timeline)?,
+        row_file(&results.looks)?,
     ];
     if !results.trials.is_empty() {
         files.push(row_file(&results.trials)?);
@@ -382,15 +386,13 @@ pub fn read(folder: &Path) -> Result<Results, StoreError> {
         });
     }
     let summary = read_summary(folder)?;
-    let trials = match read_rows::<TrialRow>(folder) {
-        Err(StoreError::Incomplete { .. }) => Vec::new(),
-        other => other?,
-    };
+    let trials = read_rows_if_there::<TrialRow>(folder)?;
     Ok(Results {
         summary,
         detections: read_rows::<DetectionRow>(folder)?,
         heat: read_rows::<HeatRow>(folder)?,
         timeline: read_rows::<TimelineRow>(folder)?,
+        looks: read_rows_if_there::<LookRow>(folder)?,
         trials,
     })
 }
@@ -413,6 +415,14 @@ fn read_rows<R: Row>(folder: &Path) -> Result<Vec<R>, StoreError> {
         line: damage.line,
         what: damage.what,
     })
+}
+
+/// The rows of a file that not every folder has.
+fn read_rows_if_there<R: Row>(folder: &Path) -> Result<Vec<R>, StoreError> {
+    match read_rows(folder) {
+        Err(StoreError::Incomplete { .. }) => Ok(Vec::new()),
+        other => other,
+    }
 }
 
 fn read_summary(folder: &Path) -> Result<Summary, StoreError> {

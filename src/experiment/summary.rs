@@ -262,6 +262,31 @@ pub struct TimelineRow {
     pub reason: String,
 }
 
+/// One row of `looks.csv`: what one gate read and said at one tick of the rollout in `timeline.csv`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LookRow {
+    /// The tick, in seconds since the start.
+    pub seconds: f64,
+    /// The gate's number in the analysis, from 1.
+    pub gate: usize,
+    /// The gate in one line.
+    pub name: String,
+    /// What it read.
+    pub reads: String,
+    /// Where its window began, in seconds since the start.
+    pub from_seconds: f64,
+    /// The figure with its unit; empty when there was none.
+    pub value: String,
+    /// Requests behind the figure.
+    pub requests: f64,
+    /// `pass`, `fail` or `inconclusive`.
+    pub verdict: String,
+    /// The rule that decided, with its limit.
+    pub rule: String,
+    /// What would have changed the verdict.
+    pub change: String,
+}
+
 /// One row of `trials.csv`, written on request.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct TrialRow {
@@ -310,6 +335,8 @@ pub struct Results {
     pub heat: Vec<HeatRow>,
     /// `timeline.csv`.
     pub timeline: Vec<TimelineRow>,
+    /// `looks.csv`; empty in folders of versions that did not write it.
+    pub looks: Vec<LookRow>,
     /// `trials.csv`; empty unless asked for.
     pub trials: Vec<TrialRow>,
 }
