@@ -35,6 +35,7 @@ mod findings;
 mod grid;
 mod live;
 mod replicate;
+mod rivals;
 mod rows;
 pub mod store;
 pub mod summary;
@@ -47,7 +48,7 @@ pub use watch::{Watched, watch};
 
 use crate::base::{Rate, Span, Weight};
 use crate::engine::r#virtual::{Kind, Setting};
-use crate::gate::Gate;
+use crate::gate;
 use crate::model::World;
 use crate::rollout;
 use crate::scenario::{EngineChoice, Scenario};
@@ -96,6 +97,7 @@ pub fn run(scenario: &Scenario, options: &Options<'_>) -> Result<Results, Thread
         })
         .unzip();
     let (heat, heat_complete) = heat(scenario, options)?;
+    let (rivals, rivals_complete) = rivals::side_by_side(scenario, options)?;
     let watched = typical(scenario, &cells, engine);
 
     let mut detections = Vec::new();
@@ -106,7 +108,10 @@ pub fn run(scenario: &Scenario, options: &Options<'_>) -> Result<Results, Thread
             trials.extend(estimate::trial_rows(cell, sample));
         }
     }
-    let findings = findings::findings(scenario, &cells, &achieved);
+    let mut findings = findings::findings(scenario, &cells, &achieved);
+    let place = findings.len().min(1);
+    let compared = rivals::sentence(&rivals, scenario.world.has_fault());
+    findings.splice(place..place, compared);
     Ok(Results {
         summary: Summary {
             format: summary::FORMAT,
@@ -119,10 +124,11 @@ pub fn run(scenario: &Scenario, options: &Options<'_>) -> Result<Results, Thread
             },
             precision: scenario.experiment.precision,
             horizon_seconds: scenario.horizon.as_secs_f64(),
-            complete: complete && heat_complete,
+            complete: complete && heat_complete && rivals_complete,
             findings,
             warnings: scenario.warnings.clone(),
             cells,
+            rivals,
             live: None,
         },
         detections,
@@ -244,7 +250,7 @@ fn summarise(scenario: &Scenario, cell: &GridCell, sample: &Sample) -> Cell {
 
 /// Requests that a canary at `weight` answers in the longest window of the analysis, on average.
 fn requests_per_window(scenario: &Scenario, weight: Weight) -> f64 {
-    let longest = scenario.analysis.iter().map(Gate::window).max();
+    let longest = gate::windows(&scenario.analysis).max();
     let window = longest.unwrap_or(scenario.rollout.cadence().period);
     mean_rate(scenario).over(window) * scenario.world.rules.share(weight.share())
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::rows::{self, Row};
 use super::summary::{
-    DetectionRow, FORMAT, HeatRow, LookRow, Results, Summary, TimelineRow, TrialRow,
+    Cell, DetectionRow, FORMAT, HeatRow, LookRow, Results, Summary, TimelineRow, TrialRow,
 };
 
 const SUMMARY: &str = "summary.json";
@@ -14,7 +14,7 @@ const CELLS: &str = "cells.csv";
 
 /// Every name that a results folder has held in this version and those before it. A folder that
 /// holds another is somebody's own and is not replaced. Add to it, never remove.
-const OURS: [&str; 18] = [
+const OURS: [&str; 20] = [
     SUMMARY,
     CELLS,
     DetectionRow::FILE,
@@ -33,6 +33,8 @@ const OURS: [&str; 18] = [
     "detection-distribution.svg",
     "timeline.png",
     "timeline.svg",
+    "side-by-side.png",
+    "side-by-side.svg",
 ];
 
 /// Why a results folder could not be written or read.
@@ -259,37 +261,54 @@ fn check_finite(summary: &Summary, file: &'static str) -> Result<(), StoreError>
             return refuse(name.to_owned());
         }
     }
-    for (i, cell) in summary.cells.iter().enumerate() {
-        let numbers = [
-            ("weight", Some(cell.weight)),
-            ("power.estimate", Some(cell.power.estimate)),
-            ("power.low", Some(cell.power.low)),
-            ("power.high", Some(cell.power.high)),
-            (
-                "false_rollback.estimate",
-                Some(cell.false_rollback.estimate),
-            ),
-            ("false_rollback.low", Some(cell.false_rollback.low)),
-            ("false_rollback.high", Some(cell.false_rollback.high)),
-            ("detection_seconds.p50", cell.detection_seconds.p50),
-            ("detection_seconds.p90", cell.detection_seconds.p90),
-            (
-                "detection_seconds.never",
-                Some(cell.detection_seconds.never),
-            ),
-            ("exposure.requests", Some(cell.exposure.requests)),
-            ("exposure.users", Some(cell.exposure.users)),
-            ("exposure.after", cell.exposure.after),
-            ("requests_per_window", Some(cell.requests_per_window)),
-        ];
-        for (name, number) in numbers {
-            if number.is_some_and(|number| !number.is_finite()) {
-                return refuse(format!("cells[{i}].{name}"));
-            }
+    let rivals = summary.rivals.iter().map(|rival| &rival.cell);
+    for (list, cells) in [
+        ("cells", summary.cells.iter().collect::<Vec<_>>()),
+        ("rivals", rivals.collect()),
+    ] {
+        for (i, cell) in cells.into_iter().enumerate() {
+            check_cell(cell, &format!("{list}[{i}]"), file)?;
         }
-        if !cell.steps.iter().all(|step| step.is_finite()) {
-            return refuse(format!("cells[{i}].steps"));
+    }
+    Ok(())
+}
+
+fn check_cell(cell: &Cell, place: &str, file: &'static str) -> Result<(), StoreError> {
+    let refuse = |name: &str| {
+        Err(StoreError::NotFinite {
+            file,
+            what: format!("{place}.{name}"),
+        })
+    };
+    let numbers = [
+        ("weight", Some(cell.weight)),
+        ("power.estimate", Some(cell.power.estimate)),
+        ("power.low", Some(cell.power.low)),
+        ("power.high", Some(cell.power.high)),
+        (
+            "false_rollback.estimate",
+            Some(cell.false_rollback.estimate),
+        ),
+        ("false_rollback.low", Some(cell.false_rollback.low)),
+        ("false_rollback.high", Some(cell.false_rollback.high)),
+        ("detection_seconds.p50", cell.detection_seconds.p50),
+        ("detection_seconds.p90", cell.detection_seconds.p90),
+        (
+            "detection_seconds.never",
+            Some(cell.detection_seconds.never),
+        ),
+        ("exposure.requests", Some(cell.exposure.requests)),
+        ("exposure.users", Some(cell.exposure.users)),
+        ("exposure.after", cell.exposure.after),
+        ("requests_per_window", Some(cell.requests_per_window)),
+    ];
+    for (name, number) in numbers {
+        if number.is_some_and(|number| !number.is_finite()) {
+            return refuse(name);
         }
+    }
+    if !cell.steps.iter().all(|step| step.is_finite()) {
+        return refuse("steps");
     }
     Ok(())
 }

@@ -31,6 +31,10 @@ pub struct Summary {
     pub warnings: Vec<String>,
     /// The answers, by mode and weight.
     pub cells: Vec<Cell>,
+    /// Other rollouts of the same service with the same fault, the scenario's own first; absent when
+    /// there is nobody to compare it with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rivals: Vec<Rival>,
     /// The rollout that was played for real, whose ticks `timeline.csv` then holds; absent when all
     /// was simulated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -166,6 +170,17 @@ pub struct Cell {
     pub exposure: Exposure,
     /// Requests that the canary answers in one window of the analysis, mean.
     pub requests_per_window: f64,
+}
+
+/// One of several rollouts side by side.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Rival {
+    /// Its name.
+    pub name: String,
+    /// One line about controller and gates.
+    pub rollout: String,
+    /// The answer for its steps as written.
+    pub cell: Cell,
 }
 
 /// A share with its 95 % interval (Wilson's).

@@ -1,6 +1,7 @@
 //! What no single field shows: fields that contradict or defeat each other. Checked once after
 //! reading and again after overrides.
 
+use super::report::nearest;
 use super::{Scenario, fleet};
 use crate::base::{Severity, Span, Time};
 use crate::engine::r#virtual::MOST_STRATA;
@@ -20,10 +21,12 @@ pub(super) enum Subject {
     Canary,
     Retries,
     Fault(usize),
+    Figures(usize),
     Scrape,
     Rollout,
     Steps,
     Gate(usize),
+    Rivals,
     Horizon,
 }
 
@@ -38,13 +41,42 @@ pub(super) struct Remark {
 
 /// Everything that is to be said about the combination of fields.
 pub(super) fn remarks(scenario: &Scenario) -> Vec<Remark> {
+    let mut remarks = remarks_without_rivals(scenario);
+    for (index, rival) in scenario.rivals.iter().enumerate() {
+        let taken = (scenario.rivals.iter().take(index).map(|other| &other.name))
+            .chain([&scenario.rollout_name])
+            .any(|name| *name == rival.name);
+        if taken {
+            remarks.push(error(
+                Subject::Rivals,
+                format!("two rollouts are called `{}`", rival.name),
+                "give each a name of its own: name = \"…\"",
+            ));
+        }
+        for remark in remarks_without_rivals(&scenario.under(rival)) {
+            if !remarks.iter().any(|other| other.message == remark.message) {
+                remarks.push(Remark {
+                    subject: Subject::Rivals,
+                    message: format!("{}: {}", rival.name, remark.message),
+                    ..remark
+                });
+            }
+        }
+    }
+    remarks
+}
+
+fn remarks_without_rivals(scenario: &Scenario) -> Vec<Remark> {
     let mut remarks = Vec::new();
     check_traffic(scenario, &mut remarks);
     check_faults(scenario, &mut remarks);
     check_retries(scenario, &mut remarks);
     check_steps(scenario, &mut remarks);
+    check_figures(scenario, &mut remarks);
     for (index, gate) in scenario.analysis.iter().enumerate() {
-        check_window(scenario, index, gate.window(), &mut remarks);
+        if !gate.window().is_zero() {
+            check_window(scenario, index, gate.window(), &mut remarks);
+        }
         check_limit(scenario, index, gate, &mut remarks);
         check_baseline(scenario, index, gate, &mut remarks);
     }
@@ -197,6 +229,44 @@ fn check_steps(scenario: &Scenario, remarks: &mut Vec<Remark>) {
             Subject::Rollout,
             "there are no gates: every canary is promoted".to_owned(),
             "add [[rollout.gates]]",
+        ));
+    }
+}
+
+/// Every question has an answer, and every answer a question.
+fn check_figures(scenario: &Scenario, remarks: &mut Vec<Remark>) {
+    let (written, asked) = (&scenario.figures, &scenario.questions);
+    let mut missing: Vec<&str> = Vec::new();
+    for name in asked.iter().map(String::as_str) {
+        let known = written.iter().any(|figures| figures.name == name);
+        if known || missing.contains(&name) {
+            continue;
+        }
+        missing.push(name);
+        remarks.push(error(
+            Subject::Rollout,
+            format!("the metric `{name}` asks a system that is not simulated"),
+            format!(
+                "write what it answers: [[figures]] name = \"{name}\", values = 1, and faulty = 2 for a \
+                 bad canary"
+            ),
+        ));
+    }
+    for (index, figures) in written.iter().enumerate() {
+        let rivals = scenario.rivals.iter().flat_map(|rival| &rival.questions);
+        let valid: Vec<&str> = asked.iter().chain(rivals).map(String::as_str).collect();
+        if valid.contains(&figures.name.as_str()) {
+            continue;
+        }
+        let help = match (nearest(&figures.name, &valid), &valid[..]) {
+            (Some(near), _) => format!("did you mean `{near}`?"),
+            (None, []) => "no metric of this rollout asks another system".to_owned(),
+            (None, valid) => format!("asked are {}", valid.join(", ")),
+        };
+        remarks.push(warning(
+            Subject::Figures(index),
+            format!("no metric asks for `{}`", figures.name),
+            help,
         ));
     }
 }
