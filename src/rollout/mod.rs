@@ -235,6 +235,7 @@ impl Plan {
         match self {
             Plan::Staged(_) => "staged",
             Plan::Flagger(_) => "Flagger",
+            Plan::Argo(_) => "Argo",
         }
     }
 
