@@ -74,6 +74,12 @@ impl GateSet {
         GateSet(self.0 | 1 << gate)
     }
 
+    /// These and those.
+    #[must_use]
+    pub fn union(self, other: GateSet) -> GateSet {
+        GateSet(self.0 | other.0)
+    }
+
     /// Whether there are none.
     pub fn is_empty(self) -> bool {
         self.0 == 0
