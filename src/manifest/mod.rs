@@ -6,6 +6,7 @@
 //! (`findings`, `account`).
 
 mod account;
+pub mod argo;
 mod documents;
 mod findings;
 pub mod flagger;

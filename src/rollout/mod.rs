@@ -5,6 +5,7 @@ pub mod argo;
 pub mod flagger;
 mod staged;
 
+pub use argo::{Argo, ArgoPlan};
 pub use flagger::{Flagger, FlaggerPlan};
 pub use staged::{
     Counting, Judgement, OfficeHours, Rollback, Staged, StagedPlan, Step, WhenInconclusive,
@@ -148,6 +149,8 @@ pub enum Plan {
     Staged(StagedPlan),
     /// Flagger's control loop.
     Flagger(FlaggerPlan),
+    /// Argo Rollouts.
+    Argo(ArgoPlan),
 }
 
 /// When a controller ticks: at `first`, then every `period`.
@@ -168,7 +171,8 @@ pub struct State {
     pub failures: u32,
 }
 
-/// A controller's phase. The first eight are Flagger's names, the last two the staged controller's.
+/// A controller's phase. The first eight are Flagger's names, the next two the staged controller's,
+/// the last two Argo's, which shares two more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
     /// Ready for a new revision.
@@ -191,6 +195,10 @@ pub enum Phase {
     Paused,
     /// A person is asked to roll back.
     Alerted,
+    /// The version that was asked for is the stable one.
+    Healthy,
+    /// Aborted: on the way back, or back.
+    Degraded,
 }
 
 impl fmt::Display for Phase {
@@ -206,6 +214,8 @@ impl fmt::Display for Phase {
             Phase::Failed => "Failed",
             Phase::Paused => "Paused",
             Phase::Alerted => "Alerted",
+            Phase::Healthy => "Healthy",
+            Phase::Degraded => "Degraded",
         })
     }
 }
@@ -216,6 +226,7 @@ impl Plan {
         match self {
             Plan::Staged(plan) => Controller::Staged(Staged::new(plan)),
             Plan::Flagger(plan) => Controller::Flagger(Flagger::new(plan)),
+            Plan::Argo(plan) => Controller::Argo(Box::new(Argo::new(plan))),
         }
     }
 
@@ -224,6 +235,7 @@ impl Plan {
         match self {
             Plan::Staged(_) => "staged",
             Plan::Flagger(_) => "Flagger",
+            Plan::Argo(_) => "Argo",
         }
     }
 
@@ -232,6 +244,7 @@ impl Plan {
         match self {
             Plan::Staged(plan) => plan.cadence(),
             Plan::Flagger(plan) => plan.cadence(),
+            Plan::Argo(plan) => plan.cadence(),
         }
     }
 
@@ -240,6 +253,7 @@ impl Plan {
         match self {
             Plan::Staged(plan) => plan.steps(),
             Plan::Flagger(plan) => plan.steps(),
+            Plan::Argo(plan) => plan.steps(),
         }
     }
 
@@ -248,6 +262,7 @@ impl Plan {
         match self {
             Plan::Staged(_) => false,
             Plan::Flagger(plan) => plan.mirrors(),
+            Plan::Argo(plan) => plan.mirrors(),
         }
     }
 
@@ -256,6 +271,7 @@ impl Plan {
         match self {
             Plan::Staged(plan) => Plan::Staged(plan.entering_at(weight)),
             Plan::Flagger(plan) => Plan::Flagger(plan.entering_at(weight)),
+            Plan::Argo(plan) => Plan::Argo(plan.entering_at(weight)),
         }
     }
 
@@ -265,6 +281,7 @@ impl Plan {
         match self {
             Plan::Staged(plan) => plan.longest(),
             Plan::Flagger(plan) => plan.longest(),
+            Plan::Argo(plan) => plan.longest(),
         }
     }
 }
@@ -281,6 +298,8 @@ pub enum Controller {
     Staged(Staged),
     /// See [`FlaggerPlan`].
     Flagger(Flagger),
+    /// See [`ArgoPlan`].
+    Argo(Box<Argo>),
 }
 
 impl Controller {
@@ -289,6 +308,7 @@ impl Controller {
         match self {
             Controller::Staged(staged) => staged.handle_tick(now, surroundings),
             Controller::Flagger(flagger) => flagger.handle_tick(now, surroundings),
+            Controller::Argo(argo) => argo.handle_tick(now, surroundings),
         }
     }
 
@@ -297,6 +317,7 @@ impl Controller {
         match self {
             Controller::Staged(staged) => staged.handle_verdict(now, &decisive(looks)),
             Controller::Flagger(flagger) => flagger.handle_verdict(now, &decisive(looks)),
+            Controller::Argo(argo) => return argo.handle_verdicts(now, looks),
         }
         Need::Nothing
     }
@@ -306,6 +327,7 @@ impl Controller {
         match self {
             Controller::Staged(staged) => staged.poll_action(),
             Controller::Flagger(flagger) => flagger.poll_action(),
+            Controller::Argo(argo) => argo.poll_action(),
         }
     }
 
@@ -314,6 +336,7 @@ impl Controller {
         match self {
             Controller::Staged(staged) => staged.is_over(),
             Controller::Flagger(flagger) => flagger.is_over(),
+            Controller::Argo(argo) => argo.is_over(),
         }
     }
 
@@ -322,6 +345,7 @@ impl Controller {
         match self {
             Controller::Staged(staged) => staged.state(),
             Controller::Flagger(flagger) => flagger.state(),
+            Controller::Argo(argo) => argo.state(),
         }
     }
 }

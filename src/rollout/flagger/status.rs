@@ -56,7 +56,9 @@ impl Status {
             | Phase::Promoting
             | Phase::Failed
             | Phase::Paused
-            | Phase::Alerted => {}
+            | Phase::Alerted
+            | Phase::Healthy
+            | Phase::Degraded => {}
         }
     }
 }
