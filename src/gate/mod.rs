@@ -5,6 +5,7 @@ mod business;
 mod comparison;
 mod figure;
 pub mod flagger;
+pub mod kayenta;
 mod latency_quantile;
 mod reading;
 mod series;
