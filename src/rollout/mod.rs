@@ -218,6 +218,14 @@ impl Plan {
         }
     }
 
+    /// What its controller is called.
+    pub fn controller(&self) -> &'static str {
+        match self {
+            Plan::Staged(_) => "staged",
+            Plan::Flagger(_) => "Flagger",
+        }
+    }
+
     /// When the controller ticks.
     pub fn cadence(&self) -> Cadence {
         match self {

@@ -24,6 +24,7 @@ pub(super) enum Subject {
     Rollout,
     Steps,
     Gate(usize),
+    Rivals,
     Horizon,
 }
 
@@ -38,6 +39,32 @@ pub(super) struct Remark {
 
 /// Everything that is to be said about the combination of fields.
 pub(super) fn remarks(scenario: &Scenario) -> Vec<Remark> {
+    let mut remarks = remarks_without_rivals(scenario);
+    for (index, rival) in scenario.rivals.iter().enumerate() {
+        let taken = (scenario.rivals.iter().take(index).map(|other| &other.name))
+            .chain([&scenario.rollout_name])
+            .any(|name| *name == rival.name);
+        if taken {
+            remarks.push(error(
+                Subject::Rivals,
+                format!("two rollouts are called `{}`", rival.name),
+                "give each a name of its own: name = \"…\"",
+            ));
+        }
+        for remark in remarks_without_rivals(&scenario.under(rival)) {
+            if !remarks.iter().any(|other| other.message == remark.message) {
+                remarks.push(Remark {
+                    subject: Subject::Rivals,
+                    message: format!("{}: {}", rival.name, remark.message),
+                    ..remark
+                });
+            }
+        }
+    }
+    remarks
+}
+
+fn remarks_without_rivals(scenario: &Scenario) -> Vec<Remark> {
     let mut remarks = Vec::new();
     check_traffic(scenario, &mut remarks);
     check_faults(scenario, &mut remarks);

@@ -13,7 +13,7 @@ use super::reader::Table;
 use super::report::Report;
 use super::service::{self, Canary};
 use super::traffic::positive_span;
-use super::{Scenario, experiment, goals, live, rollout, split, telemetry, traffic};
+use super::{Rival, Scenario, experiment, goals, live, rollout, split, telemetry, traffic};
 use crate::base::{Probability, Problem, Problems, Severity};
 use crate::model::World;
 use crate::model::fault::Target;
@@ -113,6 +113,10 @@ pub(super) fn read_root(
         )
         .and_then(|value| value.table())
         .and_then(|table| rollout::read(table, files, foreign, &names));
+    let rivals = match table.get("rivals") {
+        None => Some(Vec::new()),
+        Some(value) => rollout::read_rivals(&value, files, foreign, &names),
+    };
     let experiment = match table.get("experiment") {
         None => Some(experiment::unsaid()),
         Some(value) => value.table().and_then(experiment::read),
@@ -124,6 +128,7 @@ pub(super) fn read_root(
     table.hint("gates", "gates are the rollout's: write [[rollout.gates]]");
     table.finish();
     let (name, world, measured, rollout) = (name?, world?, measured?, rollout?);
+    let rivals = rivals?;
     let vendor = measured.vendor().or(rollout.vendor);
     let plan = measured.plan(rollout.buckets, &world);
     let scenario = Scenario {
@@ -136,10 +141,14 @@ pub(super) fn read_root(
         telemetry: plan,
         horizon: horizon?.unwrap_or_else(|| rollout.plan.longest()),
         rollout: rollout.plan,
+        rollout_name: rollout.name,
         analysis: rollout.analysis,
+        rivals: rivals.iter().map(Rival::from).collect(),
         experiment: experiment?,
         live: live?.options(vendor, rollout.service),
-        warnings: rollout.warnings,
+        warnings: (rivals.into_iter()).fold(rollout.warnings, |all, rival| {
+            [all, rival.warnings].concat()
+        }),
     };
     Some((scenario, places))
 }
@@ -239,6 +248,7 @@ fn find_places(table: &mut Table<'_>) -> Places {
     put(Subject::Scrape, &["telemetry", "scrape"]);
     put(Subject::Rollout, &["rollout", "flagger"]);
     put(Subject::Steps, &["rollout", "steps"]);
+    put(Subject::Rivals, &["rivals"]);
     put(Subject::Horizon, &["horizon"]);
     let faults: [&[&str]; 3] = [&["faults"], &["stable", "faults"], &["canary", "faults"]];
     let faults = faults.map(|path| table.places_in(path)).concat();
