@@ -44,6 +44,8 @@ pub enum Purpose {
     Faults = 12,
     /// How long people take.
     Judgement = 13,
+    /// What systems answer that are not simulated.
+    Figures = 14,
 }
 
 /// A stream of random numbers. Equal keys give equal streams, on every machine.

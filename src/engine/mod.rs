@@ -9,6 +9,7 @@ use crate::base::{Span, Time};
 use crate::gate::{self, Gate, Verdict};
 use crate::rollout::{Controller, Need, Routing, State, Surroundings};
 use crate::telemetry::Telemetry;
+use actors::systems::Systems;
 
 /// How a rollout ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,18 +66,21 @@ fn decide(
     analysis: &[Gate],
     now: Time,
     surroundings: &Surroundings,
-    telemetry: &Telemetry,
+    telemetry: &mut Telemetry,
+    systems: &mut Systems<'_>,
     looks: &mut Vec<Verdict>,
 ) {
     looks.clear();
     let mut need = controller.handle_tick(now, surroundings);
     while need != Need::Nothing {
         let before = looks.len();
+        systems.supply(now, telemetry);
         match need {
             Need::Nothing => {}
             Need::Verdict => gate::judge_in_order(analysis, now, telemetry, looks),
             Need::Each(gates) => gate::judge_each(analysis, gates, now, telemetry, looks),
         }
+        systems.count(now, analysis, &looks[before..]);
         need = controller.handle_verdicts(now, &looks[before..]);
     }
 }

@@ -48,7 +48,7 @@ pub use watch::{Watched, watch};
 
 use crate::base::{Rate, Span, Weight};
 use crate::engine::r#virtual::{Kind, Setting};
-use crate::gate::Gate;
+use crate::gate;
 use crate::model::World;
 use crate::rollout;
 use crate::scenario::{EngineChoice, Scenario};
@@ -250,7 +250,7 @@ fn summarise(scenario: &Scenario, cell: &GridCell, sample: &Sample) -> Cell {
 
 /// Requests that a canary at `weight` answers in the longest window of the analysis, on average.
 fn requests_per_window(scenario: &Scenario, weight: Weight) -> f64 {
-    let longest = scenario.analysis.iter().map(Gate::window).max();
+    let longest = gate::windows(&scenario.analysis).max();
     let window = longest.unwrap_or(scenario.rollout.cadence().period);
     mean_rate(scenario).over(window) * scenario.world.rules.share(weight.share())
 }

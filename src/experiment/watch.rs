@@ -4,7 +4,7 @@ use crate::base::{Probability, Seed, Span, Weight};
 use crate::engine::Tick;
 use crate::engine::Trial;
 use crate::engine::r#virtual::{Kind, Player, Setting};
-use crate::gate::{Explanation, Gate, Outcome, Rule, Verdict};
+use crate::gate::{self, Explanation, Gate, Outcome, Rule, Verdict};
 use crate::model::World;
 use crate::rollout::Reach;
 use crate::scenario::Scenario;
@@ -245,7 +245,7 @@ fn name(gate: &Gate) -> String {
 
 /// The window that a reader wants to see: the first gate's.
 pub(super) fn shown_window(scenario: &Scenario) -> Span {
-    let first = scenario.analysis.first().map(Gate::window);
+    let first = gate::windows(&scenario.analysis).next();
     first.unwrap_or(scenario.rollout.cadence().period)
 }
 

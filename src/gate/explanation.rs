@@ -84,6 +84,7 @@ impl Gate {
                 (Metric::Duration, _) => "duration of the canary".to_owned(),
                 (Metric::Query, _) => "a query".to_owned(),
             },
+            Gate::CustomCheck(check) => check.source.reads(&check.name),
         }
     }
 

@@ -10,15 +10,17 @@ pub mod kayenta;
 mod latency_quantile;
 mod reading;
 mod series;
+mod source;
 mod success_ratio;
 mod two_proportion_z;
 
 pub use business::{Business, SampledBy};
 pub use comparison::{Comparison, ComparisonLimit, Metric};
 pub use explanation::Explanation;
-pub use flagger::FlaggerCheck;
+pub use flagger::{CustomCheck, FlaggerCheck};
 pub use latency_quantile::LatencyQuantile;
 pub use series::RouteSeries;
+pub use source::Source;
 pub use success_ratio::SuccessRatio;
 pub use two_proportion_z::TwoProportionZ;
 
@@ -161,6 +163,8 @@ pub enum Gate {
     Business(Business),
     /// One of Flagger's builtin metric checks.
     FlaggerCheck(FlaggerCheck),
+    /// A metric of Flagger's by a query of one's own.
+    CustomCheck(CustomCheck),
 }
 
 impl Gate {
@@ -173,10 +177,11 @@ impl Gate {
             Gate::TwoProportionZ(gate) => gate.judge(now, telemetry),
             Gate::Business(gate) => gate.judge(now, telemetry),
             Gate::FlaggerCheck(gate) => gate.judge(now, telemetry),
+            Gate::CustomCheck(gate) => gate.judge(now, telemetry),
         }
     }
 
-    /// The length of the window that the gate looks back over.
+    /// The length of the window that the gate looks back over; zero when it looks through none.
     pub fn window(&self) -> Span {
         match self {
             Gate::SuccessRatio(gate) => gate.window,
@@ -185,12 +190,24 @@ impl Gate {
             Gate::TwoProportionZ(gate) => gate.window,
             Gate::Business(gate) => gate.window,
             Gate::FlaggerCheck(gate) => gate.window,
+            Gate::CustomCheck(gate) => gate.window(),
         }
     }
 
     /// How far back the gate reads: its window, or more where it looks at several.
     pub fn reach(&self) -> Span {
-        self.window()
+        match self {
+            Gate::CustomCheck(gate) => gate.source.reach(),
+            _ => self.window(),
+        }
+    }
+
+    /// The number of the question that the gate asks a system that is not simulated, if it does.
+    pub fn question(&self) -> Option<usize> {
+        match self {
+            Gate::CustomCheck(gate) => gate.source.question(),
+            _ => None,
+        }
     }
 
     /// What the gate reads.
@@ -202,6 +219,7 @@ impl Gate {
             Gate::TwoProportionZ(gate) => gate.demand(),
             Gate::Business(gate) => gate.demand(),
             Gate::FlaggerCheck(gate) => gate.demand(),
+            Gate::CustomCheck(gate) => gate.demand(),
         }
     }
 }
@@ -216,8 +234,15 @@ impl fmt::Display for Gate {
             Gate::TwoProportionZ(gate) => gate.fmt(f),
             Gate::Business(gate) => gate.fmt(f),
             Gate::FlaggerCheck(gate) => gate.fmt(f),
+            Gate::CustomCheck(gate) => gate.fmt(f),
         }
     }
+}
+
+/// The windows that an analysis looks through, gate by gate.
+pub fn windows(analysis: &[Gate]) -> impl Iterator<Item = Span> {
+    let all = analysis.iter().map(Gate::window);
+    all.filter(|window| !window.is_zero())
 }
 
 /// Judges an analysis: its gates in order, until one fails; inconclusive when one was and none

@@ -69,7 +69,7 @@ impl Gate {
         match self {
             Gate::SuccessRatio(_) => Unit::Share,
             Gate::LatencyQuantile(_) => Unit::Seconds,
-            Gate::TwoProportionZ(_) | Gate::Business(_) => Unit::Number,
+            Gate::TwoProportionZ(_) | Gate::Business(_) | Gate::CustomCheck(_) => Unit::Number,
             Gate::Comparison(gate) => match (gate.limit, gate.metric) {
                 (ComparisonLimit::Ratio(_), _) => Unit::Number,
                 (ComparisonLimit::Difference(_), Compared::ErrorRatio) => Unit::Share,
@@ -88,12 +88,16 @@ impl Verdict {
     /// What decided, in figures: `98.2 % < 99 %, 55 requests`. `gate` is the gate that decided.
     pub fn explain(&self, gate: &Gate) -> String {
         let unit = gate.unit();
-        let requests = format!("{:.0} requests", self.samples);
+        // How many are behind another system's answer nobody can tell.
+        let requests = match self.samples.is_nan() {
+            true => String::new(),
+            false => format!(", {:.0} requests", self.samples),
+        };
         match self.rule {
             Rule::NothingChecked | Rule::HookRefused | Rule::NoData | Rule::NotEvaluated => {
                 self.rule.to_string()
             }
-            Rule::TooFewSamples => format!("{}: {requests}", self.rule),
+            Rule::TooFewSamples => format!("{}: {:.0} requests", self.rule, self.samples),
             _ => {
                 let (mut value, limit) = (unit.text(self.value), unit.text(self.threshold));
                 if matches!(gate, Gate::Business(_)) {
@@ -101,12 +105,12 @@ impl Verdict {
                     value.insert_str(0, "at most ");
                 }
                 let relation = match self.value.partial_cmp(&self.threshold) {
-                    None => return format!("{value}, {requests}"),
+                    None => return format!("{value}{requests}"),
                     Some(Ordering::Less) => "<",
                     Some(Ordering::Greater) => ">",
                     Some(Ordering::Equal) => "=",
                 };
-                format!("{value} {relation} {limit}, {requests}")
+                format!("{value} {relation} {limit}{requests}")
             }
         }
     }

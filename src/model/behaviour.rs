@@ -119,19 +119,36 @@ impl World {
     }
 
     /// When the versions first differ: at once when the canary simply is another service, otherwise
-    /// at the first onset of a fault that is not in both; `None` when they never do.
+    /// at the first onset of a fault that is not in both, or when only systems that are not simulated
+    /// know of it; `None` when they never do.
     pub fn first_fault(&self) -> Option<Time> {
-        let (stable, canary) = (&self.stable, &self.canary);
-        if (&canary.latency, canary.errors, &canary.routes, canary.body)
-            != (&stable.latency, stable.errors, &stable.routes, stable.body)
-        {
+        if self.is_another_service() {
             return Some(Time::START);
         }
-        self.faults
-            .iter()
-            .filter(|fault| fault.target != Target::Both)
-            .map(|fault| fault.schedule.onset)
-            .min()
+        let own = (self.faults.iter()).filter(|fault| fault.target != Target::Both);
+        let first = own.map(|fault| fault.schedule.onset).min();
+        let told = self.figures.iter().any(|figures| figures.faulty.is_some());
+        first.or(told.then_some(Time::START))
+    }
+
+    /// How bad the canary is at `now`, 0 to 1, for systems that are not simulated: wholly when it
+    /// simply is another service or nothing else is wrong with it, otherwise as its worst fault.
+    pub fn canary_severity(&self, now: Time) -> f64 {
+        let own = (self.faults.iter()).filter(|fault| fault.target == Target::Canary);
+        let worst = own
+            .map(|fault| fault.schedule.severity(now))
+            .reduce(f64::max);
+        match worst {
+            Some(severity) if !self.is_another_service() => severity,
+            _ => 1.0,
+        }
+    }
+
+    /// Whether the canary answers otherwise than stable before any fault.
+    fn is_another_service(&self) -> bool {
+        let (stable, canary) = (&self.stable, &self.canary);
+        (&canary.latency, canary.errors, &canary.routes, canary.body)
+            != (&stable.latency, stable.errors, &stable.routes, stable.body)
     }
 
     /// How stable's requests end for users below the cut `stratum` of [`World::strata`], with the

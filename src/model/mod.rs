@@ -4,6 +4,7 @@
 mod behaviour;
 mod coupling;
 pub mod fault;
+pub mod figures;
 pub mod service;
 pub mod split;
 pub mod traffic;
@@ -12,6 +13,7 @@ pub use behaviour::{Course, Outcome, REFUSAL};
 
 use crate::base::Probability;
 use fault::{Fault, Target};
+use figures::Figures;
 use service::{Goal, Service};
 use split::{Affinity, Ejection, Retries, Rules, Split};
 use traffic::Traffic;
@@ -43,6 +45,8 @@ pub struct World {
     pub ejection: Option<Ejection>,
     /// Share of requests that an A/B match condition selects.
     pub matched: Probability,
+    /// What systems answer that are not simulated, by the number of the question.
+    pub figures: Vec<Figures>,
 }
 
 impl World {
@@ -61,6 +65,7 @@ impl World {
             retries: None,
             ejection: None,
             matched: Probability::ZERO,
+            figures: Vec::new(),
         }
     }
 
@@ -74,6 +79,12 @@ impl World {
             faults: (self.faults.iter())
                 .filter(|fault| fault.target == Target::Both)
                 .cloned()
+                .collect(),
+            figures: (self.figures.iter().cloned())
+                .map(|figures| Figures {
+                    faulty: None,
+                    ..figures
+                })
                 .collect(),
             ..self.clone()
         }

@@ -1,6 +1,7 @@
 //! Controllers: verdicts and time in; actions and the next deadline out. None reads a clock, none
 //! knows which engine drives it.
 
+pub mod argo;
 pub mod flagger;
 mod staged;
 

@@ -1,6 +1,7 @@
 //! What no single field shows: fields that contradict or defeat each other. Checked once after
 //! reading and again after overrides.
 
+use super::report::nearest;
 use super::{Scenario, fleet};
 use crate::base::{Severity, Span, Time};
 use crate::engine::r#virtual::MOST_STRATA;
@@ -20,6 +21,7 @@ pub(super) enum Subject {
     Canary,
     Retries,
     Fault(usize),
+    Figures(usize),
     Scrape,
     Rollout,
     Steps,
@@ -70,8 +72,11 @@ fn remarks_without_rivals(scenario: &Scenario) -> Vec<Remark> {
     check_faults(scenario, &mut remarks);
     check_retries(scenario, &mut remarks);
     check_steps(scenario, &mut remarks);
+    check_figures(scenario, &mut remarks);
     for (index, gate) in scenario.analysis.iter().enumerate() {
-        check_window(scenario, index, gate.window(), &mut remarks);
+        if !gate.window().is_zero() {
+            check_window(scenario, index, gate.window(), &mut remarks);
+        }
         check_limit(scenario, index, gate, &mut remarks);
         check_baseline(scenario, index, gate, &mut remarks);
     }
@@ -224,6 +229,44 @@ fn check_steps(scenario: &Scenario, remarks: &mut Vec<Remark>) {
             Subject::Rollout,
             "there are no gates: every canary is promoted".to_owned(),
             "add [[rollout.gates]]",
+        ));
+    }
+}
+
+/// Every question has an answer, and every answer a question.
+fn check_figures(scenario: &Scenario, remarks: &mut Vec<Remark>) {
+    let (written, asked) = (&scenario.figures, &scenario.questions);
+    let mut missing: Vec<&str> = Vec::new();
+    for name in asked.iter().map(String::as_str) {
+        let known = written.iter().any(|figures| figures.name == name);
+        if known || missing.contains(&name) {
+            continue;
+        }
+        missing.push(name);
+        remarks.push(error(
+            Subject::Rollout,
+            format!("the metric `{name}` asks a system that is not simulated"),
+            format!(
+                "write what it answers: [[figures]] name = \"{name}\", values = 1, and faulty = 2 for a \
+                 bad canary"
+            ),
+        ));
+    }
+    for (index, figures) in written.iter().enumerate() {
+        let rivals = scenario.rivals.iter().flat_map(|rival| &rival.questions);
+        let valid: Vec<&str> = asked.iter().chain(rivals).map(String::as_str).collect();
+        if valid.contains(&figures.name.as_str()) {
+            continue;
+        }
+        let help = match (nearest(&figures.name, &valid), &valid[..]) {
+            (Some(near), _) => format!("did you mean `{near}`?"),
+            (None, []) => "no metric of this rollout asks another system".to_owned(),
+            (None, valid) => format!("asked are {}", valid.join(", ")),
+        };
+        remarks.push(warning(
+            Subject::Figures(index),
+            format!("no metric asks for `{}`", figures.name),
+            help,
         ));
     }
 }

@@ -49,6 +49,9 @@ pub(super) struct Imported {
     pub(super) vendor: Option<Vendor>,
     /// What the queries call the service.
     pub(super) service: Option<Service>,
+    /// The names of the metrics that ask systems which are not simulated, in the order of their
+    /// questions' numbers.
+    pub(super) questions: Vec<String>,
     /// One line each: the controller's key, then the place in its file.
     pub(super) warnings: Vec<String>,
 }
@@ -92,6 +95,7 @@ fn follow_canary(manifests: &[Manifest]) -> Result<Imported, Problems> {
         buckets: Some(import.buckets),
         vendor: Some(import.vendor),
         service: Some(import.service),
+        questions: import.questions,
     })
 }
 

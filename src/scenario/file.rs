@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::check::{self, Subject};
+use super::controllers::Controller;
 use super::defaults;
 use super::fault;
 use super::files::Files;
@@ -13,7 +14,9 @@ use super::reader::Table;
 use super::report::Report;
 use super::service::{self, Canary};
 use super::traffic::positive_span;
-use super::{Rival, Scenario, experiment, goals, live, rollout, split, telemetry, traffic};
+use super::{
+    Rival, Scenario, experiment, figures, goals, live, rollout, split, telemetry, traffic,
+};
 use crate::base::{Probability, Problem, Problems, Severity};
 use crate::model::World;
 use crate::model::fault::Target;
@@ -117,6 +120,10 @@ pub(super) fn read_root(
         None => Some(Vec::new()),
         Some(value) => rollout::read_rivals(&value, files, foreign, &names),
     };
+    let written = match table.get("figures") {
+        None => Some(Vec::new()),
+        Some(value) => figures::read(&value),
+    };
     let experiment = match table.get("experiment") {
         None => Some(experiment::unsaid()),
         Some(value) => value.table().and_then(experiment::read),
@@ -127,8 +134,9 @@ pub(super) fn read_root(
     };
     table.hint("gates", "gates are the rollout's: write [[rollout.gates]]");
     table.finish();
-    let (name, world, measured, rollout) = (name?, world?, measured?, rollout?);
-    let rivals = rivals?;
+    let (name, mut world, measured, rollout) = (name?, world?, measured?, rollout?);
+    let (written, rivals) = (written?, rivals?);
+    world.figures = figures::resolve(&written, &rollout.questions);
     let vendor = measured.vendor().or(rollout.vendor);
     let plan = measured.plan(rollout.buckets, &world);
     let scenario = Scenario {
@@ -138,6 +146,8 @@ pub(super) fn read_root(
         story: story?,
         source: text.to_owned(),
         world,
+        figures: written,
+        questions: rollout.questions,
         telemetry: plan,
         horizon: horizon?.unwrap_or_else(|| rollout.plan.longest()),
         rollout: rollout.plan,
@@ -246,10 +256,18 @@ fn find_places(table: &mut Table<'_>) -> Places {
     put(Subject::Canary, &["canary"]);
     put(Subject::Retries, &["split", "retries"]);
     put(Subject::Scrape, &["telemetry", "scrape"]);
-    put(Subject::Rollout, &["rollout", "flagger"]);
+    put(Subject::Rollout, &["rollout"]);
     put(Subject::Steps, &["rollout", "steps"]);
     put(Subject::Rivals, &["rivals"]);
     put(Subject::Horizon, &["horizon"]);
+    let manifests = (Controller::ALL.into_iter())
+        .find_map(|controller| table.place_of(&["rollout", controller.key()]));
+    if let Some(place) = manifests {
+        places.insert(Subject::Rollout, place);
+    }
+    for (index, place) in table.places_in(&["figures"]).into_iter().enumerate() {
+        places.insert(Subject::Figures(index), place);
+    }
     let faults: [&[&str]; 3] = [&["faults"], &["stable", "faults"], &["canary", "faults"]];
     let faults = faults.map(|path| table.places_in(path)).concat();
     for (index, place) in faults.into_iter().enumerate() {

@@ -13,6 +13,7 @@ mod defaults;
 mod experiment;
 mod fault;
 mod fault_kind;
+mod figures;
 mod file;
 mod files;
 mod fleet;
@@ -52,6 +53,7 @@ use crate::base::{Problems, Seed, Span, Weight};
 use crate::engine::live::options::Options;
 use crate::gate::Gate;
 use crate::model::World;
+use crate::model::figures::Figures;
 
 /// Everything a run needs.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,6 +70,11 @@ pub struct Scenario {
     pub source: String,
     /// What happens.
     pub world: World,
+    /// What systems that are not simulated answer to the metrics of these names.
+    pub figures: Vec<Figures>,
+    /// The names of the metrics that ask such systems, by the numbers of their questions: as many as
+    /// the world has answers.
+    pub questions: Vec<String>,
     /// How it is measured.
     pub telemetry: crate::telemetry::Plan,
     /// Who decides.
@@ -97,13 +104,21 @@ pub struct Rival {
     pub rollout: crate::rollout::Plan,
     /// What decides.
     pub analysis: Vec<Gate>,
+    /// What its gates ask systems that are not simulated, in the order of their numbers.
+    pub questions: Vec<String>,
 }
 
 impl Scenario {
     /// The same service and fault under a rival's rollout, cut off where that ends at the latest;
     /// without rivals of its own.
     pub fn under(&self, rival: &Rival) -> Scenario {
+        let asked = |one: &&Figures| rival.questions.contains(&one.name);
+        let mut world = self.world.clone();
+        world.figures = figures::resolve(&self.figures, &rival.questions);
         Scenario {
+            world,
+            questions: rival.questions.clone(),
+            figures: self.figures.iter().filter(asked).cloned().collect(),
             rollout: rival.rollout.clone(),
             rollout_name: rival.name.clone(),
             analysis: rival.analysis.clone(),

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::controllers::{self, Controller};
 use super::files::Files;
-use super::{EngineChoice, Scenario, builtin, check, experiment, file, traffic};
+use super::{EngineChoice, Scenario, builtin, check, experiment, figures, file, traffic};
 use crate::base::{Probability, Problem, Problems, Rate, Seed, Severity, Span, Weight};
 use crate::engine::live::options::{Proxy, Source, Speed};
 use crate::model::service::Latency;
@@ -138,6 +138,8 @@ impl Scenario {
         self.rollout_name = imported.plan.controller().to_owned();
         self.rollout = imported.plan;
         self.analysis = imported.analysis;
+        self.world.figures = figures::resolve(&self.figures, &imported.questions);
+        self.questions = imported.questions;
         if let Some(buckets) = imported.buckets {
             self.telemetry.buckets = buckets;
         }

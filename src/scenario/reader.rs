@@ -99,6 +99,11 @@ impl<'r> Value<'r> {
         self.node.get_ref().is_table()
     }
 
+    /// Whether the value is a list.
+    pub(super) fn is_list(&self) -> bool {
+        self.node.get_ref().is_array()
+    }
+
     /// A string or a number, as text.
     fn scalar(&self) -> Option<&'r str> {
         match self.node.get_ref() {

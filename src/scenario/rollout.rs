@@ -34,6 +34,9 @@ pub(super) struct Rollout {
     pub(super) vendor: Option<Vendor>,
     /// What the Canary calls the service.
     pub(super) service: Option<Service>,
+    /// The names of the metrics that ask systems which are not simulated, in the order of their
+    /// questions' numbers.
+    pub(super) questions: Vec<String>,
     /// What the importer of the Canary warned of.
     pub(super) warnings: Vec<String>,
 }
@@ -44,6 +47,7 @@ impl From<&Rollout> for Rival {
             name: rollout.name.clone(),
             rollout: rollout.plan.clone(),
             analysis: rollout.analysis.clone(),
+            questions: rollout.questions.clone(),
         }
     }
 }
@@ -162,6 +166,7 @@ fn read_unnamed(
         buckets: None,
         vendor: None,
         service: None,
+        questions: Vec::new(),
         warnings: Vec::new(),
     })
 }
@@ -337,6 +342,7 @@ fn follow(
             buckets,
             vendor,
             service,
+            questions,
             warnings,
         }) => Some(Rollout {
             name: plan.controller().to_owned(),
@@ -345,6 +351,7 @@ fn follow(
             buckets,
             vendor,
             service,
+            questions,
             warnings,
         }),
         Err(problems) => {

@@ -7,3 +7,4 @@ pub(in crate::engine) mod answering;
 pub(in crate::engine) mod crowd;
 pub(in crate::engine) mod fleet;
 pub(in crate::engine) mod pool;
+pub(in crate::engine) mod systems;

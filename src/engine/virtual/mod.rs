@@ -24,11 +24,12 @@ pub use luck::MOST_STRATA;
 pub(in crate::engine) use play::Flow;
 
 use crate::base::{Purpose, Seed, Span, Time, Weight};
-use crate::gate::{Gate, Verdict};
+use crate::gate::{self, Gate, Verdict};
 use crate::model::World;
 use crate::rollout::{self, Action, Routing, Surroundings};
 use crate::telemetry::{self, Demand, Telemetry, Version};
 
+use super::actors::systems::Systems;
 use super::{Ending, Tick, Trial, decide, deciding};
 use conditions::Condition;
 use counts::Counts;
@@ -154,7 +155,7 @@ impl<'a> Player<'a> {
             .map(Gate::demand)
             .fold(Demand::default(), Demand::union);
         demand.canary = true;
-        let mut windows: Vec<Span> = setting.analysis.iter().map(Gate::window).collect();
+        let mut windows: Vec<Span> = gate::windows(setting.analysis).collect();
         let reach = setting.analysis.iter().map(Gate::reach).max();
         if setting.observe {
             demand.stable = true;
@@ -227,6 +228,7 @@ impl<'a> Player<'a> {
         let setting = &self.setting;
         let held = setting.held.map(Weight::share);
         let mut controller = setting.rollout.start();
+        let mut systems = Systems::new(setting.world, seed, replicate);
         let patience = seed.salt(replicate, Purpose::Judgement);
         let cut = Time::START + setting.horizon;
         let mut routing = Routing::STABLE;
@@ -263,7 +265,8 @@ impl<'a> Player<'a> {
                 setting.analysis,
                 now,
                 &surroundings,
-                &self.play.telemetry,
+                &mut self.play.telemetry,
+                &mut systems,
                 &mut self.looks,
             );
             let mut ending = None;

@@ -7,7 +7,7 @@ use crate::base::{Span, Weight};
 use crate::experiment::mean_rate;
 use crate::experiment::watch::shown_window;
 use crate::experiment::words::{count, exact_share};
-use crate::gate::Gate;
+use crate::gate::{self, Gate};
 use crate::model::World;
 use crate::model::fault::{Fault, FaultKind, Target};
 use crate::model::split::Split;
@@ -24,8 +24,8 @@ pub(super) fn sentences(scenario: &Scenario) -> Vec<String> {
     else {
         return Vec::new();
     };
-    let window = (scenario.analysis.iter().map(Gate::window).max())
-        .unwrap_or_else(|| shown_window(scenario));
+    let window =
+        (gate::windows(&scenario.analysis).max()).unwrap_or_else(|| shown_window(scenario));
     let requests = mean_rate(scenario).over(window);
     let mut sentences = Vec::new();
     sentences.extend(users_stay(world, weight, window, requests));

@@ -3,7 +3,7 @@
 use crate::base::{Rate, Weight};
 use crate::experiment::findings::likeness;
 use crate::experiment::words::{self, count, exact_share, share};
-use crate::gate::{Gate, Metric};
+use crate::gate::{self, Gate, Metric};
 use crate::model::fault::Target;
 use crate::rollout::{Plan, StagedPlan};
 use crate::scenario::Scenario;
@@ -53,7 +53,7 @@ fn many_tests(scenario: &Scenario, plan: &StagedPlan) -> Option<String> {
     if plan.failures > 1 || tests * looks < 2 {
         return None;
     }
-    let window = scenario.analysis.iter().map(Gate::window).max()?;
+    let window = gate::windows(&scenario.analysis).max()?;
     let good = (levels.iter()).fold(1.0, |good, level| good * (1.0 - level));
     let what = match (tests, looks) {
         (1, looks) => format!(
@@ -87,7 +87,7 @@ fn many_tests(scenario: &Scenario, plan: &StagedPlan) -> Option<String> {
 
 /// Windows that reach back into other percentages.
 fn window_of_steps(scenario: &Scenario, plan: &StagedPlan) -> Option<String> {
-    let window = scenario.analysis.iter().map(Gate::window).max()?;
+    let window = gate::windows(&scenario.analysis).max()?;
     let shortest = plan.steps.iter().map(|step| step.hold).min()?;
     (plan.steps.len() > 1 && window > shortest + plan.interval).then(|| {
         format!(

@@ -47,6 +47,9 @@ pub struct Import {
     /// What the provider's queries call the service: the namespace, the name of `spec.targetRef` and
     /// that of `spec.ingressRef`.
     pub service: Service,
+    /// The names of the metrics that ask systems which are not simulated, in the order of their
+    /// questions' numbers.
+    pub questions: Vec<String>,
     /// What it means differently from what may have been meant, in order of place.
     pub warnings: Vec<Remark>,
     /// Every field with what became of it, in the order written.
@@ -162,6 +165,7 @@ fn read_canary(findings: &mut Findings, document: &Node) -> Option<Import> {
         analysis,
         buckets: provider::buckets(setting.source.provider),
         vendor: provider::vendor(setting.source.provider),
+        questions: Vec::new(),
         warnings: Vec::new(),
         account: Vec::new(),
     })

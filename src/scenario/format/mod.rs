@@ -3,6 +3,7 @@
 //! these fields.
 
 mod fault;
+mod figures;
 mod goal;
 mod live;
 mod rollout;
@@ -12,6 +13,7 @@ mod telemetry;
 mod traffic;
 
 pub use fault::{Corruption, Fault, Reach, ResetPhase};
+pub use figures::{Answer, Answers, Figures};
 pub use goal::{Goal, GoalValue};
 pub use live::{Live, Speed, Splitter, Tempo};
 pub use rollout::{
@@ -102,6 +104,8 @@ pub struct Scenario {
     pub faults: Option<Vec<Fault>>,
     /// What the business counts.
     pub goals: Option<Vec<Goal>>,
+    /// What systems answer that the rollout's metrics ask and that are not simulated.
+    pub figures: Option<Vec<Figures>>,
     /// Which version a request goes to.
     pub split: Option<Split>,
     /// How the gate's figures are collected.

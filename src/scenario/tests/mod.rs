@@ -1,6 +1,7 @@
 //! Reading scenarios: every field, every default, every warning.
 
 mod faults;
+mod figures;
 mod gates;
 mod live;
 mod people;

@@ -68,6 +68,7 @@ fn every_table() -> Vec<String> {
         texts.push(with("stable", &fault));
         texts.push(format!("{fault}\n{LEAST}"));
     }
+    texts.push(format!("figures = [{{}}]\n{LEAST}"));
     texts.push(format!("goals = [{{ value = {{}} }}]\n{LEAST}"));
     for kind in [
         "success-ratio",

@@ -25,6 +25,7 @@ use super::clock::{Moment, WallClock};
 use super::load::{IntervalLog, LoadError};
 use super::options::Options;
 use crate::base::{Purpose, Span, Time, Weight};
+use crate::engine::actors::systems::Systems;
 use crate::engine::r#virtual::Flow;
 use crate::engine::{Ending, Tick, decide, deciding};
 use crate::gate::{Gate, Verdict};
@@ -135,6 +136,11 @@ pub fn play(mut script: Script<'_>, watch: &mut dyn FnMut(Sign<'_>)) -> Result<O
         let mut run = Run {
             books: Books::new(script.horizon, script.aftermath),
             controller: script.rollout.start(),
+            systems: Systems::new(
+                &script.setting.world,
+                script.setting.seed,
+                script.setting.replicate,
+            ),
             routing: Routing::STABLE,
             looks: Vec::new(),
             script,
@@ -156,6 +162,7 @@ struct Run<'a> {
     stage: Stage,
     sight: Sight,
     controller: Controller,
+    systems: Systems<'a>,
     routing: Routing,
     /// The looks of the present tick.
     looks: Vec<Verdict>,
@@ -231,6 +238,7 @@ impl Run<'_> {
             now,
             &surroundings,
             telemetry,
+            &mut self.systems,
             &mut self.looks,
         );
         let mut ending = None;

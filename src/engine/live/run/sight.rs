@@ -14,7 +14,7 @@ use crate::engine::live::prometheus::{
 };
 use crate::engine::live::scrape::{Instants, Intake, Mishaps, Scraper};
 use crate::engine::r#virtual::Luck;
-use crate::gate::Gate;
+use crate::gate;
 use crate::telemetry::exposition::Part;
 use crate::telemetry::recording::{Recorder, Row, Subject};
 use crate::telemetry::{Plan, Sampling, Telemetry, Version};
@@ -96,7 +96,7 @@ impl Sight {
         let eyes = match &options.source {
             Source::Scraper => {
                 telemetry.go_by_samples();
-                let mut windows: Vec<Span> = script.analysis.iter().map(Gate::window).collect();
+                let mut windows: Vec<Span> = gate::windows(script.analysis).collect();
                 windows.push(shown);
                 Eyes::Scraper(Box::new(Scraping {
                     intake: Intake::new(&dialect, &targets),
@@ -325,6 +325,6 @@ fn interval(plan: &Plan, speed: f64) -> Span {
 
 /// The window that a reader wants to see: the first gate's.
 fn shown_window(script: &Script<'_>) -> Span {
-    let first = script.analysis.first().map(Gate::window);
+    let first = gate::windows(script.analysis).next();
     first.unwrap_or(script.rollout.cadence().period)
 }

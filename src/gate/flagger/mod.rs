@@ -1,8 +1,13 @@
 //! Flagger's builtin metric checks, `request-success-rate` and `request-duration`, as each of its
-//! providers reads them, and the comparison that all its metrics end in.
+//! providers reads them, metrics by a query of one's own, and the comparison that all of them end
+//! in.
 //!
 //! Replayed is Flagger 1.44.0: `pkg/controller/scheduler_metrics.go` (`runBuiltinMetricChecks`,
 //! `runMetricChecks`), `pkg/metrics/observers/*.go`, `pkg/metrics/providers/prometheus.go`.
+
+mod custom;
+
+pub use custom::CustomCheck;
 
 use std::fmt;
 
@@ -299,20 +304,30 @@ impl fmt::Display for FlaggerCheck {
                 ""
             }
         };
-        match (self.limits, self.metric) {
-            (Limits::Range { min, max }, _) => match (min, max) {
-                (Some(min), Some(max)) => write!(f, " from {min} to {max}{unit}")?,
-                (Some(min), None) => write!(f, " >= {min}{unit}")?,
-                (None, Some(max)) => write!(f, " <= {max}{unit}")?,
-                (None, None) => f.write_str(" anything")?,
-            },
-            (Limits::Threshold(least), Metric::SuccessRate) => write!(f, " >= {least}{unit}")?,
-            (Limits::Threshold(most), _) => write!(f, " <= {most}{unit}")?,
-        }
+        write_limits(f, self.limits, self.metric, unit)?;
         if self.version == Version::Stable {
             f.write_str(" of the primary")?;
         }
         write!(f, " over {}", self.window)
+    }
+}
+
+/// ` >= 99 %`: what passes.
+fn write_limits(
+    f: &mut fmt::Formatter<'_>,
+    limits: Limits,
+    metric: Metric,
+    unit: &str,
+) -> fmt::Result {
+    match (limits, metric) {
+        (Limits::Range { min, max }, _) => match (min, max) {
+            (Some(min), Some(max)) => write!(f, " from {min} to {max}{unit}"),
+            (Some(min), None) => write!(f, " >= {min}{unit}"),
+            (None, Some(max)) => write!(f, " <= {max}{unit}"),
+            (None, None) => f.write_str(" anything"),
+        },
+        (Limits::Threshold(least), Metric::SuccessRate) => write!(f, " >= {least}{unit}"),
+        (Limits::Threshold(most), _) => write!(f, " <= {most}{unit}"),
     }
 }
 
