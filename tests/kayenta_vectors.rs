@@ -9,10 +9,12 @@ mod shared_folder;
 
 use std::collections::BTreeMap;
 
+use coalmine::base::{Span, Time};
 use coalmine::gate::kayenta::{
     Analysis, Class, Classification, Counted, Direction, Effect, Forced, Group, Label, Measure,
     Missing, Thresholds, classify, score,
 };
+use coalmine::rollout::spinnaker::{Conclusion, Judgement, Request};
 use coalmine::stats::RankSum;
 use serde_json::Value;
 
@@ -379,5 +381,87 @@ fn a_canary_of_one_metric_scores_all_or_nothing() {
             .map(|forced| forced.text(|_| result.reason_text(id).unwrap()))
             .unwrap_or_default();
         assert_eq!(expected["summary_reason"], why, "{id}");
+    }
+}
+
+/// Minutes from the vectors' origin as a time; some lie before it.
+fn time(minutes: &Value) -> Option<Time> {
+    let minutes = minutes.as_i64()?;
+    Some(Time::from_secs(
+        u64::try_from(minutes + 10_000).unwrap() * 60,
+    ))
+}
+
+#[test]
+fn judgements_are_planned_over_the_same_windows() {
+    let Some(file) = vectors() else { return };
+    let vectors = list(&file, "window_vectors");
+    assert_eq!(vectors.len(), 4);
+    for vector in vectors {
+        let of = &vector["request"];
+        let span = |key: &str| Span::from_secs(60 * of[key].as_u64().unwrap_or(0));
+        let now = time(&vector["now"]).unwrap();
+        let (start, end) = (time(&of["start"]), time(&of["end"]));
+        let begin = start.unwrap_or(now);
+        let request = Request {
+            lifetime: end.map_or(span("lifetimeDurationMins"), |end| end.since(begin)),
+            interval: span("analysisIntervalMins"),
+            warmup: span("beginAfterMins"),
+            lookback: Some(span("lookbackMins")).filter(|span| !span.is_zero()),
+            control_offset: span("controlOffsetInMinutes"),
+            retrospective: end.is_some(),
+        };
+        let expected: Vec<Judgement> = list(&vector["expected"], "windows")
+            .iter()
+            .map(|window| {
+                let ends = |side: &str| {
+                    let [from, to] = [0, 1].map(|end| time(&window[side][end]).unwrap());
+                    (from, to)
+                };
+                Judgement {
+                    at: time(&window["runs_at"]).unwrap(),
+                    experiment: ends("experiment"),
+                    control: ends("control"),
+                }
+            })
+            .collect();
+        let planned: Vec<Judgement> = request.plan(begin, now).collect();
+        assert_eq!(planned, expected, "{}", vector["id"]);
+        assert_eq!(
+            vector["expected"]["judgements"],
+            request.judgements(),
+            "{}",
+            vector["id"]
+        );
+    }
+}
+
+#[test]
+fn runs_end_as_their_scores_say() {
+    let Some(file) = vectors() else { return };
+    let vectors = list(&file, "verdict_vectors");
+    assert_eq!(vectors.len(), 3);
+    for vector in vectors {
+        let id = &vector["id"];
+        let expected = &vector["expected"];
+        let limits = thresholds(&vector["thresholds"]);
+        let scores = list(vector, "interval_scores");
+        let (judged, score, conclusion) = (scores.iter().enumerate())
+            .find_map(|(index, score)| {
+                let score = score.as_f64().unwrap();
+                let last = index + 1 == scores.len();
+                let conclusion = Conclusion::of(score, last, limits)?;
+                Some((index + 1, score, conclusion))
+            })
+            .unwrap();
+        assert_eq!(expected["intervals_run"], judged, "{id}");
+        assert_eq!(expected["stopped_early"], judged < scores.len(), "{id}");
+        assert_eq!(expected["final_score"].as_f64(), Some(score), "{id}");
+        assert_eq!(
+            expected["did_pass"],
+            conclusion == Conclusion::Passed,
+            "{id}"
+        );
+        assert_eq!(expected["message"], conclusion.text(score), "{id}");
     }
 }

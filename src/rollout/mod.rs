@@ -3,9 +3,11 @@
 
 pub mod argo;
 pub mod flagger;
+pub mod spinnaker;
 mod staged;
 
 pub use flagger::{Flagger, FlaggerPlan};
+pub use spinnaker::{Spinnaker, SpinnakerPlan};
 pub use staged::{
     Counting, Judgement, OfficeHours, Rollback, Staged, StagedPlan, Step, WhenInconclusive,
 };
@@ -148,6 +150,8 @@ pub enum Plan {
     Staged(StagedPlan),
     /// Flagger's control loop.
     Flagger(FlaggerPlan),
+    /// Spinnaker's canary stage.
+    Spinnaker(SpinnakerPlan),
 }
 
 /// When a controller ticks: at `first`, then every `period`.
@@ -168,7 +172,8 @@ pub struct State {
     pub failures: u32,
 }
 
-/// A controller's phase. The first eight are Flagger's names, the last two the staged controller's.
+/// A controller's phase. The first eight are Flagger's names, two the staged controller's,
+/// the last three are those of Spinnaker's stages and of a pipeline that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
     /// Ready for a new revision.
@@ -191,6 +196,12 @@ pub enum Phase {
     Paused,
     /// A person is asked to roll back.
     Alerted,
+    /// The canary warms up before it is looked at.
+    WarmupWait,
+    /// The next judgement is waited for.
+    IntervalWait,
+    /// The pipeline has failed and the canary is gone.
+    Terminal,
 }
 
 impl fmt::Display for Phase {
@@ -206,6 +217,9 @@ impl fmt::Display for Phase {
             Phase::Failed => "Failed",
             Phase::Paused => "Paused",
             Phase::Alerted => "Alerted",
+            Phase::WarmupWait => "Warmup Wait",
+            Phase::IntervalWait => "Interval Wait",
+            Phase::Terminal => "Terminal",
         })
     }
 }
@@ -216,6 +230,7 @@ impl Plan {
         match self {
             Plan::Staged(plan) => Controller::Staged(Staged::new(plan)),
             Plan::Flagger(plan) => Controller::Flagger(Flagger::new(plan)),
+            Plan::Spinnaker(plan) => Controller::Spinnaker(Spinnaker::new(plan)),
         }
     }
 
@@ -224,6 +239,7 @@ impl Plan {
         match self {
             Plan::Staged(_) => "staged",
             Plan::Flagger(_) => "Flagger",
+            Plan::Spinnaker(_) => "Spinnaker",
         }
     }
 
@@ -232,6 +248,7 @@ impl Plan {
         match self {
             Plan::Staged(plan) => plan.cadence(),
             Plan::Flagger(plan) => plan.cadence(),
+            Plan::Spinnaker(plan) => plan.cadence(),
         }
     }
 
@@ -240,13 +257,14 @@ impl Plan {
         match self {
             Plan::Staged(plan) => plan.steps(),
             Plan::Flagger(plan) => plan.steps(),
+            Plan::Spinnaker(plan) => plan.steps(),
         }
     }
 
     /// Whether stable's requests are copied to the canary at any time.
     pub fn mirrors(&self) -> bool {
         match self {
-            Plan::Staged(_) => false,
+            Plan::Staged(_) | Plan::Spinnaker(_) => false,
             Plan::Flagger(plan) => plan.mirrors(),
         }
     }
@@ -256,6 +274,7 @@ impl Plan {
         match self {
             Plan::Staged(plan) => Plan::Staged(plan.entering_at(weight)),
             Plan::Flagger(plan) => Plan::Flagger(plan.entering_at(weight)),
+            Plan::Spinnaker(plan) => Plan::Spinnaker(plan.entering_at(weight)),
         }
     }
 
@@ -265,6 +284,7 @@ impl Plan {
         match self {
             Plan::Staged(plan) => plan.longest(),
             Plan::Flagger(plan) => plan.longest(),
+            Plan::Spinnaker(plan) => plan.longest(),
         }
     }
 }
@@ -281,6 +301,8 @@ pub enum Controller {
     Staged(Staged),
     /// See [`FlaggerPlan`].
     Flagger(Flagger),
+    /// See [`SpinnakerPlan`].
+    Spinnaker(Spinnaker),
 }
 
 impl Controller {
@@ -289,6 +311,7 @@ impl Controller {
         match self {
             Controller::Staged(staged) => staged.handle_tick(now, surroundings),
             Controller::Flagger(flagger) => flagger.handle_tick(now, surroundings),
+            Controller::Spinnaker(spinnaker) => spinnaker.handle_tick(now, surroundings),
         }
     }
 
@@ -297,6 +320,7 @@ impl Controller {
         match self {
             Controller::Staged(staged) => staged.handle_verdict(now, &decisive(looks)),
             Controller::Flagger(flagger) => flagger.handle_verdict(now, &decisive(looks)),
+            Controller::Spinnaker(spinnaker) => return spinnaker.handle_verdicts(now, looks),
         }
         Need::Nothing
     }
@@ -306,6 +330,7 @@ impl Controller {
         match self {
             Controller::Staged(staged) => staged.poll_action(),
             Controller::Flagger(flagger) => flagger.poll_action(),
+            Controller::Spinnaker(spinnaker) => spinnaker.poll_action(),
         }
     }
 
@@ -314,6 +339,7 @@ impl Controller {
         match self {
             Controller::Staged(staged) => staged.is_over(),
             Controller::Flagger(flagger) => flagger.is_over(),
+            Controller::Spinnaker(spinnaker) => spinnaker.is_over(),
         }
     }
 
@@ -322,6 +348,7 @@ impl Controller {
         match self {
             Controller::Staged(staged) => staged.state(),
             Controller::Flagger(flagger) => flagger.state(),
+            Controller::Spinnaker(spinnaker) => spinnaker.state(),
         }
     }
 }

@@ -87,6 +87,7 @@ impl Small<'_> {
                 "Flagger counts a check without data as failed: a canary this quiet is rolled back \
                  for its silence, good or bad"
             }
+            Plan::Spinnaker(_) => "Kayenta leaves metrics without data out of its score",
             Plan::Staged(plan) => match plan.inconclusive {
                 WhenInconclusive::Ignore => "the rollout goes on as though these had not been made",
                 WhenInconclusive::Fail => {
@@ -124,7 +125,7 @@ impl Small<'_> {
                     WhenInconclusive::Fail => "most checks count as failed for that alone",
                     WhenInconclusive::Hold => "the rollout waits at most checks",
                 },
-                Plan::Flagger(_) => "most checks decide nothing",
+                Plan::Flagger(_) | Plan::Spinnaker(_) => "most checks decide nothing",
             };
             return format!(
                 "{}, fewer than the {} that the gate asks for: {then}.",
@@ -158,6 +159,7 @@ impl Small<'_> {
                 return ": false alarms are a matter of time".to_owned();
             }
             Plan::Staged(plan) => (checks(plan), u64::from(plan.failures.max(1))),
+            Plan::Spinnaker(plan) => (plan.request.judgements(), 1),
         };
         let looks = plural(checks, "check");
         if let Some(blind) = self.blindness(&looks) {
@@ -264,6 +266,7 @@ fn perfect(small: &Small<'_>, errors: f64) -> Option<f64> {
             Some(stats::race(fails + empty, passes, threshold))
         }
         Plan::Staged(plan) => Some(rolled_back(plan, fails, empty)),
+        Plan::Spinnaker(_) => None,
     }
 }
 
