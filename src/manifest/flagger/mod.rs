@@ -7,6 +7,7 @@
 
 mod analysis;
 mod canary;
+mod go_template;
 mod grammar;
 mod metrics;
 mod provider;
