@@ -3,6 +3,7 @@
 
 mod conform;
 mod errors;
+mod explain;
 mod faults;
 mod load;
 mod output;
@@ -44,6 +45,8 @@ enum Command {
     Power(Box<power::PowerArguments>),
     /// One rollout, tick by tick: for real over loopback, or in virtual time
     Run(Box<run::RunArguments>),
+    /// Why a verdict fell: what was read, by which rule, and what would have changed it
+    Explain(Box<explain::ExplainArguments>),
     /// Send requests on schedule, and say how long they took from when they were due
     Load(Box<load::LoadArguments>),
     /// Does the simulator tell the truth? The scenario for real and in virtual time, compared
@@ -72,6 +75,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
     let outcome = match arguments.command {
         Command::Power(arguments) => power::power(&arguments),
         Command::Run(arguments) => run::run(&arguments),
+        Command::Explain(arguments) => explain::explain(&arguments),
         Command::Load(arguments) => load::load(&arguments),
         Command::Conform(arguments) => conform::conform(&arguments),
         Command::Report(arguments) => report::report(&arguments),

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::sync::atomic::AtomicBool;
 
 use super::conform::{Observation, Observer, answer, ends};
-use super::summary::{LiveNote, LiveShare, LiveVersion, TimelineRow};
+use super::summary::{LiveNote, LiveShare, LiveVersion, LookRow, TimelineRow};
 use super::watch;
 use crate::base::{Seed, Span};
 use crate::engine::Trial;
@@ -38,8 +38,8 @@ pub struct Staging<'a> {
 pub enum Scene<'a> {
     /// Everything is ready.
     Ready(&'a Places),
-    /// The controller has ticked.
-    Tick(&'a TimelineRow),
+    /// The controller has ticked; what each gate said.
+    Tick(&'a TimelineRow, &'a [LookRow]),
     /// Some time has passed.
     Pulse(&'a Pulse),
 }
@@ -49,6 +49,8 @@ pub enum Scene<'a> {
 pub struct LiveRollout {
     /// Its ticks.
     pub rows: Vec<TimelineRow>,
+    /// What each gate said at each of them.
+    pub looks: Vec<LookRow>,
     /// What every engine tells of a rollout.
     pub trial: Trial,
     /// The same as a comparison of engines wants it.
@@ -91,19 +93,22 @@ pub fn live(
     };
     let answer = answer(&setting.world).as_secs_f64() * staging.speed;
     let mut observer = Observer::new(Span::from_secs_f64(answer));
-    let mut rows = Vec::new();
+    let (mut rows, mut looks) = (Vec::new(), Vec::new());
     let outcome = run::play(script, &mut |sign| match sign {
         Sign::Ready(places) => show(Scene::Ready(places)),
         Sign::Pulse(pulse) => show(Scene::Pulse(pulse)),
         Sign::Tick(tick) => {
             observer.see(tick, ends(tick));
             let row = watch::row(scenario, tick);
-            show(Scene::Tick(&row));
+            let taken = watch::looks(scenario, tick);
+            show(Scene::Tick(&row, &taken));
             rows.push(row);
+            looks.extend(taken);
         }
     })?;
     Ok(LiveRollout {
         rows,
+        looks,
         trial: outcome.trial,
         observation: observer.finish(&outcome.trial),
         outcome,

@@ -35,6 +35,7 @@ mod findings;
 mod grid;
 mod live;
 mod replicate;
+mod rivals;
 mod rows;
 pub mod store;
 pub mod summary;
@@ -43,10 +44,9 @@ pub(crate) mod words;
 
 pub use live::{LiveRollout, Scene, Staging, live, live_note};
 pub use replicate::{Options, Progress, ThreadsError};
-pub use watch::watch;
+pub use watch::{Watched, watch};
 
 use crate::base::{Rate, Span, Weight};
-use crate::engine::Trial;
 use crate::engine::r#virtual::{Kind, Setting};
 use crate::gate;
 use crate::model::World;
@@ -56,9 +56,7 @@ use crate::scenario::{EngineChoice, Scenario};
 use findings::Achieved;
 use grid::GridCell;
 use replicate::{Pair, Sample, Until, replicate};
-use summary::{
-    Cell, EngineNote, Exposure, HeatRow, Mode, Results, ScenarioNote, Summary, TimelineRow,
-};
+use summary::{Cell, EngineNote, Exposure, HeatRow, Mode, Results, ScenarioNote, Summary};
 
 /// Confidence of every interval.
 pub const CONFIDENCE: f64 = 0.95;
@@ -99,7 +97,8 @@ pub fn run(scenario: &Scenario, options: &Options<'_>) -> Result<Results, Thread
         })
         .unzip();
     let (heat, heat_complete) = heat(scenario, options)?;
-    let timeline = typical(scenario, &cells, engine);
+    let (rivals, rivals_complete) = rivals::side_by_side(scenario, options)?;
+    let watched = typical(scenario, &cells, engine);
 
     let mut detections = Vec::new();
     let mut trials = Vec::new();
@@ -109,7 +108,10 @@ pub fn run(scenario: &Scenario, options: &Options<'_>) -> Result<Results, Thread
             trials.extend(estimate::trial_rows(cell, sample));
         }
     }
-    let findings = findings::findings(scenario, &cells, &achieved);
+    let mut findings = findings::findings(scenario, &cells, &achieved);
+    let place = findings.len().min(1);
+    let compared = rivals::sentence(&rivals, scenario.world.has_fault());
+    findings.splice(place..place, compared);
     Ok(Results {
         summary: Summary {
             format: summary::FORMAT,
@@ -122,34 +124,36 @@ pub fn run(scenario: &Scenario, options: &Options<'_>) -> Result<Results, Thread
             },
             precision: scenario.experiment.precision,
             horizon_seconds: scenario.horizon.as_secs_f64(),
-            complete: complete && heat_complete,
+            complete: complete && heat_complete && rivals_complete,
             findings,
             warnings: scenario.warnings.clone(),
             cells,
+            rivals,
             live: None,
         },
         detections,
         heat,
-        timeline,
+        timeline: watched.rows,
+        looks: watched.looks,
         trials,
     })
 }
 
 /// One rollout of the bad release to look at: the first that takes as long as the median of those
 /// rolled back, so that it neither ends at the first look nor stands out.
-fn typical(scenario: &Scenario, cells: &[Cell], engine: Kind) -> Vec<TimelineRow> {
+fn typical(scenario: &Scenario, cells: &[Cell], engine: Kind) -> Watched {
     const LOOKED_AT: u64 = 50;
     let seed = scenario.experiment.seed;
     let written = cells.iter().find(|cell| cell.as_written);
     let median = written.and_then(|cell| cell.detection_seconds.p50);
     let play = |replicate| watch::up_to_its_end(scenario, seed, replicate, false, engine);
-    let (first, _) = play(0);
+    let first = play(0);
     let Some(median) = median else {
         return first;
     };
-    let as_long = |(rows, trial): (Vec<TimelineRow>, Trial)| {
-        let seconds = trial.detection?.as_secs_f64();
-        (seconds == median).then_some(rows)
+    let as_long = |watched: Watched| {
+        let seconds = watched.trial.detection?.as_secs_f64();
+        (seconds == median).then_some(watched)
     };
     (0..LOOKED_AT)
         .find_map(|replicate| as_long(play(replicate)))

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::summary::{Cell, DetectionRow, HeatRow, Mode, Summary, TimelineRow, TrialRow};
+use super::summary::{Cell, DetectionRow, HeatRow, LookRow, Mode, Summary, TimelineRow, TrialRow};
 
 /// A kind of row with a file of its own.
 pub(super) trait Row: Serialize + DeserializeOwned {
@@ -62,6 +62,27 @@ impl Row for TimelineRow {
         [self.seconds, self.weight, self.canary_requests]
             .into_iter()
             .chain(seen.into_iter().flatten())
+            .all(f64::is_finite)
+    }
+}
+
+impl Row for LookRow {
+    const FILE: &'static str = "looks.csv";
+    const COLUMNS: &'static [&'static str] = &[
+        "seconds",
+        "gate",
+        "name",
+        "reads",
+        "from_seconds",
+        "value",
+        "requests",
+        "verdict",
+        "rule",
+        "change",
+    ];
+    fn is_finite(&self) -> bool {
+        [self.seconds, self.from_seconds, self.requests]
+            .into_iter()
             .all(f64::is_finite)
     }
 }
@@ -332,5 +353,23 @@ mod tests {
             .unwrap();
         let text = String::from_utf8(writer.into_inner().unwrap()).unwrap();
         assert_eq!(text.lines().next().unwrap(), TimelineRow::COLUMNS.join(","));
+
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        writer
+            .serialize(LookRow {
+                seconds: 0.0,
+                gate: 1,
+                name: String::new(),
+                reads: String::new(),
+                from_seconds: 0.0,
+                value: String::new(),
+                requests: 0.0,
+                verdict: String::new(),
+                rule: String::new(),
+                change: String::new(),
+            })
+            .unwrap();
+        let text = String::from_utf8(writer.into_inner().unwrap()).unwrap();
+        assert_eq!(text.lines().next().unwrap(), LookRow::COLUMNS.join(","));
     }
 }

@@ -5,19 +5,22 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::rows::{self, Row};
-use super::summary::{DetectionRow, FORMAT, HeatRow, Results, Summary, TimelineRow, TrialRow};
+use super::summary::{
+    Cell, DetectionRow, FORMAT, HeatRow, LookRow, Results, Summary, TimelineRow, TrialRow,
+};
 
 const SUMMARY: &str = "summary.json";
 const CELLS: &str = "cells.csv";
 
 /// Every name that a results folder has held in this version and those before it. A folder that
 /// holds another is somebody's own and is not replaced. Add to it, never remove.
-const OURS: [&str; 17] = [
+const OURS: [&str; 20] = [
     SUMMARY,
     CELLS,
     DetectionRow::FILE,
     HeatRow::FILE,
     TimelineRow::FILE,
+    LookRow::FILE,
     TrialRow::FILE,
     "report.html",
     "power.png",
@@ -30,6 +33,8 @@ const OURS: [&str; 17] = [
     "detection-distribution.svg",
     "timeline.png",
     "timeline.svg",
+    "side-by-side.png",
+    "side-by-side.svg",
 ];
 
 /// Why a results folder could not be written or read.
@@ -188,6 +193,7 @@ fn files(results: &Results) -> Result<Vec<(&'static str, Vec<u8>)>, StoreError> 
         row_file(&results.detections)?,
         row_file(&results.heat)?,
         row_file(&results.timeline)?,
+        row_file(&results.looks)?,
     ];
     if !results.trials.is_empty() {
         files.push(row_file(&results.trials)?);
@@ -255,37 +261,54 @@ fn check_finite(summary: &Summary, file: &'static str) -> Result<(), StoreError>
             return refuse(name.to_owned());
         }
     }
-    for (i, cell) in summary.cells.iter().enumerate() {
-        let numbers = [
-            ("weight", Some(cell.weight)),
-            ("power.estimate", Some(cell.power.estimate)),
-            ("power.low", Some(cell.power.low)),
-            ("power.high", Some(cell.power.high)),
-            (
-                "false_rollback.estimate",
-                Some(cell.false_rollback.estimate),
-            ),
-            ("false_rollback.low", Some(cell.false_rollback.low)),
-            ("false_rollback.high", Some(cell.false_rollback.high)),
-            ("detection_seconds.p50", cell.detection_seconds.p50),
-            ("detection_seconds.p90", cell.detection_seconds.p90),
-            (
-                "detection_seconds.never",
-                Some(cell.detection_seconds.never),
-            ),
-            ("exposure.requests", Some(cell.exposure.requests)),
-            ("exposure.users", Some(cell.exposure.users)),
-            ("exposure.after", cell.exposure.after),
-            ("requests_per_window", Some(cell.requests_per_window)),
-        ];
-        for (name, number) in numbers {
-            if number.is_some_and(|number| !number.is_finite()) {
-                return refuse(format!("cells[{i}].{name}"));
-            }
+    let rivals = summary.rivals.iter().map(|rival| &rival.cell);
+    for (list, cells) in [
+        ("cells", summary.cells.iter().collect::<Vec<_>>()),
+        ("rivals", rivals.collect()),
+    ] {
+        for (i, cell) in cells.into_iter().enumerate() {
+            check_cell(cell, &format!("{list}[{i}]"), file)?;
         }
-        if !cell.steps.iter().all(|step| step.is_finite()) {
-            return refuse(format!("cells[{i}].steps"));
+    }
+    Ok(())
+}
+
+fn check_cell(cell: &Cell, place: &str, file: &'static str) -> Result<(), StoreError> {
+    let refuse = |name: &str| {
+        Err(StoreError::NotFinite {
+            file,
+            what: format!("{place}.{name}"),
+        })
+    };
+    let numbers = [
+        ("weight", Some(cell.weight)),
+        ("power.estimate", Some(cell.power.estimate)),
+        ("power.low", Some(cell.power.low)),
+        ("power.high", Some(cell.power.high)),
+        (
+            "false_rollback.estimate",
+            Some(cell.false_rollback.estimate),
+        ),
+        ("false_rollback.low", Some(cell.false_rollback.low)),
+        ("false_rollback.high", Some(cell.false_rollback.high)),
+        ("detection_seconds.p50", cell.detection_seconds.p50),
+        ("detection_seconds.p90", cell.detection_seconds.p90),
+        (
+            "detection_seconds.never",
+            Some(cell.detection_seconds.never),
+        ),
+        ("exposure.requests", Some(cell.exposure.requests)),
+        ("exposure.users", Some(cell.exposure.users)),
+        ("exposure.after", cell.exposure.after),
+        ("requests_per_window", Some(cell.requests_per_window)),
+    ];
+    for (name, number) in numbers {
+        if number.is_some_and(|number| !number.is_finite()) {
+            return refuse(name);
         }
+    }
+    if !cell.steps.iter().all(|step| step.is_finite()) {
+        return refuse("steps");
     }
     Ok(())
 }
@@ -382,15 +405,13 @@ pub fn read(folder: &Path) -> Result<Results, StoreError> {
         });
     }
     let summary = read_summary(folder)?;
-    let trials = match read_rows::<TrialRow>(folder) {
-        Err(StoreError::Incomplete { .. }) => Vec::new(),
-        other => other?,
-    };
+    let trials = read_rows_if_there::<TrialRow>(folder)?;
     Ok(Results {
         summary,
         detections: read_rows::<DetectionRow>(folder)?,
         heat: read_rows::<HeatRow>(folder)?,
         timeline: read_rows::<TimelineRow>(folder)?,
+        looks: read_rows_if_there::<LookRow>(folder)?,
         trials,
     })
 }
@@ -413,6 +434,14 @@ fn read_rows<R: Row>(folder: &Path) -> Result<Vec<R>, StoreError> {
         line: damage.line,
         what: damage.what,
     })
+}
+
+/// The rows of a file that not every folder has.
+fn read_rows_if_there<R: Row>(folder: &Path) -> Result<Vec<R>, StoreError> {
+    match read_rows(folder) {
+        Err(StoreError::Incomplete { .. }) => Ok(Vec::new()),
+        other => other,
+    }
 }
 
 fn read_summary(folder: &Path) -> Result<Summary, StoreError> {

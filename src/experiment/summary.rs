@@ -31,6 +31,10 @@ pub struct Summary {
     pub warnings: Vec<String>,
     /// The answers, by mode and weight.
     pub cells: Vec<Cell>,
+    /// Other rollouts of the same service with the same fault, the scenario's own first; absent when
+    /// there is nobody to compare it with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rivals: Vec<Rival>,
     /// The rollout that was played for real, whose ticks `timeline.csv` then holds; absent when all
     /// was simulated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -168,6 +172,17 @@ pub struct Cell {
     pub requests_per_window: f64,
 }
 
+/// One of several rollouts side by side.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Rival {
+    /// Its name.
+    pub name: String,
+    /// One line about controller and gates.
+    pub rollout: String,
+    /// The answer for its steps as written.
+    pub cell: Cell,
+}
+
 /// A share with its 95 % interval (Wilson's).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Estimate {
@@ -262,6 +277,31 @@ pub struct TimelineRow {
     pub reason: String,
 }
 
+/// One row of `looks.csv`: what one gate read and said at one tick of the rollout in `timeline.csv`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LookRow {
+    /// The tick, in seconds since the start.
+    pub seconds: f64,
+    /// The gate's number in the analysis, from 1.
+    pub gate: usize,
+    /// The gate in one line.
+    pub name: String,
+    /// What it read.
+    pub reads: String,
+    /// Where its window began, in seconds since the start.
+    pub from_seconds: f64,
+    /// The figure with its unit; empty when there was none.
+    pub value: String,
+    /// Requests behind the figure.
+    pub requests: f64,
+    /// `pass`, `fail` or `inconclusive`.
+    pub verdict: String,
+    /// The rule that decided, with its limit.
+    pub rule: String,
+    /// What would have changed the verdict.
+    pub change: String,
+}
+
 /// One row of `trials.csv`, written on request.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct TrialRow {
@@ -310,6 +350,8 @@ pub struct Results {
     pub heat: Vec<HeatRow>,
     /// `timeline.csv`.
     pub timeline: Vec<TimelineRow>,
+    /// `looks.csv`; empty in folders of versions that did not write it.
+    pub looks: Vec<LookRow>,
     /// `trials.csv`; empty unless asked for.
     pub trials: Vec<TrialRow>,
 }

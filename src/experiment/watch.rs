@@ -4,23 +4,28 @@ use crate::base::{Probability, Seed, Span, Weight};
 use crate::engine::Tick;
 use crate::engine::Trial;
 use crate::engine::r#virtual::{Kind, Player, Setting};
-use crate::gate::{self, Gate, Outcome, Rule, Verdict};
+use crate::gate::{self, Explanation, Gate, Outcome, Rule, Verdict};
 use crate::model::World;
 use crate::rollout::Reach;
 use crate::scenario::Scenario;
 use crate::telemetry::{Unit, Version};
 
-use super::summary::TimelineRow;
+use super::summary::{LookRow, TimelineRow};
+
+/// One rollout, as its metrics showed it.
+#[derive(Debug, Clone)]
+pub struct Watched {
+    /// Its ticks.
+    pub rows: Vec<TimelineRow>,
+    /// What each gate said at each of them.
+    pub looks: Vec<LookRow>,
+    /// What it came to.
+    pub trial: Trial,
+}
 
 /// Plays one rollout as written; `good` puts a canary as good as stable in place of the faulty one.
-pub fn watch(
-    scenario: &Scenario,
-    seed: Seed,
-    replicate: u64,
-    good: bool,
-    engine: Kind,
-) -> (Vec<TimelineRow>, Trial) {
-    let (rows, mut trial) = up_to_its_end(scenario, seed, replicate, good, engine);
+pub fn watch(scenario: &Scenario, seed: Seed, replicate: u64, good: bool, engine: Kind) -> Watched {
+    let mut watched = up_to_its_end(scenario, seed, replicate, good, engine);
     if !scenario.experiment.aftermath.is_zero() {
         // Nothing is decided any more, so nothing of it is watched.
         let healthy = scenario.world.healthy();
@@ -32,9 +37,9 @@ pub fn watch(
                 engine,
             )
         };
-        trial.exposed_after = Player::new(setting).play(seed, replicate).exposed_after;
+        watched.trial.exposed_after = Player::new(setting).play(seed, replicate).exposed_after;
     }
-    (rows, trial)
+    watched
 }
 
 /// The same, without what comes after.
@@ -44,17 +49,23 @@ pub(super) fn up_to_its_end(
     replicate: u64,
     good: bool,
     engine: Kind,
-) -> (Vec<TimelineRow>, Trial) {
+) -> Watched {
     let healthy = scenario.world.healthy();
     let setting = observed(
         scenario,
         if good { &healthy } else { &scenario.world },
         engine,
     );
-    let mut rows = Vec::new();
-    let trial =
-        Player::new(setting).watch(seed, replicate, &mut |tick| rows.push(row(scenario, tick)));
-    (rows, trial)
+    let (mut rows, mut taken) = (Vec::new(), Vec::new());
+    let trial = Player::new(setting).watch(seed, replicate, &mut |tick| {
+        rows.push(row(scenario, tick));
+        taken.extend(looks(scenario, tick));
+    });
+    Watched {
+        rows,
+        looks: taken,
+        trial,
+    }
 }
 
 /// The rollout as written, measured for whoever wants to see it.
@@ -179,6 +190,27 @@ pub fn row(scenario: &Scenario, tick: &Tick<'_>) -> TimelineRow {
             .map(|verdict| reason(scenario, &verdict))
             .unwrap_or_default(),
     }
+}
+
+/// What each gate read and said at a tick.
+pub fn looks(scenario: &Scenario, tick: &Tick<'_>) -> Vec<LookRow> {
+    let explained = tick.looks.iter().filter_map(|look| {
+        let gate = scenario.analysis.get(look.gate)?;
+        Some((look, gate.explanation(tick.now, tick.telemetry, look)))
+    });
+    let row = |(look, told): (&Verdict, Explanation)| LookRow {
+        seconds: tick.now.as_secs_f64(),
+        gate: look.gate + 1,
+        name: told.gate,
+        reads: told.reads,
+        from_seconds: told.from.as_secs_f64(),
+        value: told.value.unwrap_or_default(),
+        requests: told.samples + 0.0,
+        verdict: told.outcome.to_string(),
+        rule: told.rule,
+        change: told.change,
+    };
+    explained.map(row).collect()
 }
 
 /// Why a verdict fell, in words: value, limit and requests. Where there are several gates, the one

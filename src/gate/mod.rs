@@ -3,6 +3,7 @@
 
 mod business;
 mod comparison;
+mod explanation;
 mod figure;
 pub mod flagger;
 mod latency_quantile;
@@ -14,6 +15,7 @@ mod two_proportion_z;
 
 pub use business::{Business, SampledBy};
 pub use comparison::{Comparison, ComparisonLimit, Metric};
+pub use explanation::Explanation;
 pub use flagger::{CustomCheck, FlaggerCheck};
 pub use latency_quantile::LatencyQuantile;
 pub use series::RouteSeries;

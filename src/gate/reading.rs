@@ -59,6 +59,11 @@ impl Gate {
         }
     }
 
+    /// A figure or a limit of the gate with its unit.
+    pub(super) fn with_unit(&self, figure: f64) -> String {
+        self.unit().text(figure)
+    }
+
     fn unit(&self) -> Unit {
         use super::{ComparisonLimit, Metric as Compared};
         match self {

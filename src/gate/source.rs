@@ -20,6 +20,13 @@ impl Source {
         }
     }
 
+    /// What a metric of this name reads, in words.
+    pub(super) fn reads(&self, metric: &str) -> String {
+        match self {
+            Source::Supplied(_) => format!("what another system answers to `{metric}`"),
+        }
+    }
+
     /// The longest window that is looked through; zero where nothing here is.
     pub fn window(&self) -> Span {
         match self {

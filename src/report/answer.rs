@@ -1,7 +1,7 @@
 //! The answer in words: what every format says, so that none says it differently.
 
 use super::quantity;
-use crate::experiment::summary::{Cell, Mode, Results, Summary};
+use crate::experiment::summary::{Cell, Mode, Results, Rival, Summary};
 
 /// How good a share is. Above and below the usual bars of a planned test: power of 80 %, false
 /// alarms of 5 % (Cohen 1988); poor is where a coin, or one good release in five, is at stake.
@@ -67,7 +67,7 @@ pub(super) struct Graded {
 /// One percentage in one mode, in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Line {
-    /// `5 %`.
+    /// `5 %`, or a controller's name.
     pub weight: String,
     /// Whether these are the steps as written.
     pub as_written: bool,
@@ -122,6 +122,8 @@ pub(super) struct Part {
     pub title: &'static str,
     /// What that means.
     pub meaning: &'static str,
+    /// Head of the first column: what tells the lines apart.
+    pub head: &'static str,
     /// A line per percentage, ascending.
     pub lines: Vec<Line>,
 }
@@ -158,10 +160,27 @@ pub(super) fn parts(results: &Results) -> Vec<Part> {
             (!cells.is_empty()).then(|| Part {
                 title,
                 meaning,
+                head: "canary",
                 lines: cells.into_iter().map(Line::from).collect(),
             })
         })
+        .chain(side_by_side(&results.summary))
         .collect()
+}
+
+/// The table of several rollouts, where there are several.
+fn side_by_side(summary: &Summary) -> Option<Part> {
+    let line = |rival: &Rival| Line {
+        weight: rival.name.clone(),
+        as_written: false,
+        ..Line::from(&rival.cell)
+    };
+    (!summary.rivals.is_empty()).then(|| Part {
+        title: "Side by side",
+        meaning: "the same service and fault, each rollout as written",
+        head: "rollout",
+        lines: summary.rivals.iter().map(line).collect(),
+    })
 }
 
 /// `the steps as written: 5 → 10 → … → 50 %`, when they are among the cells.

@@ -30,9 +30,10 @@ pub fn markdown(results: &Results) -> String {
             false => ("", ""),
         };
         text.push_str(&format!(
-            "| canary | power | false rollback | caught in, median | p90 | never \
+            "| {} | power | false rollback | caught in, median | p90 | never \
              | exposed requests | users |{after} requests a window |\n\
              | --: | --: | --: | --: | --: | --: | --: | --: |{rule} --: |\n",
+            part.head
         ));
         for line in &part.lines {
             let star = if line.as_written { " \\*" } else { "" };

@@ -156,7 +156,10 @@ fn grid(part: &Part, columns: &[usize], width: Option<usize>) -> Vec<String> {
         grid.set_content_arrangement(ContentArrangement::Dynamic)
             .set_width(width);
     }
-    grid.set_header(columns.iter().map(|column| HEADS[*column]));
+    grid.set_header(columns.iter().map(|column| match column {
+        0 => part.head,
+        other => HEADS[*other],
+    }));
     for line in &part.lines {
         let cells = cells(line);
         grid.add_row(columns.iter().map(|column| &cells[*column]));
@@ -164,6 +167,9 @@ fn grid(part: &Part, columns: &[usize], width: Option<usize>) -> Vec<String> {
     for column in grid.column_iter_mut() {
         column.set_cell_alignment(CellAlignment::Right);
         column.set_padding((1, 0));
+    }
+    if let Some(names) = grid.column_mut(0).filter(|_| part.head != "canary") {
+        names.set_cell_alignment(CellAlignment::Left);
     }
     grid.lines()
         .map(|line| line.trim_end().to_owned())

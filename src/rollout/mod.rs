@@ -1,6 +1,7 @@
 //! Controllers: verdicts and time in; actions and the next deadline out. None reads a clock, none
 //! knows which engine drives it.
 
+pub mod argo;
 pub mod flagger;
 mod staged;
 
@@ -215,6 +216,14 @@ impl Plan {
         match self {
             Plan::Staged(plan) => Controller::Staged(Staged::new(plan)),
             Plan::Flagger(plan) => Controller::Flagger(Flagger::new(plan)),
+        }
+    }
+
+    /// What its controller is called.
+    pub fn controller(&self) -> &'static str {
+        match self {
+            Plan::Staged(_) => "staged",
+            Plan::Flagger(_) => "Flagger",
         }
     }
 

@@ -26,6 +26,7 @@ pub(super) enum Subject {
     Rollout,
     Steps,
     Gate(usize),
+    Rivals,
     Horizon,
 }
 
@@ -40,6 +41,32 @@ pub(super) struct Remark {
 
 /// Everything that is to be said about the combination of fields.
 pub(super) fn remarks(scenario: &Scenario) -> Vec<Remark> {
+    let mut remarks = remarks_without_rivals(scenario);
+    for (index, rival) in scenario.rivals.iter().enumerate() {
+        let taken = (scenario.rivals.iter().take(index).map(|other| &other.name))
+            .chain([&scenario.rollout_name])
+            .any(|name| *name == rival.name);
+        if taken {
+            remarks.push(error(
+                Subject::Rivals,
+                format!("two rollouts are called `{}`", rival.name),
+                "give each a name of its own: name = \"…\"",
+            ));
+        }
+        for remark in remarks_without_rivals(&scenario.under(rival)) {
+            if !remarks.iter().any(|other| other.message == remark.message) {
+                remarks.push(Remark {
+                    subject: Subject::Rivals,
+                    message: format!("{}: {}", rival.name, remark.message),
+                    ..remark
+                });
+            }
+        }
+    }
+    remarks
+}
+
+fn remarks_without_rivals(scenario: &Scenario) -> Vec<Remark> {
     let mut remarks = Vec::new();
     check_traffic(scenario, &mut remarks);
     check_faults(scenario, &mut remarks);
@@ -226,10 +253,11 @@ fn check_figures(scenario: &Scenario, remarks: &mut Vec<Remark>) {
         ));
     }
     for (index, figures) in written.iter().enumerate() {
-        if asked.contains(&figures.name) {
+        let rivals = scenario.rivals.iter().flat_map(|rival| &rival.questions);
+        let valid: Vec<&str> = asked.iter().chain(rivals).map(String::as_str).collect();
+        if valid.contains(&figures.name.as_str()) {
             continue;
         }
-        let valid: Vec<&str> = asked.iter().map(String::as_str).collect();
         let help = match (nearest(&figures.name, &valid), &valid[..]) {
             (Some(near), _) => format!("did you mean `{near}`?"),
             (None, []) => "no metric of this rollout asks another system".to_owned(),

@@ -14,7 +14,9 @@ use super::reader::Table;
 use super::report::Report;
 use super::service::{self, Canary};
 use super::traffic::positive_span;
-use super::{Scenario, experiment, figures, goals, live, rollout, split, telemetry, traffic};
+use super::{
+    Rival, Scenario, experiment, figures, goals, live, rollout, split, telemetry, traffic,
+};
 use crate::base::{Probability, Problem, Problems, Severity};
 use crate::model::World;
 use crate::model::fault::Target;
@@ -114,6 +116,10 @@ pub(super) fn read_root(
         )
         .and_then(|value| value.table())
         .and_then(|table| rollout::read(table, files, foreign, &names));
+    let rivals = match table.get("rivals") {
+        None => Some(Vec::new()),
+        Some(value) => rollout::read_rivals(&value, files, foreign, &names),
+    };
     let written = match table.get("figures") {
         None => Some(Vec::new()),
         Some(value) => figures::read(&value),
@@ -129,7 +135,7 @@ pub(super) fn read_root(
     table.hint("gates", "gates are the rollout's: write [[rollout.gates]]");
     table.finish();
     let (name, mut world, measured, rollout) = (name?, world?, measured?, rollout?);
-    let written = written?;
+    let (written, rivals) = (written?, rivals?);
     world.figures = figures::resolve(&written, &rollout.questions);
     let vendor = measured.vendor().or(rollout.vendor);
     let plan = measured.plan(rollout.buckets, &world);
@@ -145,10 +151,14 @@ pub(super) fn read_root(
         telemetry: plan,
         horizon: horizon?.unwrap_or_else(|| rollout.plan.longest()),
         rollout: rollout.plan,
+        rollout_name: rollout.name,
         analysis: rollout.analysis,
+        rivals: rivals.iter().map(Rival::from).collect(),
         experiment: experiment?,
         live: live?.options(vendor, rollout.service),
-        warnings: rollout.warnings,
+        warnings: (rivals.into_iter()).fold(rollout.warnings, |all, rival| {
+            [all, rival.warnings].concat()
+        }),
     };
     Some((scenario, places))
 }
@@ -248,6 +258,7 @@ fn find_places(table: &mut Table<'_>) -> Places {
     put(Subject::Scrape, &["telemetry", "scrape"]);
     put(Subject::Rollout, &["rollout"]);
     put(Subject::Steps, &["rollout", "steps"]);
+    put(Subject::Rivals, &["rivals"]);
     put(Subject::Horizon, &["horizon"]);
     let manifests = (Controller::ALL.into_iter())
         .find_map(|controller| table.place_of(&["rollout", controller.key()]));

@@ -81,6 +81,10 @@ pub struct Scenario {
     pub rollout: crate::rollout::Plan,
     /// What decides: evaluated in order, the first that does not pass ends the check.
     pub analysis: Vec<Gate>,
+    /// What the rollout is called beside its rivals.
+    pub rollout_name: String,
+    /// Other rollouts to hold against it, on the same service with the same fault.
+    pub rivals: Vec<Rival>,
     /// Where a rollout is cut off; by default as long as its controller can take.
     pub horizon: Span,
     /// What to simulate.
@@ -89,6 +93,41 @@ pub struct Scenario {
     pub live: Options,
     /// What was understood differently from what was written, or ignored: for the reader.
     pub warnings: Vec<String>,
+}
+
+/// A rollout to hold against the scenario's own.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rival {
+    /// Its name.
+    pub name: String,
+    /// Who decides.
+    pub rollout: crate::rollout::Plan,
+    /// What decides.
+    pub analysis: Vec<Gate>,
+    /// What its gates ask systems that are not simulated, in the order of their numbers.
+    pub questions: Vec<String>,
+}
+
+impl Scenario {
+    /// The same service and fault under a rival's rollout, cut off where that ends at the latest;
+    /// without rivals of its own.
+    pub fn under(&self, rival: &Rival) -> Scenario {
+        let asked = |one: &&Figures| rival.questions.contains(&one.name);
+        let mut world = self.world.clone();
+        world.figures = figures::resolve(&self.figures, &rival.questions);
+        Scenario {
+            world,
+            questions: rival.questions.clone(),
+            figures: self.figures.iter().filter(asked).cloned().collect(),
+            rollout: rival.rollout.clone(),
+            rollout_name: rival.name.clone(),
+            analysis: rival.analysis.clone(),
+            horizon: rival.rollout.longest(),
+            rivals: Vec::new(),
+            warnings: Vec::new(),
+            ..self.clone()
+        }
+    }
 }
 
 /// What to simulate.

@@ -135,6 +135,7 @@ impl Scenario {
         let imported = controllers::import(&Files::Folder(Path::new("")), controller, &names)?;
         self.warnings
             .retain(|warning| !controllers::is_about_manifest(warning));
+        self.rollout_name = imported.plan.controller().to_owned();
         self.rollout = imported.plan;
         self.analysis = imported.analysis;
         self.world.figures = figures::resolve(&self.figures, &imported.questions);

@@ -1,5 +1,6 @@
 //! The rollout section: a Flagger Canary, or steps with gates.
 
+use super::Rival;
 use super::controllers::{self, Controller, Imported};
 use super::defaults;
 use super::files::Files;
@@ -23,6 +24,8 @@ const MOST_CHECKS: u64 = 1_000_000;
 
 /// Controller and analysis.
 pub(super) struct Rollout {
+    /// What it is called beside others.
+    pub(super) name: String,
     pub(super) plan: Plan,
     pub(super) analysis: Vec<Gate>,
     /// Those of the Canary's provider.
@@ -38,8 +41,55 @@ pub(super) struct Rollout {
     pub(super) warnings: Vec<String>,
 }
 
-/// The controller and its gates; problems inside a Canary file go to `foreign`.
+impl From<&Rollout> for Rival {
+    fn from(rollout: &Rollout) -> Rival {
+        Rival {
+            name: rollout.name.clone(),
+            rollout: rollout.plan.clone(),
+            analysis: rollout.analysis.clone(),
+            questions: rollout.questions.clone(),
+        }
+    }
+}
+
+/// The rollouts that the scenario's own is held against, each with its place.
+pub(super) fn read_rivals(
+    list: &Value<'_>,
+    files: Files<'_>,
+    foreign: &mut Option<Problems>,
+    names: &Known,
+) -> Option<Vec<Rollout>> {
+    let items = list.list()?;
+    let rivals = items.iter().map(|item| {
+        let mut problems = None;
+        let rival = read(item.table()?, files, &mut problems, names);
+        let all = foreign.take().into_iter().chain(problems).collect();
+        *foreign = Problems::gather(all);
+        rival
+    });
+    let rivals: Vec<Option<Rollout>> = rivals.collect();
+    rivals.into_iter().collect()
+}
+
+/// The controller and its gates; problems inside a manifest go to `foreign`.
 pub(super) fn read(
+    mut table: Table<'_>,
+    files: Files<'_>,
+    foreign: &mut Option<Problems>,
+    names: &Known,
+) -> Option<Rollout> {
+    let name = match table.get("name") {
+        None => Some(None),
+        Some(value) => value.words().map(Some),
+    };
+    let rollout = read_unnamed(table, files, foreign, names)?;
+    Some(Rollout {
+        name: name?.map_or_else(|| rollout.name.clone(), str::to_owned),
+        ..rollout
+    })
+}
+
+fn read_unnamed(
     mut table: Table<'_>,
     files: Files<'_>,
     foreign: &mut Option<Problems>,
@@ -108,8 +158,10 @@ pub(super) fn read(
         judgement: judgement?,
         office_hours: office_hours?,
     };
+    let plan = Plan::Staged(plan);
     Some(Rollout {
-        plan: Plan::Staged(plan),
+        name: plan.controller().to_owned(),
+        plan,
         analysis: analysis?,
         buckets: None,
         vendor: None,
@@ -293,6 +345,7 @@ fn follow(
             questions,
             warnings,
         }) => Some(Rollout {
+            name: plan.controller().to_owned(),
             plan,
             analysis,
             buckets,

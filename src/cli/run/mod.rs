@@ -53,6 +53,9 @@ pub(super) struct RunArguments {
     /// Record what the gate saw in this file, a line of JSON for each scrape or answer
     #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
     record: Option<PathBuf>,
+    /// Explain every check: what was read, by which rule, and what would have changed it
+    #[arg(long, conflicts_with = "json", help_heading = OUTPUT)]
+    explain: bool,
     /// Print the ticks as JSON, one a line
     #[arg(long, help_heading = OUTPUT)]
     json: bool,
@@ -120,24 +123,33 @@ pub(super) fn run(arguments: &RunArguments) -> Result<(), CommandError> {
 fn run_virtual(scenario: &Scenario, arguments: &RunArguments) -> Result<(), CommandError> {
     let (engine, _) = experiment::engine(scenario);
     let seed = scenario.experiment.seed;
-    let (rows, trial) =
-        experiment::watch(scenario, seed, arguments.replicate, arguments.good, engine);
+    let watched = experiment::watch(scenario, seed, arguments.replicate, arguments.good, engine);
     if arguments.json {
         let mut text = String::new();
-        for row in &rows {
+        for row in &watched.rows {
             text.push_str(&serde_json::to_string(row)?);
             text.push('\n');
         }
         return output::print(&text);
     }
     warn(scenario);
-    let text = report::ticks(
+    let (width, colours) = (output::WIDTH, output::colours());
+    let mut text = report::ticks(
         &experiment::note(scenario),
-        &rows,
-        &ending(scenario, &trial, &rows, arguments),
-        output::WIDTH,
-        output::colours(),
+        &watched.rows,
+        &ending(scenario, &watched.trial, &watched.rows, arguments),
+        width,
+        colours,
     );
+    if arguments.explain {
+        text.push('\n');
+        text.push_str(&report::looks(
+            &watched.rows,
+            &watched.looks,
+            width,
+            colours,
+        ));
+    }
     output::print(&text)
 }
 
@@ -189,6 +201,7 @@ fn run_live(scenario: &Scenario, arguments: &RunArguments) -> Result<(), Command
     if let Some(folder) = folder {
         let mut results = power::simulate(scenario, None, false, &stop, power::bar())?;
         results.timeline = rollout.rows;
+        results.looks = rollout.looks;
         results.summary.warnings.extend(rollout.outcome.notes);
         results.summary.complete &= !rollout.outcome.interrupted;
         results.summary.findings.insert(0, note.ending.clone());
@@ -215,7 +228,7 @@ fn play(
 ) -> Result<LiveRollout, CommandError> {
     let speed = scenario.live_speed();
     let (width, colours) = (output::WIDTH, output::colours());
-    let json = arguments.json;
+    let (json, explain) = (arguments.json, arguments.explain);
     let mut failed = None;
     let rollout = experiment::live(
         scenario,
@@ -236,11 +249,16 @@ fn play(
                 screen.print(head.trim_end());
             }
             Scene::Ready(_) => {}
-            Scene::Tick(row) if json => match serde_json::to_string(row) {
+            Scene::Tick(row, _) if json => match serde_json::to_string(row) {
                 Ok(line) => screen.print(&line),
                 Err(error) => failed = Some(error),
             },
-            Scene::Tick(row) => screen.print(&report::live_tick(row, width, colours)),
+            Scene::Tick(row, looks) => {
+                screen.print(&report::live_tick(row, width, colours));
+                for look in looks.iter().filter(|_| explain) {
+                    screen.print(report::look(look, width, colours).trim_end());
+                }
+            }
             Scene::Pulse(pulse) => screen.show(pulse),
         },
     );

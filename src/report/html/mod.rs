@@ -20,7 +20,13 @@ struct Plate<'a> {
 }
 
 /// What to look at in each figure.
-const CAPTIONS: [(&str, &str); 5] = [
+const CAPTIONS: [(&str, &str); 6] = [
+    (
+        "side-by-side",
+        "Each rollout as it was written, on the same service with the same fault. Blue should be far \
+         to the right, vermilion far to the left; of two that are equally good at that, the one \
+         whose times are shorter hurts fewer people.",
+    ),
     (
         "power",
         "Blue should be high, vermilion low. Solid lines hold the percentage; dashed lines run the \

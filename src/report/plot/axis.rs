@@ -85,6 +85,16 @@ impl Axis {
         }
     }
 
+    /// So many rows from the top down, without ticks; row numbers count from 0.
+    pub(super) fn rows(count: usize) -> Axis {
+        Axis {
+            low: count as f64 - 0.5,
+            high: -0.5,
+            log: false,
+            ticks: Vec::new(),
+        }
+    }
+
     /// Plain numbers that cover `low` to `high`, about `wanted` ticks; `unit` follows each number.
     pub(super) fn numbers(low: f64, high: f64, wanted: u32, unit: &str) -> Axis {
         let span = if high > low { high - low } else { 1.0 };

@@ -1,4 +1,4 @@
-//! The five figures, each as PNG and as SVG.
+//! The figures, each as PNG and as SVG: five, and one more where rollouts stand side by side.
 //!
 //! A figure is a list of shapes ([`drawing`]) that is painted twice ([`paint`]). Axes and labels are
 //! ours because their ticks are: canary percentages and round times.
@@ -12,6 +12,7 @@ mod heat;
 mod paint;
 mod panel;
 mod power;
+mod rivals;
 pub(crate) mod style;
 mod timeline;
 
@@ -34,13 +35,16 @@ pub(crate) struct Figure {
 
 /// Draws all figures.
 pub(crate) fn figures(results: &Results) -> Result<Vec<Figure>, ReportError> {
-    let drawings: [(&'static str, Drawing); 5] = [
+    let mut drawings: Vec<(&'static str, Drawing)> = vec![
         ("power", power::draw(results)),
         ("detection", detection::draw(results)),
         ("heat", heat::draw(results)),
         ("detection-distribution", distribution::draw(results)),
         ("timeline", timeline::draw(results)),
     ];
+    if !results.summary.rivals.is_empty() {
+        drawings.push(("side-by-side", rivals::draw(results)));
+    }
     drawings
         .into_par_iter()
         .map(|(name, drawing)| {

@@ -112,6 +112,8 @@ pub struct Scenario {
     pub telemetry: Option<Telemetry>,
     /// Who decides, and by what.
     pub rollout: Rollout,
+    /// Other rollouts of the same service with the same fault, shown side by side with it.
+    pub rivals: Option<Vec<Rollout>>,
     /// What to simulate, how often.
     pub experiment: Option<Experiment>,
     /// How it is played for real.

@@ -19,6 +19,8 @@ pub enum Manifests {
 #[derive(Debug, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Rollout {
+    /// What it is called beside its rivals. Left out: its controller's name.
+    pub name: Option<String>,
     /// A Flagger Canary in YAML, relative to the scenario, used unmodified; a list when the
     /// MetricTemplates that it names are in other files. It brings its own steps and metrics: no
     /// other field of this section goes with it.
