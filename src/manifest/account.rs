@@ -2,9 +2,38 @@
 
 use std::collections::BTreeMap;
 
+use super::documents::Resource;
 use super::findings::{Fate, Findings};
 use super::yaml::{Entry, Node, Value};
 use crate::base::Problem;
+
+/// What became of the fields of one resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Which of the manifests holds it, by its number.
+    pub file: usize,
+    /// What it calls itself: `Canary podinfo`.
+    pub title: String,
+    /// Every field in the order written, or one without a path where the whole shares one fate.
+    pub fields: Vec<(String, Fate)>,
+}
+
+impl Account {
+    /// That of a resource.
+    pub(super) fn of(resource: &Resource, fields: Vec<(String, Fate)>) -> Account {
+        Account {
+            file: resource.file,
+            title: resource.title(),
+            fields,
+        }
+    }
+
+    /// That of a resource of a kind that is not read.
+    pub(super) fn of_another(resource: &Resource) -> Account {
+        let why = "resources of this kind decide nothing here".to_owned();
+        Account::of(resource, vec![(String::new(), Fate::Ignored(why))])
+    }
+}
 
 /// What a kind of resource is known to hold.
 #[derive(Debug)]

@@ -69,6 +69,11 @@ impl<'a> Fields<'a> {
         self.get(key).is_some()
     }
 
+    /// The keys in the order written.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &'a str> {
+        self.entries.iter().map(|entry| entry.key.as_str())
+    }
+
     /// The path of the map itself.
     pub(super) fn path(&self) -> &str {
         &self.path

@@ -12,5 +12,6 @@ pub mod flagger;
 mod text;
 mod yaml;
 
+pub use account::Account;
 pub use findings::Fate;
 pub use text::{Manifest, Remark, read_text};
