@@ -121,6 +121,11 @@ impl Findings {
         self.problems.push(problem);
     }
 
+    /// Notes that a field's value will not do.
+    pub(super) fn refuse(&mut self, field: &Field<'_>, message: &str, help: &str) {
+        self.error(&field.path, message, field.place(), help);
+    }
+
     /// How many of the problems keep the manifest from being used.
     pub(super) fn errors(&self) -> usize {
         let errors = self.problems.iter();

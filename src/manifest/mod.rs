@@ -6,6 +6,7 @@
 //! (`findings`, `account`).
 
 mod account;
+pub mod argo;
 mod documents;
 mod findings;
 pub mod flagger;
@@ -19,7 +20,7 @@ mod text;
 mod traefik;
 mod yaml;
 
-pub use account::{Account, Accounted};
+pub use account::{Account, Accounted, Fates};
 pub use findings::Fate;
 pub use kinds::{Found, Reader, sort};
 pub use text::{Manifest, Remark, read_text};
