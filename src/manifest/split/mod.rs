@@ -11,7 +11,7 @@ mod settle;
 mod which;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::collections::BTreeMap;
 use std::fmt;
