@@ -5,6 +5,7 @@ use std::path::Path;
 use super::files::{self, FileError, Files};
 use crate::base::Problems;
 use crate::gate::Gate;
+use crate::manifest::argo::{self, Circumstances};
 use crate::manifest::{Manifest, Remark, flagger};
 use crate::rollout::Plan;
 use crate::telemetry::Buckets;
@@ -18,16 +19,19 @@ const MOST_MIB: u64 = 8;
 pub(super) enum Controller {
     /// A Canary of Flagger, with the MetricTemplates that it names.
     Flagger,
+    /// A Rollout of Argo, with the AnalysisTemplates that it names.
+    Argo,
 }
 
 impl Controller {
     /// All of them.
-    pub(super) const ALL: [Controller; 1] = [Controller::Flagger];
+    pub(super) const ALL: [Controller; 2] = [Controller::Flagger, Controller::Argo];
 
     /// The field of a scenario's rollout that names its manifests, and the option's name.
     pub(super) fn key(self) -> &'static str {
         match self {
             Controller::Flagger => "flagger",
+            Controller::Argo => "argo",
         }
     }
 
@@ -35,6 +39,7 @@ impl Controller {
     pub(super) fn subject(self) -> &'static str {
         match self {
             Controller::Flagger => "Canary",
+            Controller::Argo => "Rollout",
         }
     }
 }
@@ -56,11 +61,12 @@ pub(super) struct Imported {
     pub(super) warnings: Vec<String>,
 }
 
-/// Reads the manifests of these names.
+/// Reads the manifests of these names; `circumstances` are what Argo's do not say.
 pub(super) fn import(
     files: &Files<'_>,
     controller: Controller,
     names: &[String],
+    circumstances: &Circumstances,
 ) -> Result<Imported, Problems> {
     let (mut manifests, mut refused) = (Vec::new(), Vec::new());
     for name in names {
@@ -76,6 +82,7 @@ pub(super) fn import(
     }
     match controller {
         Controller::Flagger => follow_canary(&manifests),
+        Controller::Argo => follow_rollout(&manifests, circumstances),
     }
 }
 
@@ -93,6 +100,25 @@ fn follow_canary(manifests: &[Manifest]) -> Result<Imported, Problems> {
         plan: Plan::Flagger(import.plan),
         analysis: import.analysis,
         buckets: Some(import.buckets),
+        vendor: Some(import.vendor),
+        service: Some(import.service),
+        questions: import.questions,
+    })
+}
+
+fn follow_rollout(
+    manifests: &[Manifest],
+    circumstances: &Circumstances,
+) -> Result<Imported, Problems> {
+    let import = argo::read(manifests, circumstances)?;
+    let warnings = import.warnings.iter();
+    Ok(Imported {
+        warnings: warnings
+            .map(|remark| remark_line(Controller::Argo, manifests, remark))
+            .collect(),
+        plan: Plan::Argo(import.plan),
+        analysis: import.analysis,
+        buckets: Some(import.vendor.buckets()),
         vendor: Some(import.vendor),
         service: Some(import.service),
         questions: import.questions,
