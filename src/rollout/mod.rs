@@ -34,6 +34,8 @@ pub enum Reach {
     Everyone,
     /// Those that match the A/B condition.
     Matched,
+    /// All of them, and those that match go to the canary whatever its weight.
+    EveryoneAndMatched,
 }
 
 impl Routing {
@@ -246,6 +248,12 @@ impl Plan {
             Plan::Flagger(plan) => plan.cadence(),
             Plan::Argo(plan) => plan.cadence(),
         }
+    }
+
+    /// Whether a tick is only a time at which something may be due, so that nothing happens at most of
+    /// them.
+    pub fn idles(&self) -> bool {
+        matches!(self, Plan::Argo(_))
     }
 
     /// The percentages an undisturbed canary goes through, in order.

@@ -103,7 +103,9 @@ fn read_unnamed(
         }
     }
     if let Some(value) = table.get("controller") {
-        let named = Controller::ALL.iter().find(|controller| value.text() == Some(controller.key()));
+        let named = Controller::ALL
+            .iter()
+            .find(|controller| value.text() == Some(controller.key()));
         if let Some(controller) = named {
             let (key, subject) = (controller.key(), controller.subject());
             value.refuse(
