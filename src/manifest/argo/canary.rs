@@ -7,9 +7,7 @@ use super::routing::{self, Routing};
 use super::steps;
 use super::{Circumstances, Import};
 use crate::base::Span;
-use crate::rollout::argo::{
-    ArgoPlan, ArgoSettings, Background, Room, Router, Threshold, Traffic,
-};
+use crate::rollout::argo::{ArgoPlan, ArgoSettings, Background, Room, Router, Threshold, Traffic};
 use crate::telemetry::exposition::{Naming, Service};
 
 /// What the Rollout is called.
@@ -40,7 +38,11 @@ pub(super) fn identity(findings: &mut Findings, document: &Fields<'_>) -> Identi
         found.map(|(text, _)| text.to_owned())
     };
     let name = text(findings, "name");
-    if name.is_none() && !metadata.as_ref().is_some_and(|metadata| metadata.has("name")) {
+    if name.is_none()
+        && !metadata
+            .as_ref()
+            .is_some_and(|metadata| metadata.has("name"))
+    {
         let help = "write `metadata: {name: my-app}`";
         findings.error("metadata.name", "is missing", document.place.clone(), help);
     }
@@ -75,7 +77,13 @@ pub(super) fn read(
         routing: routing.as_ref(),
         most,
     };
-    let service = service(findings, &canary, &identity, routing.as_ref(), circumstances);
+    let service = service(
+        findings,
+        &canary,
+        &identity,
+        routing.as_ref(),
+        circumstances,
+    );
     analyses.serve(&service);
     let steps = steps::read(findings, &canary, &context, analyses);
     let background = background(findings, &canary, analyses);
@@ -97,7 +105,10 @@ pub(super) fn read(
         name: identity.name,
         namespace: identity.namespace,
         router: routing.as_ref().map(Routing::names),
-        vendor: routing.as_ref().and_then(Routing::vendor).unwrap_or_default(),
+        vendor: routing
+            .as_ref()
+            .and_then(Routing::vendor)
+            .unwrap_or_default(),
         plan: ArgoPlan::new(settings),
         service,
         analysis: Vec::new(),
@@ -113,7 +124,10 @@ fn check_template(findings: &mut Findings, spec: &Fields<'_>) {
         let message = "is missing, and so is workloadRef: Argo Rollouts refuses that";
         findings.warn(&spec.path_of("template"), message, spec.place.clone());
     }
-    if let Some(field) = spec.get("paused").filter(|_| findings.truth(spec, "paused")) {
+    if let Some(field) = spec
+        .get("paused")
+        .filter(|_| findings.truth(spec, "paused"))
+    {
         let message = "a paused Rollout takes no step";
         findings.refuse(&field, message, "leave it out, or write false");
     }
@@ -194,7 +208,9 @@ fn traffic(
     let dynamic_stable = findings.truth(canary, "dynamicStableScale");
     let Some(routing) = routing else {
         for key in ["dynamicStableScale", "scaleDownDelaySeconds"] {
-            let field = canary.get(key).filter(|_| key != "dynamicStableScale" || dynamic_stable);
+            let field = canary
+                .get(key)
+                .filter(|_| key != "dynamicStableScale" || dynamic_stable);
             if let Some(field) = field {
                 let message = "Argo Rollouts refuses it without trafficRouting";
                 findings.refuse(&field, message, "leave it out");
@@ -210,7 +226,10 @@ fn traffic(
         Some(Span::from_secs(u64::from(seconds)))
     };
     let scale_down = seconds(findings, "scaleDownDelaySeconds");
-    if let Some(field) = canary.get("scaleDownDelaySeconds").filter(|_| dynamic_stable) {
+    if let Some(field) = canary
+        .get("scaleDownDelaySeconds")
+        .filter(|_| dynamic_stable)
+    {
         let message = "Argo Rollouts refuses it beside dynamicStableScale";
         findings.refuse(&field, message, "leave one out");
     }
@@ -229,7 +248,9 @@ fn traffic(
 /// The bounds of a rolling update, in pods.
 fn room(findings: &mut Findings, canary: &Fields<'_>, replicas: u32) -> Room {
     let bound = |findings: &mut Findings, key: &str| {
-        let written = canary.get(key).and_then(|field| quantities::pods(findings, &field));
+        let written = canary
+            .get(key)
+            .and_then(|field| quantities::pods(findings, &field));
         written.unwrap_or(Pods::QUARTER)
     };
     let surge = bound(findings, "maxSurge").of(replicas, true);
@@ -245,7 +266,9 @@ fn threshold(findings: &mut Findings, canary: &Fields<'_>) -> Threshold {
     let Some(fields) = field.and_then(|field| findings.map(&field)) else {
         return Threshold::All;
     };
-    let kind = findings.text(&fields, "type").map(|(kind, field)| (kind.to_owned(), field));
+    let kind = findings
+        .text(&fields, "type")
+        .map(|(kind, field)| (kind.to_owned(), field));
     let value = findings.number(&fields, "value");
     match (kind, value) {
         (Some((kind, _)), Some(value)) if kind == "Percent" && value >= 0.0 => {
@@ -255,7 +278,11 @@ fn threshold(findings: &mut Findings, canary: &Fields<'_>) -> Threshold {
             Threshold::Pods(value.min(1e6) as u32)
         }
         (Some((kind, field)), Some(_)) if kind != "Percent" && kind != "Pods" => {
-            findings.refuse(&field, &format!("`{kind}` is not known"), "write Percent or Pods");
+            findings.refuse(
+                &field,
+                &format!("`{kind}` is not known"),
+                "write Percent or Pods",
+            );
             Threshold::All
         }
         _ => Threshold::All,
@@ -292,7 +319,9 @@ fn service(
         let found = findings.text(fields, key);
         found.map(|(text, _)| text.to_owned())
     };
-    let ping_pong = canary.get("pingPong").and_then(|field| findings.map(&field));
+    let ping_pong = canary
+        .get("pingPong")
+        .and_then(|field| findings.map(&field));
     let of_version = |findings: &mut Findings, key: &str, ping: &str| {
         let own = text(findings, canary, key);
         own.or_else(|| text(findings, ping_pong.as_ref()?, ping))
@@ -304,7 +333,8 @@ fn service(
     let led = routing.is_some_and(|routing| !routing.subsets);
     let shared = |own: Option<String>| {
         let own = if led { own } else { None };
-        own.or_else(|| common.clone()).unwrap_or_else(|| identity.name.clone())
+        own.or_else(|| common.clone())
+            .unwrap_or_else(|| identity.name.clone())
     };
     Service {
         namespace: identity.namespace.clone(),

@@ -14,9 +14,15 @@ const IGNORED: &[(&str, &str)] = &[
     ("apiVersion", "it is this one"),
     ("metadata", "labels and annotations decide nothing"),
     ("status", "a status is not read: the rollout starts anew"),
-    ("spec.template", "what the pods run is not simulated from the manifest"),
+    (
+        "spec.template",
+        "what the pods run is not simulated from the manifest",
+    ),
     ("spec.selector", "the pods are the template's"),
-    ("spec.workloadRef", "what the pods run is not simulated from the manifest"),
+    (
+        "spec.workloadRef",
+        "what the pods run is not simulated from the manifest",
+    ),
     ("spec.revisionHistoryLimit", "old ReplicaSets have no pods"),
     ("spec.rollbackWindow", "the version rolled out is a new one"),
     ("spec.restartAt", "nothing is restarted"),
@@ -37,7 +43,10 @@ const IGNORED: &[(&str, &str)] = &[
         "spec.strategy.canary.stableMetadata",
         "its labels are not on the metrics simulated",
     ),
-    ("spec.strategy.canary.antiAffinity", "nodes are not simulated"),
+    (
+        "spec.strategy.canary.antiAffinity",
+        "nodes are not simulated",
+    ),
     (
         "spec.strategy.canary.maxSurge",
         "with a router it does not decide about sizes",
@@ -50,11 +59,26 @@ const IGNORED: &[(&str, &str)] = &[
         "spec.strategy.canary.trafficRouting",
         "the router does as it is told: which objects carry its weights decides nothing",
     ),
-    ("spec.strategy.canary.steps[].experiment.templates[]", "its pods are like the version's"),
-    ("spec.strategy.canary.steps[].experiment.scaleDownDelaySeconds", "its pods have no traffic then"),
-    ("spec.strategy.canary.steps[].experiment.analyses[]", "labels of runs decide nothing"),
-    ("spec.strategy.canary.steps[].experiment.analysisRunMetadata", "labels of runs decide nothing"),
-    ("spec.strategy.canary.steps[].experiment.dryRun", "experiments are judged as they are"),
+    (
+        "spec.strategy.canary.steps[].experiment.templates[]",
+        "its pods are like the version's",
+    ),
+    (
+        "spec.strategy.canary.steps[].experiment.scaleDownDelaySeconds",
+        "its pods have no traffic then",
+    ),
+    (
+        "spec.strategy.canary.steps[].experiment.analyses[]",
+        "labels of runs decide nothing",
+    ),
+    (
+        "spec.strategy.canary.steps[].experiment.analysisRunMetadata",
+        "labels of runs decide nothing",
+    ),
+    (
+        "spec.strategy.canary.steps[].experiment.dryRun",
+        "experiments are judged as they are",
+    ),
     (
         "spec.strategy.canary.steps[].setHeaderRoute",
         "which requests match is the scenario's to say",
@@ -63,9 +87,18 @@ const IGNORED: &[(&str, &str)] = &[
         "spec.strategy.canary.steps[].setMirrorRoute",
         "every request is taken to match",
     ),
-    ("spec.strategy.canary.steps[].plugin", "plugins are taken to succeed at once"),
-    ("spec.strategy.canary.steps[].analysis", "labels of runs decide nothing"),
-    ("spec.strategy.canary.analysis", "labels of runs decide nothing"),
+    (
+        "spec.strategy.canary.steps[].plugin",
+        "plugins are taken to succeed at once",
+    ),
+    (
+        "spec.strategy.canary.steps[].analysis",
+        "labels of runs decide nothing",
+    ),
+    (
+        "spec.strategy.canary.analysis",
+        "labels of runs decide nothing",
+    ),
 ];
 
 const KNOWN: &[(&str, &[&str])] = &[
@@ -141,7 +174,13 @@ const KNOWN: &[(&str, &[&str])] = &[
     ),
     (
         "spec.strategy.canary.steps[].analysis",
-        &["templates", "args", "dryRun", "measurementRetention", "analysisRunMetadata"],
+        &[
+            "templates",
+            "args",
+            "dryRun",
+            "measurementRetention",
+            "analysisRunMetadata",
+        ],
     ),
     (
         "spec.strategy.canary.trafficRouting",

@@ -89,9 +89,8 @@ pub fn read(manifests: &[Manifest], circumstances: &Circumstances) -> Result<Imp
     let manifest = &manifests[rollout.file];
     let mut findings = Findings::default();
     let mut analyses = references::Analyses::new(&rollout.node, &resources);
-    let import = Fields::of_document(&rollout.node).and_then(|document| {
-        canary::read(&mut findings, &document, circumstances, &mut analyses)
-    });
+    let import = Fields::of_document(&rollout.node)
+        .and_then(|document| canary::read(&mut findings, &document, circumstances, &mut analyses));
     match import {
         Some(mut import) if findings.errors() == 0 => {
             import.analysis = analyses.gates;
@@ -109,7 +108,9 @@ fn the_rollout<'r>(
     manifests: &[Manifest],
     resources: &'r [Resource],
 ) -> Result<&'r Resource, Problems> {
-    let mut rollouts = resources.iter().filter(|resource| resource.kind == "Rollout");
+    let mut rollouts = resources
+        .iter()
+        .filter(|resource| resource.kind == "Rollout");
     let about = |file: usize, problem: Problem| match manifests.get(file) {
         Some(manifest) => manifest.refuse(vec![problem]),
         None => Problems::about(Path::new("--argo"), problem.message),

@@ -148,14 +148,15 @@ impl<'m> Analyses<'m> {
     }
 
     /// An argument's name and value.
-    fn argument(
-        &self,
-        findings: &mut Findings,
-        argument: &Fields<'_>,
-    ) -> Option<(String, String)> {
+    fn argument(&self, findings: &mut Findings, argument: &Fields<'_>) -> Option<(String, String)> {
         let Some((name, _)) = findings.text(argument, "name") else {
             let place = argument.place.clone();
-            findings.error(&argument.path_of("name"), "is missing", place, "name the argument");
+            findings.error(
+                &argument.path_of("name"),
+                "is missing",
+                place,
+                "name the argument",
+            );
             return None;
         };
         let value = match (argument.get("value"), argument.get("valueFrom")) {
@@ -236,8 +237,13 @@ impl<'m> Analyses<'m> {
         } else {
             "AnalysisTemplate"
         };
-        let mut all = self.resources.iter().filter(|resource| resource.kind == kind);
-        let found = all.clone().find(|one| one.name.as_deref() == Some(&reference.name));
+        let mut all = self
+            .resources
+            .iter()
+            .filter(|resource| resource.kind == kind);
+        let found = all
+            .clone()
+            .find(|one| one.name.as_deref() == Some(&reference.name));
         if found.is_none() {
             let message = format!("there is no {kind} `{}` in these files", reference.name);
             let names: Vec<&str> = all.by_ref().filter_map(|one| one.name.as_deref()).collect();

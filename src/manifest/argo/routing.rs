@@ -161,7 +161,11 @@ pub(super) fn read(findings: &mut Findings, canary: &Fields<'_>) -> Option<Routi
 fn most_weight(findings: &mut Findings, field: &Field<'_>, routers: &[Known]) -> Option<u32> {
     let most = quantities::small(findings, field, 1_000_000)?;
     if most == 0 {
-        findings.refuse(field, "0 leaves no weight to set", "write 100, or leave it out");
+        findings.refuse(
+            field,
+            "0 leaves no weight to set",
+            "write 100, or leave it out",
+        );
         return None;
     }
     if !routers.iter().any(|router| router.most) {

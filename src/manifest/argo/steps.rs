@@ -7,9 +7,7 @@ use super::quantities;
 use super::references::{Analyses, Place};
 use super::routing::Routing;
 use crate::base::Weight;
-use crate::rollout::argo::{
-    ArgoExperiment, ArgoStep, CanaryScale, ExperimentPods, RunSpec,
-};
+use crate::rollout::argo::{ArgoExperiment, ArgoStep, CanaryScale, ExperimentPods, RunSpec};
 use crate::telemetry::Version;
 
 /// What steps are read against.
@@ -71,7 +69,9 @@ fn step(
     match *kind {
         "setWeight" => quantities::small(findings, &field, context.most).map(ArgoStep::SetWeight),
         "pause" => pause(findings, &field),
-        "analysis" => analyses.run(findings, &field, Place::Step).map(ArgoStep::Analysis),
+        "analysis" => analyses
+            .run(findings, &field, Place::Step)
+            .map(ArgoStep::Analysis),
         "experiment" => {
             let experiment = experiment(findings, &field, context, analyses)?;
             Some(ArgoStep::Experiment(Arc::new(experiment)))
@@ -98,11 +98,7 @@ fn pause(findings: &mut Findings, field: &Field<'_>) -> Option<ArgoStep> {
     }
 }
 
-fn scale(
-    findings: &mut Findings,
-    field: &Field<'_>,
-    context: &Context<'_>,
-) -> Option<CanaryScale> {
+fn scale(findings: &mut Findings, field: &Field<'_>, context: &Context<'_>) -> Option<CanaryScale> {
     let scale = findings.map(field)?;
     if context.routing.is_none() {
         let message = "Argo Rollouts refuses it where no router sets weights";
@@ -136,13 +132,25 @@ fn managed(
 ) -> Option<usize> {
     let Some((name, field)) = findings.text(route, "name") else {
         let help = "name one of trafficRouting.managedRoutes";
-        findings.error(&route.path_of("name"), "is missing", route.place.clone(), help);
+        findings.error(
+            &route.path_of("name"),
+            "is missing",
+            route.place.clone(),
+            help,
+        );
         return None;
     };
     let Some(routing) = context.routing.filter(|_| able) else {
-        let by = context.routing.map_or_else(|| "no router".to_owned(), Routing::names);
+        let by = context
+            .routing
+            .map_or_else(|| "no router".to_owned(), Routing::names);
         let message = format!("Argo Rollouts refuses it with {by}");
-        findings.error(route.path(), &message, route.place.clone(), "take the step out");
+        findings.error(
+            route.path(),
+            &message,
+            route.place.clone(),
+            "take the step out",
+        );
         return None;
     };
     let found = routing.managed.iter().position(|managed| managed == name);
@@ -195,7 +203,9 @@ fn mirror_route(
         Some(percent) => quantities::small(findings, &percent, 100),
     };
     let route = managed(findings, &fields, context, able)?;
-    let share = set.then_some(percent?).map(|percent| Weight::clamped(f64::from(percent)));
+    let share = set
+        .then_some(percent?)
+        .map(|percent| Weight::clamped(f64::from(percent)));
     Some(ArgoStep::SetMirrorRoute { route, share })
 }
 
@@ -211,10 +221,17 @@ fn experiment(
         experiment.duration = Some(quantities::duration(findings, &duration)?);
     }
     let templates = fields.get("templates");
-    let Some(templates) = templates.map(|field| findings.list(&field)).filter(|all| !all.is_empty())
+    let Some(templates) = templates
+        .map(|field| findings.list(&field))
+        .filter(|all| !all.is_empty())
     else {
         let help = "write templates: [{name: canary, specRef: canary}]";
-        findings.error(&fields.path_of("templates"), "is missing", fields.place.clone(), help);
+        findings.error(
+            &fields.path_of("templates"),
+            "is missing",
+            fields.place.clone(),
+            help,
+        );
         return None;
     };
     analyses.enter_experiment(names(&templates));
@@ -232,8 +249,8 @@ fn experiment(
             experiment.analyses.extend(run);
         }
     }
-    let ends = experiment.duration.is_some()
-        || experiment.analyses.iter().any(|(_, required)| *required);
+    let ends =
+        experiment.duration.is_some() || experiment.analyses.iter().any(|(_, required)| *required);
     if !ends {
         let message = "neither a duration nor a required analysis ends it: somebody has to";
         findings.warn(&field.path, message, field.key_span.clone());
