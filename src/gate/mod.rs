@@ -7,6 +7,7 @@ mod comparison;
 mod explanation;
 mod figure;
 pub mod flagger;
+pub mod kayenta;
 mod latency_quantile;
 mod reading;
 mod series;
