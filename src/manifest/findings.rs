@@ -64,6 +64,11 @@ impl<'a> Fields<'a> {
         })
     }
 
+    /// The keys of all fields, in the order in which they are written.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &'a str> {
+        self.entries.iter().map(|entry| entry.key.as_str())
+    }
+
     /// Whether a field is there.
     pub(super) fn has(&self, key: &str) -> bool {
         self.get(key).is_some()

@@ -3,10 +3,12 @@
 
 pub mod argo;
 pub mod flagger;
+pub mod spinnaker;
 mod staged;
 
 pub use argo::{Argo, ArgoPlan};
 pub use flagger::{Flagger, FlaggerPlan};
+pub use spinnaker::{Spinnaker, SpinnakerPlan};
 pub use staged::{
     Counting, Judgement, OfficeHours, Rollback, Staged, StagedPlan, Step, WhenInconclusive,
 };
@@ -153,6 +155,8 @@ pub enum Plan {
     Flagger(FlaggerPlan),
     /// Argo Rollouts.
     Argo(ArgoPlan),
+    /// Spinnaker's canary stage.
+    Spinnaker(SpinnakerPlan),
 }
 
 /// When a controller ticks: at `first`, then every `period`.
@@ -174,7 +178,8 @@ pub struct State {
 }
 
 /// A controller's phase. The first eight are Flagger's names, the next two the staged controller's,
-/// the last two Argo's, which shares two more.
+/// then two of Argo's, which shares two more; the last three are those of Spinnaker's stages and of a
+/// pipeline that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
     /// Ready for a new revision.
@@ -201,6 +206,12 @@ pub enum Phase {
     Healthy,
     /// Aborted: on the way back, or back.
     Degraded,
+    /// The canary warms up before it is looked at.
+    WarmupWait,
+    /// The next judgement is waited for.
+    IntervalWait,
+    /// The pipeline has failed and the canary is gone.
+    Terminal,
 }
 
 impl fmt::Display for Phase {
@@ -218,6 +229,9 @@ impl fmt::Display for Phase {
             Phase::Alerted => "Alerted",
             Phase::Healthy => "Healthy",
             Phase::Degraded => "Degraded",
+            Phase::WarmupWait => "Warmup Wait",
+            Phase::IntervalWait => "Interval Wait",
+            Phase::Terminal => "Terminal",
         })
     }
 }
@@ -229,6 +243,7 @@ impl Plan {
             Plan::Staged(plan) => Controller::Staged(Staged::new(plan)),
             Plan::Flagger(plan) => Controller::Flagger(Flagger::new(plan)),
             Plan::Argo(plan) => Controller::Argo(Box::new(Argo::new(plan))),
+            Plan::Spinnaker(plan) => Controller::Spinnaker(Spinnaker::new(plan)),
         }
     }
 
@@ -238,6 +253,7 @@ impl Plan {
             Plan::Staged(_) => "staged",
             Plan::Flagger(_) => "Flagger",
             Plan::Argo(_) => "Argo",
+            Plan::Spinnaker(_) => "Spinnaker",
         }
     }
 
@@ -247,6 +263,7 @@ impl Plan {
             Plan::Staged(plan) => plan.cadence(),
             Plan::Flagger(plan) => plan.cadence(),
             Plan::Argo(plan) => plan.cadence(),
+            Plan::Spinnaker(plan) => plan.cadence(),
         }
     }
 
@@ -262,13 +279,14 @@ impl Plan {
             Plan::Staged(plan) => plan.steps(),
             Plan::Flagger(plan) => plan.steps(),
             Plan::Argo(plan) => plan.steps(),
+            Plan::Spinnaker(plan) => plan.steps(),
         }
     }
 
     /// Whether stable's requests are copied to the canary at any time.
     pub fn mirrors(&self) -> bool {
         match self {
-            Plan::Staged(_) => false,
+            Plan::Staged(_) | Plan::Spinnaker(_) => false,
             Plan::Flagger(plan) => plan.mirrors(),
             Plan::Argo(plan) => plan.mirrors(),
         }
@@ -280,6 +298,7 @@ impl Plan {
             Plan::Staged(plan) => Plan::Staged(plan.entering_at(weight)),
             Plan::Flagger(plan) => Plan::Flagger(plan.entering_at(weight)),
             Plan::Argo(plan) => Plan::Argo(plan.entering_at(weight)),
+            Plan::Spinnaker(plan) => Plan::Spinnaker(plan.entering_at(weight)),
         }
     }
 
@@ -290,6 +309,7 @@ impl Plan {
             Plan::Staged(plan) => plan.longest(),
             Plan::Flagger(plan) => plan.longest(),
             Plan::Argo(plan) => plan.longest(),
+            Plan::Spinnaker(plan) => plan.longest(),
         }
     }
 }
@@ -308,6 +328,8 @@ pub enum Controller {
     Flagger(Flagger),
     /// See [`ArgoPlan`].
     Argo(Box<Argo>),
+    /// See [`SpinnakerPlan`].
+    Spinnaker(Spinnaker),
 }
 
 impl Controller {
@@ -317,6 +339,7 @@ impl Controller {
             Controller::Staged(staged) => staged.handle_tick(now, surroundings),
             Controller::Flagger(flagger) => flagger.handle_tick(now, surroundings),
             Controller::Argo(argo) => argo.handle_tick(now, surroundings),
+            Controller::Spinnaker(spinnaker) => spinnaker.handle_tick(now, surroundings),
         }
     }
 
@@ -326,6 +349,7 @@ impl Controller {
             Controller::Staged(staged) => staged.handle_verdict(now, &decisive(looks)),
             Controller::Flagger(flagger) => flagger.handle_verdict(now, &decisive(looks)),
             Controller::Argo(argo) => return argo.handle_verdicts(now, looks),
+            Controller::Spinnaker(spinnaker) => return spinnaker.handle_verdicts(now, looks),
         }
         Need::Nothing
     }
@@ -336,6 +360,7 @@ impl Controller {
             Controller::Staged(staged) => staged.poll_action(),
             Controller::Flagger(flagger) => flagger.poll_action(),
             Controller::Argo(argo) => argo.poll_action(),
+            Controller::Spinnaker(spinnaker) => spinnaker.poll_action(),
         }
     }
 
@@ -345,6 +370,7 @@ impl Controller {
             Controller::Staged(staged) => staged.is_over(),
             Controller::Flagger(flagger) => flagger.is_over(),
             Controller::Argo(argo) => argo.is_over(),
+            Controller::Spinnaker(spinnaker) => spinnaker.is_over(),
         }
     }
 
@@ -354,6 +380,7 @@ impl Controller {
             Controller::Staged(staged) => staged.state(),
             Controller::Flagger(flagger) => flagger.state(),
             Controller::Argo(argo) => argo.state(),
+            Controller::Spinnaker(spinnaker) => spinnaker.state(),
         }
     }
 }

@@ -6,7 +6,7 @@ use super::files::{self, FileError, Files};
 use crate::base::Problems;
 use crate::gate::Gate;
 use crate::manifest::argo::{self, Circumstances};
-use crate::manifest::{Manifest, Remark, flagger};
+use crate::manifest::{Account, Found, Manifest, Reader, Remark, flagger};
 use crate::rollout::Plan;
 use crate::telemetry::Buckets;
 use crate::telemetry::exposition::{Service, Vendor};
@@ -42,6 +42,80 @@ impl Controller {
             Controller::Argo => "Rollout",
         }
     }
+}
+
+/// Where a controller's resources are among some manifests, for a scenario that is drafted.
+impl Controller {
+    /// Whether this resource is the one that the rollout follows.
+    pub(super) fn decides(self, found: &Found) -> bool {
+        found.kind == self.subject()
+    }
+
+    /// Whether the controller reads this resource.
+    pub(super) fn reads(self, found: &Found) -> bool {
+        match self {
+            Controller::Flagger => found.reader == Reader::Flagger,
+            Controller::Argo => found.reader == Reader::Argo,
+        }
+    }
+}
+
+/// The controller whose manifests are among these.
+///
+/// # Errors
+/// When there are manifests of two.
+pub(super) fn among(
+    manifests: &[Manifest],
+    found: &[Found],
+) -> Result<Option<Controller>, Problems> {
+    let deciding = |controller: &Controller| found.iter().find(|one| controller.decides(one));
+    let mut there = Controller::ALL
+        .into_iter()
+        .filter_map(|one| Some((one, deciding(&one)?)));
+    let (Some((first, one)), second) = (there.next(), there.next()) else {
+        return Ok(None);
+    };
+    let Some((_, other)) = second else {
+        return Ok(Some(first));
+    };
+    let message = format!(
+        "{} beside {}: one controller decides at a time",
+        other.title, one.title
+    );
+    let path = manifests
+        .get(other.file)
+        .map_or(Path::new(""), |manifest| manifest.path.as_path());
+    Err(Problems::about(path, message))
+}
+
+/// What became of every field of a controller's resources, and what is to be said about them.
+///
+/// # Errors
+/// What the importer refuses.
+pub(super) fn account(
+    controller: Controller,
+    manifests: &[Manifest],
+    found: &[Found],
+) -> Result<(Vec<Account>, Vec<Remark>), Problems> {
+    let (deciding, warnings) = match controller {
+        Controller::Flagger => {
+            let import = flagger::read(manifests)?;
+            (import.account, import.warnings)
+        }
+        Controller::Argo => {
+            let import = argo::read(manifests, &Circumstances::default())?;
+            (import.account, import.warnings)
+        }
+    };
+    let read = found.iter().filter(|one| controller.reads(one));
+    let accounts = read.map(|one| {
+        let fields = match controller.decides(one) {
+            true => deciding.clone(),
+            false => Vec::new(),
+        };
+        Account::located(manifests, one, fields)
+    });
+    Ok((accounts.collect(), warnings))
 }
 
 /// What a rollout takes from manifests.

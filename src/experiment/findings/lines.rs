@@ -12,7 +12,7 @@ use crate::model::split::{Precedence, Split};
 use crate::model::traffic::{Arrivals, Profile, Swing, Traffic};
 use crate::rollout::argo::{ArgoStep, Traffic as Way};
 use crate::rollout::flagger::Strategy;
-use crate::rollout::{ArgoPlan, FlaggerPlan, Plan, Rollback, StagedPlan};
+use crate::rollout::{ArgoPlan, FlaggerPlan, Plan, Rollback, SpinnakerPlan, StagedPlan};
 use crate::scenario::Scenario;
 
 /// One line about traffic, versions and fault.
@@ -238,6 +238,7 @@ pub(in crate::experiment) fn rollout_line(scenario: &Scenario) -> String {
     let controller = match &scenario.rollout {
         Plan::Flagger(plan) => flagger(scenario, plan),
         Plan::Argo(plan) => argo(scenario, plan),
+        Plan::Spinnaker(plan) => spinnaker(scenario, plan),
         Plan::Staged(plan) => {
             let end = match plan.rollback {
                 Rollback::Never => "never rolled back automatically".to_owned(),
@@ -284,6 +285,23 @@ fn conditions(plan: &StagedPlan) -> String {
         text.push_str(", in office hours");
     }
     text
+}
+
+fn spinnaker(scenario: &Scenario, plan: &SpinnakerPlan) -> String {
+    let (request, thresholds) = (&plan.request, plan.thresholds);
+    let when = match request.retrospective {
+        true => "looked at afterwards".to_owned(),
+        false if request.warmup.is_zero() => "in real time".to_owned(),
+        false => format!("in real time after {}", request.warmup),
+    };
+    format!(
+        "Spinnaker {}, {} over {}, {when}, rollback at a score of {} or less and at the end below {}",
+        path(scenario),
+        plural(request.judgements(), "judgement"),
+        request.interval() * request.judgements(),
+        thresholds.marginal,
+        thresholds.pass,
+    )
 }
 
 fn flagger(scenario: &Scenario, plan: &FlaggerPlan) -> String {
@@ -356,7 +374,7 @@ pub(super) fn path(scenario: &Scenario) -> String {
             return "analysis skipped".to_owned();
         }
         Plan::Flagger(plan) => plan.settings().strategy(),
-        Plan::Staged(_) | Plan::Argo(_) => Strategy::Weighted,
+        Plan::Staged(_) | Plan::Argo(_) | Plan::Spinnaker(_) => Strategy::Weighted,
     };
     let percents: Vec<f64> = scenario
         .rollout

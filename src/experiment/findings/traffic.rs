@@ -88,6 +88,7 @@ impl Small<'_> {
                  for its silence, good or bad"
             }
             Plan::Argo(_) => "an analysis takes these as its conditions say",
+            Plan::Spinnaker(_) => "Kayenta leaves metrics without data out of its score",
             Plan::Staged(plan) => match plan.inconclusive {
                 WhenInconclusive::Ignore => "the rollout goes on as though these had not been made",
                 WhenInconclusive::Fail => {
@@ -125,7 +126,9 @@ impl Small<'_> {
                     WhenInconclusive::Fail => "most checks count as failed for that alone",
                     WhenInconclusive::Hold => "the rollout waits at most checks",
                 },
-                Plan::Flagger(_) | Plan::Argo(_) => "most checks decide nothing",
+                Plan::Flagger(_) | Plan::Argo(_) | Plan::Spinnaker(_) => {
+                    "most checks decide nothing"
+                }
             };
             return format!(
                 "{}, fewer than the {} that the gate asks for: {then}.",
@@ -165,6 +168,7 @@ impl Small<'_> {
                     some => format!(": {} of good releases roll back", share(some)),
                 };
             }
+            Plan::Spinnaker(plan) => (plan.request.judgements(), 1),
         };
         let looks = plural(checks, "check");
         if let Some(blind) = self.blindness(&looks) {
@@ -272,6 +276,7 @@ fn perfect(small: &Small<'_>, errors: f64) -> Option<f64> {
         }
         Plan::Staged(plan) => Some(rolled_back(plan, fails, empty)),
         Plan::Argo(_) => None,
+        Plan::Spinnaker(_) => None,
     }
 }
 
