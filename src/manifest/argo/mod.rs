@@ -12,6 +12,9 @@ mod references;
 mod routing;
 mod steps;
 
+#[cfg(test)]
+mod tests;
+
 use std::path::Path;
 
 use super::documents::{self, Resource};
