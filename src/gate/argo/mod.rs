@@ -10,4 +10,5 @@ mod typing;
 
 pub use condition::{Condition, ConditionError, Found};
 pub use metric::{ArgoMetric, Assessment, Conditions, Empty, RangeQuery};
+pub use program::matches;
 pub use shape::{Json, Shape};
