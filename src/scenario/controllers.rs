@@ -5,7 +5,8 @@ use std::path::Path;
 use super::files::{self, FileError, Files};
 use crate::base::Problems;
 use crate::gate::Gate;
-use crate::manifest::{Account, Found, Manifest, Reader, Remark, flagger};
+use crate::manifest::argo::{self, Circumstances};
+use crate::manifest::{Account, Fates, Found, Manifest, Reader, Remark, flagger};
 use crate::rollout::Plan;
 use crate::telemetry::Buckets;
 use crate::telemetry::exposition::{Service, Vendor};
@@ -18,16 +19,19 @@ const MOST_MIB: u64 = 8;
 pub(super) enum Controller {
     /// A Canary of Flagger, with the MetricTemplates that it names.
     Flagger,
+    /// A Rollout of Argo, with the AnalysisTemplates that it names.
+    Argo,
 }
 
 impl Controller {
     /// All of them.
-    pub(super) const ALL: [Controller; 1] = [Controller::Flagger];
+    pub(super) const ALL: [Controller; 2] = [Controller::Flagger, Controller::Argo];
 
     /// The field of a scenario's rollout that names its manifests, and the option's name.
     pub(super) fn key(self) -> &'static str {
         match self {
             Controller::Flagger => "flagger",
+            Controller::Argo => "argo",
         }
     }
 
@@ -35,6 +39,7 @@ impl Controller {
     pub(super) fn subject(self) -> &'static str {
         match self {
             Controller::Flagger => "Canary",
+            Controller::Argo => "Rollout",
         }
     }
 }
@@ -50,6 +55,7 @@ impl Controller {
     pub(super) fn reads(self, found: &Found) -> bool {
         match self {
             Controller::Flagger => found.reader == Reader::Flagger,
+            Controller::Argo => found.reader == Reader::Argo,
         }
     }
 }
@@ -91,20 +97,26 @@ pub(super) fn account(
     manifests: &[Manifest],
     found: &[Found],
 ) -> Result<(Vec<Account>, Vec<Remark>), Problems> {
-    let mut accounts = Vec::new();
-    let warnings = match controller {
+    let read = || found.iter().filter(|one| controller.reads(one));
+    match controller {
         Controller::Flagger => {
             let import = flagger::read(manifests)?;
-            for one in found.iter().filter(|one| controller.reads(one)) {
-                let own =
-                    (import.account.iter()).find(|of| of.file == one.file && of.title == one.title);
+            let accounts = read().map(|one| {
+                let is_own = |of: &&Fates| of.file == one.file && of.title == one.title;
+                let own = import.account.iter().find(is_own);
                 let fields = own.map(|own| own.fields.clone()).unwrap_or_default();
-                accounts.push(Account::located(manifests, one, fields));
-            }
-            import.warnings
+                Account::located(manifests, one, fields)
+            });
+            Ok((accounts.collect(), import.warnings))
         }
-    };
-    Ok((accounts, warnings))
+        Controller::Argo => {
+            let import = argo::read(manifests, &Circumstances::default())?;
+            let rollout = read().find(|one| controller.decides(one));
+            let rollout = rollout.map(|one| Account::located(manifests, one, import.account));
+            let accounts = rollout.into_iter().chain(import.templates);
+            Ok((accounts.collect(), import.warnings))
+        }
+    }
 }
 
 /// What a rollout takes from manifests.
@@ -124,11 +136,12 @@ pub(super) struct Imported {
     pub(super) warnings: Vec<String>,
 }
 
-/// Reads the manifests of these names.
+/// Reads the manifests of these names; `circumstances` are what Argo's do not say.
 pub(super) fn import(
     files: &Files<'_>,
     controller: Controller,
     names: &[String],
+    circumstances: &Circumstances,
 ) -> Result<Imported, Problems> {
     let (mut manifests, mut refused) = (Vec::new(), Vec::new());
     for name in names {
@@ -144,6 +157,7 @@ pub(super) fn import(
     }
     match controller {
         Controller::Flagger => follow_canary(&manifests),
+        Controller::Argo => follow_rollout(&manifests, circumstances),
     }
 }
 
@@ -161,6 +175,25 @@ fn follow_canary(manifests: &[Manifest]) -> Result<Imported, Problems> {
         plan: Plan::Flagger(import.plan),
         analysis: import.analysis,
         buckets: Some(import.buckets),
+        vendor: Some(import.vendor),
+        service: Some(import.service),
+        questions: import.questions,
+    })
+}
+
+fn follow_rollout(
+    manifests: &[Manifest],
+    circumstances: &Circumstances,
+) -> Result<Imported, Problems> {
+    let import = argo::read(manifests, circumstances)?;
+    let warnings = import.warnings.iter();
+    Ok(Imported {
+        warnings: warnings
+            .map(|remark| remark_line(Controller::Argo, manifests, remark))
+            .collect(),
+        plan: Plan::Argo(import.plan),
+        analysis: import.analysis,
+        buckets: Some(import.vendor.buckets()),
         vendor: Some(import.vendor),
         service: Some(import.service),
         questions: import.questions,

@@ -7,6 +7,7 @@ use super::files::Files;
 use super::{EngineChoice, Scenario, builtin, check, experiment, figures, file, traffic};
 use crate::base::{Probability, Problem, Problems, Rate, Seed, Severity, Span, Weight};
 use crate::engine::live::options::{Proxy, Source, Speed};
+use crate::manifest::argo::Circumstances;
 use crate::model::service::Latency;
 use crate::telemetry::exposition::Vendor;
 use crate::telemetry::{Birth, Sampling};
@@ -17,6 +18,8 @@ pub struct Overrides {
     /// A Flagger Canary that replaces controller, gates, histogram buckets, names of metrics and
     /// horizon.
     pub flagger: Vec<PathBuf>,
+    /// A Rollout of Argo and its AnalysisTemplates, in place of the rollout.
+    pub argo: Vec<PathBuf>,
     /// Mean request rate; rates that change with time keep their shape.
     pub rate: Option<Rate>,
     /// Stable's error ratio. A canary that was as good as stable in this follows.
@@ -65,9 +68,13 @@ impl Scenario {
     pub fn with(mut self, overrides: &Overrides) -> Result<Scenario, Problems> {
         let remarks_before = check::remarks(&self);
         let mut changes = Vec::new();
-        if !overrides.flagger.is_empty() {
-            let change = self.follow(Controller::Flagger, &overrides.flagger)?;
-            changes.push(change);
+        for (controller, paths) in [
+            (Controller::Flagger, &overrides.flagger),
+            (Controller::Argo, &overrides.argo),
+        ] {
+            if !paths.is_empty() {
+                changes.push(self.follow(controller, paths)?);
+            }
         }
         if let Some(horizon) = overrides.horizon {
             self.horizon = horizon;
@@ -132,7 +139,8 @@ impl Scenario {
     fn follow(&mut self, controller: Controller, paths: &[PathBuf]) -> Result<String, Problems> {
         let names = paths.iter().map(|path| path.to_string_lossy().into_owned());
         let names: Vec<String> = names.collect();
-        let imported = controllers::import(&Files::Folder(Path::new("")), controller, &names)?;
+        let files = Files::Folder(Path::new(""));
+        let imported = controllers::import(&files, controller, &names, &Circumstances::default())?;
         self.warnings
             .retain(|warning| !controllers::is_about_manifest(warning));
         self.rollout_name = imported.plan.controller().to_owned();

@@ -12,7 +12,9 @@ use super::traffic::positive_span;
 use super::week;
 use crate::base::{Probability, Problems, Span, Weight};
 use crate::gate::Gate;
+use crate::manifest::argo::Circumstances;
 use crate::model::service::Latency;
+use crate::rollout::argo::Command;
 use crate::rollout::{
     Counting, Judgement, OfficeHours, Plan, Rollback, StagedPlan, Step, WhenInconclusive,
 };
@@ -101,10 +103,14 @@ fn read_unnamed(
         }
     }
     if let Some(value) = table.get("controller") {
-        if value.text() == Some("flagger") {
+        let named = Controller::ALL
+            .iter()
+            .find(|controller| value.text() == Some(controller.key()));
+        if let Some(controller) = named {
+            let (key, subject) = (controller.key(), controller.subject());
             value.refuse(
-                "which Canary `flagger` follows is missing",
-                "write flagger = \"canary.yaml\" instead",
+                format_args!("which {subject} `{key}` follows is missing"),
+                format_args!("write {key} = \"{}.yaml\" instead", subject.to_lowercase()),
             );
             return None;
         }
@@ -112,7 +118,7 @@ fn read_unnamed(
     }
     let steps_value = table.require(
         "steps",
-        "write steps = [{ weight = \"5%\", hold = \"5m\" }], or flagger = \"canary.yaml\"",
+        "write steps = [{ weight = \"5%\", hold = \"5m\" }], flagger = \"canary.yaml\", or argo = \"rollout.yaml\"",
     );
     let interval = match table.get("interval") {
         None => Some(defaults::INTERVAL),
@@ -293,6 +299,36 @@ fn read_office_hours(mut table: Table<'_>) -> Option<OfficeHours> {
     })
 }
 
+/// What a Rollout of Argo does not say about pods, routers and people.
+fn read_circumstances(table: &mut Table<'_>) -> Option<Circumstances> {
+    let usual = Circumstances::default();
+    let span = |value: Option<Value<'_>>, usual| match value {
+        None => Some(usual),
+        Some(value) => value.quantity::<Span>(),
+    };
+    let pod_start = span(table.get("pod_start"), usual.pod_start);
+    let propagation = span(table.get("propagation"), usual.propagation);
+    let inconclusive = match table.get("when_inconclusive") {
+        None => Some(usual.inconclusive),
+        Some(value) => value.choice(&[
+            ("resume", Command::Resume),
+            ("promote", Command::Promote),
+            ("abort", Command::Abort),
+        ]),
+    };
+    let service = match table.get("service") {
+        None => Some(None),
+        Some(value) => value.words().map(|name| Some(name.to_owned())),
+    };
+    Some(Circumstances {
+        pod_start: pod_start?,
+        propagation: propagation?,
+        judgement: read_judgement(table, true)?,
+        inconclusive: inconclusive?,
+        service: service?,
+    })
+}
+
 /// The rollout of a controller's manifests: one file, or several in a list.
 fn follow(
     controller: Controller,
@@ -315,6 +351,9 @@ fn follow(
         "office_hours",
         "gates",
     ] {
+        if controller == Controller::Argo && key == "judgement" {
+            continue;
+        }
         table.hint(
             key,
             format!(
@@ -324,6 +363,10 @@ fn follow(
             ),
         );
     }
+    let circumstances = match controller {
+        Controller::Flagger => Some(Circumstances::default()),
+        Controller::Argo => read_circumstances(&mut table),
+    };
     table.finish();
     let names: Vec<Value<'_>> = match value.text() {
         Some(_) => vec![value.clone()],
@@ -335,7 +378,7 @@ fn follow(
     }
     let names = names.iter().map(|name| name.words().map(str::to_owned));
     let names: Option<Vec<String>> = names.collect();
-    match controllers::import(&files, controller, &names?) {
+    match controllers::import(&files, controller, &names?, &circumstances?) {
         Ok(Imported {
             plan,
             analysis,

@@ -115,6 +115,7 @@ pub(super) fn read(
         questions: Vec::new(),
         warnings: Vec::new(),
         account: Vec::new(),
+        templates: Vec::new(),
     })
 }
 

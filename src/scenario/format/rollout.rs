@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 
 use super::{Share, Span, Weight};
+use crate::rollout::ArgoPlan;
 use crate::scenario::defaults;
 
 /// One file, or several.
@@ -25,7 +26,24 @@ pub struct Rollout {
     /// MetricTemplates that it names are in other files. It brings its own steps and metrics: no
     /// other field of this section goes with it.
     pub flagger: Option<Manifests>,
-    /// Which controller, when it is not Flagger.
+    /// A Rollout of Argo in YAML, relative to the scenario, used unmodified; a list when the
+    /// AnalysisTemplates that it names are in other files. It brings its own steps and analyses; of
+    /// the fields of this section `pod_start`, `propagation`, `when_inconclusive`, `service` and
+    /// `judgement` go with it.
+    pub argo: Option<Manifests>,
+    /// With `argo`: how long a new pod takes to be ready.
+    #[schemars(extend("default" = ArgoPlan::POD_START.to_string()))]
+    pub pod_start: Option<Span>,
+    /// With `argo`: how long requests take to follow a weight that was set.
+    #[schemars(extend("default" = "0s"))]
+    pub propagation: Option<Span>,
+    /// With `argo`: what people do about an inconclusive analysis.
+    #[schemars(extend("default" = "resume"))]
+    pub when_inconclusive: Option<WhenInconclusive>,
+    /// With `argo`: the service that requests are sent to where the Rollout names none for each
+    /// version, as queries call it. Left out: the Rollout's own name.
+    pub service: Option<String>,
+    /// Which controller, when it is not Flagger or Argo.
     #[schemars(extend("default" = "staged"))]
     pub controller: Option<Controller>,
     /// Weights and how long each is held; promotion comes after the last.
@@ -121,6 +139,18 @@ pub enum Inconclusive {
     Fail,
     /// The step's clock stops until a check is conclusive.
     Hold,
+}
+
+/// What people do about an inconclusive analysis of Argo.
+#[derive(Debug, JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+pub enum WhenInconclusive {
+    /// They resume: what was inconclusive is measured again.
+    Resume,
+    /// They promote: the step is skipped.
+    Promote,
+    /// They abort.
+    Abort,
 }
 
 /// What happens when the failures are reached.
