@@ -10,6 +10,7 @@ pub mod argo;
 mod documents;
 mod findings;
 pub mod flagger;
+pub mod kayenta;
 mod gateway;
 mod istio;
 mod kinds;

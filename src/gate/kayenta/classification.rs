@@ -293,7 +293,8 @@ fn mean_ratio(control: &[f64], experiment: &[f64]) -> f64 {
 }
 
 impl Figures {
-    fn of(samples: &[f64]) -> Figures {
+    /// Of these samples.
+    pub(super) fn of(samples: &[f64]) -> Figures {
         if samples.is_empty() {
             return Figures::default();
         }

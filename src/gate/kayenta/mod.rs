@@ -10,6 +10,6 @@ mod metric;
 mod score;
 
 pub use classification::{Classification, Comparison, Figures, Label, Reason, classify};
-pub use judge::{Judge, Judgement, Metric, MetricResult, Pair};
+pub use judge::{Judge, JudgeName, Judgement, Metric, MetricResult, Pair};
 pub use metric::{Analysis, Direction, Effect, Measure, Missing};
 pub use score::{Class, Counted, Forced, Group, GroupScore, Score, Thresholds, score};
