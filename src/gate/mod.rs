@@ -19,6 +19,7 @@ pub use business::{Business, SampledBy};
 pub use comparison::{Comparison, ComparisonLimit, Metric};
 pub use explanation::Explanation;
 pub use flagger::{CustomCheck, FlaggerCheck};
+pub use kayenta::CanaryAnalysis;
 pub use latency_quantile::LatencyQuantile;
 pub use series::RouteSeries;
 pub use source::Source;
@@ -109,6 +110,8 @@ pub enum Rule {
     WithinLimits,
     /// The value was below its minimum.
     BelowMinimum,
+    /// The value was not above its minimum, and equal does not do.
+    NotAboveMinimum,
     /// The value was above its maximum.
     AboveMaximum,
     /// The canary was worse than stable by more than is allowed.
@@ -149,6 +152,7 @@ impl fmt::Display for Rule {
         f.pad(match self {
             Rule::WithinLimits => "within limits",
             Rule::BelowMinimum => "below the minimum",
+            Rule::NotAboveMinimum => "not above the minimum",
             Rule::AboveMaximum => "above the maximum",
             Rule::WorseThanStable => "worse than stable",
             Rule::Significant => "significantly worse than stable",
@@ -181,6 +185,8 @@ pub enum Gate {
     FlaggerCheck(FlaggerCheck),
     /// A metric of Flagger's by a query of one's own.
     CustomCheck(CustomCheck),
+    /// A judgement of Kayenta's.
+    Kayenta(CanaryAnalysis),
 }
 
 impl Gate {
@@ -194,6 +200,7 @@ impl Gate {
             Gate::Business(gate) => gate.judge(now, telemetry),
             Gate::FlaggerCheck(gate) => gate.judge(now, telemetry),
             Gate::CustomCheck(gate) => gate.judge(now, telemetry),
+            Gate::Kayenta(gate) => gate.judge(now, telemetry),
         }
     }
 
@@ -207,6 +214,7 @@ impl Gate {
             Gate::Business(gate) => gate.window,
             Gate::FlaggerCheck(gate) => gate.window,
             Gate::CustomCheck(gate) => gate.window(),
+            Gate::Kayenta(gate) => gate.window.length(),
         }
     }
 
@@ -214,6 +222,7 @@ impl Gate {
     pub fn reach(&self) -> Span {
         match self {
             Gate::CustomCheck(gate) => gate.source.reach(),
+            Gate::Kayenta(gate) => gate.reach(),
             _ => self.window(),
         }
     }
@@ -226,6 +235,15 @@ impl Gate {
         }
     }
 
+    /// The series of answers that the gate reads of systems which are not simulated.
+    pub fn recorded(&self) -> impl Iterator<Item = kayenta::Recorded> {
+        let analysis = match self {
+            Gate::Kayenta(gate) => Some(gate),
+            _ => None,
+        };
+        analysis.into_iter().flat_map(CanaryAnalysis::recorded)
+    }
+
     /// What the gate reads.
     pub fn demand(&self) -> Demand {
         match self {
@@ -236,6 +254,7 @@ impl Gate {
             Gate::Business(gate) => gate.demand(),
             Gate::FlaggerCheck(gate) => gate.demand(),
             Gate::CustomCheck(gate) => gate.demand(),
+            Gate::Kayenta(gate) => gate.demand(),
         }
     }
 }
@@ -251,6 +270,7 @@ impl fmt::Display for Gate {
             Gate::Business(gate) => gate.fmt(f),
             Gate::FlaggerCheck(gate) => gate.fmt(f),
             Gate::CustomCheck(gate) => gate.fmt(f),
+            Gate::Kayenta(gate) => gate.fmt(f),
         }
     }
 }

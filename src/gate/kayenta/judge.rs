@@ -5,6 +5,7 @@ use super::classification::{Classification, Figures, Label, classify};
 use super::metric::Analysis;
 use super::score::{Counted, Forced, Group, Score, Thresholds, score};
 use crate::base::split_mix;
+use crate::telemetry::promql::Labels;
 
 /// Which of Kayenta's judges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,10 +42,12 @@ pub struct Judge {
 }
 
 /// Samples of one metric from both sides; not a number stands for a missing one.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Pair {
     /// Which metric, by its number. One metric may have several pairs, one for each set of labels.
     pub metric: usize,
+    /// These labels.
+    pub tags: Labels,
     /// The old version's samples.
     pub control: Vec<f64>,
     /// The new version's samples.
@@ -61,10 +64,12 @@ pub struct Judgement {
 }
 
 /// What the judge says about one pair.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct MetricResult {
     /// Which metric, by its number.
     pub metric: usize,
+    /// The labels of the pair.
+    pub tags: Labels,
     /// Its label and what led to it.
     pub classification: Classification,
 }
@@ -78,6 +83,7 @@ impl Judge {
                 let metric = self.metrics.get(pair.metric)?;
                 Some(MetricResult {
                     metric: pair.metric,
+                    tags: pair.tags.clone(),
                     classification: match self.name {
                         JudgeName::Netflix => {
                             classify(&metric.analysis, &pair.control, &pair.experiment)
@@ -136,6 +142,13 @@ impl Pair {
 }
 
 impl Judgement {
+    /// The fewest points on either side of any metric, after cleaning.
+    pub fn least_points(&self) -> usize {
+        let results = self.results.iter().map(|result| &result.classification);
+        let counts = results.map(|of| of.control.count.min(of.experiment.count));
+        counts.min().unwrap_or(0)
+    }
+
     /// The first result that decided against the canary: the one that forced the score, else the
     /// first failed one that counts.
     pub fn decisive(&self, judge: &Judge) -> Option<&MetricResult> {

@@ -32,7 +32,9 @@ const JUDGES: [(&str, Option<JudgeName>); 3] = [
 
 /// Reads a config; `None` or errors among the findings when Kayenta could not use it.
 pub(super) fn read(findings: &mut Findings, config: &Fields<'_>) -> Option<Config> {
-    let name = findings.text(config, "name").map(|(name, _)| name.to_owned());
+    let name = findings
+        .text(config, "name")
+        .map(|(name, _)| name.to_owned());
     let judge = judge(findings, config);
     let mut groups = Vec::new();
     let thresholds = classifier(findings, config, &mut groups);
@@ -59,7 +61,8 @@ fn judge(findings: &mut Findings, config: &Fields<'_>) -> Option<JudgeName> {
     match found {
         Some((_, Some(judge))) => {
             if *judge == JudgeName::Dredd {
-                let message = "draws its labels at random: two metrics in three fail whatever they show";
+                let message =
+                    "draws its labels at random: two metrics in three fail whatever they show";
                 findings.warn(&field.path, message, field.place());
             }
             Some(*judge)
@@ -88,7 +91,12 @@ fn classifier(
     let Some(field) = config.get("classifier") else {
         let message = "is missing, and the judge crashes without it";
         let help = "write \"classifier\": { \"groupWeights\": {} }";
-        findings.error(&config.path_of("classifier"), message, config.place.clone(), help);
+        findings.error(
+            &config.path_of("classifier"),
+            message,
+            config.place.clone(),
+            help,
+        );
         return None;
     };
     let classifier = findings.map(&field)?;
@@ -132,7 +140,12 @@ pub(super) fn thresholds(findings: &mut Findings, field: &Field<'_>) -> Option<T
     for (key, limit) in [("pass", pass), ("marginal", marginal)] {
         if limit.is_none() && !fields.has(key) {
             let help = "the judge needs both: write pass and marginal";
-            findings.error(&fields.path_of(key), "is missing", fields.place.clone(), help);
+            findings.error(
+                &fields.path_of(key),
+                "is missing",
+                fields.place.clone(),
+                help,
+            );
         }
     }
     let thresholds = Thresholds {
@@ -203,14 +216,25 @@ fn metrics(
         let Some(fields) = findings.map(&item) else {
             continue;
         };
-        let Some((metric, source)) = metric::read(findings, &item, &fields, groups, templates) else {
+        let Some((metric, source)) = metric::read(findings, &item, &fields, groups, templates)
+        else {
             continue;
         };
         if names.contains(&metric.name) {
-            let message = format!("a second metric named `{}`: samples would be judged by the first \
-                                   one's settings", metric.name);
-            let place = fields.get("name").map_or(item.key_span.clone(), |field| field.place());
-            findings.error(&fields.path_of("name"), &message, place, "give each metric its own name");
+            let message = format!(
+                "a second metric named `{}`: samples would be judged by the first \
+                                   one's settings",
+                metric.name
+            );
+            let place = fields
+                .get("name")
+                .map_or(item.key_span.clone(), |field| field.place());
+            findings.error(
+                &fields.path_of("name"),
+                &message,
+                place,
+                "give each metric its own name",
+            );
         }
         names.push(metric.name.clone());
         read.push((metric, source));
@@ -255,7 +279,8 @@ fn check_groups(
         let message = format!(
             "the weights add up to {weighted} %{}",
             match shared {
-                true => ": groups without a weight get a negative one, and failing there raises the score",
+                true =>
+                    ": groups without a weight get a negative one, and failing there raises the score",
                 false => ": scores above 100 are possible",
             }
         );
@@ -268,7 +293,10 @@ fn check_groups(
             .filter(|group| group.weight.is_none())
             .map(|group| group.name.as_str())
             .collect();
-        let message = format!("nothing is left of 100 % for {}: it decides nothing", left.join(", "));
+        let message = format!(
+            "nothing is left of 100 % for {}: it decides nothing",
+            left.join(", ")
+        );
         findings.warn(&path, &message, place);
     }
 }

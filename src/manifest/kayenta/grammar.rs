@@ -51,7 +51,10 @@ pub(super) const REQUEST: Grammar = Grammar {
 pub(super) const PIPELINE: Grammar = Grammar {
     reader: "Spinnaker's canary stage",
     ignored: &[
-        ("stages", "another stage, or a field that decides nothing here"),
+        (
+            "stages",
+            "another stage, or a field that decides nothing here",
+        ),
         ("canaryConfig", "it decides nothing here"),
         ("", "only the canary stage is read"),
     ],

@@ -17,10 +17,17 @@ pub(super) fn read(
     groups: &mut Vec<Group>,
     templates: &[Template<'_>],
 ) -> Option<(Metric, Source)> {
-    let name = findings.text(metric, "name").map(|(name, _)| name.to_owned());
+    let name = findings
+        .text(metric, "name")
+        .map(|(name, _)| name.to_owned());
     if name.is_none() && !metric.has("name") {
         let help = "write \"name\": \"errors\"";
-        findings.error(&metric.path_of("name"), "is missing", item.key_span.clone(), help);
+        findings.error(
+            &metric.path_of("name"),
+            "is missing",
+            item.key_span.clone(),
+            help,
+        );
     }
     let source = query::read(findings, item, metric, templates);
     let groups = groups_of(findings, item, metric, groups);
@@ -100,12 +107,18 @@ fn scope_name(findings: &mut Findings, item: &Field<'_>, metric: &Fields<'_>) {
     if !metric.has("scopeName") {
         let message = "is missing, and Kayenta refuses to run such a metric";
         let help = "write \"scopeName\": \"default\"";
-        findings.error(&metric.path_of("scopeName"), message, item.key_span.clone(), help);
+        findings.error(
+            &metric.path_of("scopeName"),
+            message,
+            item.key_span.clone(),
+            help,
+        );
     }
     if let Some((name, field)) = findings.text(metric, "scopeName")
         && name != "default"
     {
-        let message = format!("the scope `{name}` is taken to be the canary's own, as `default` is");
+        let message =
+            format!("the scope `{name}` is taken to be the canary's own, as `default` is");
         findings.warn(&field.path, &message, field.place());
     }
 }

@@ -65,7 +65,12 @@ pub(super) fn read(
 ) -> Option<Source> {
     let Some(field) = metric.get("query") else {
         let help = "write \"query\": { \"type\": \"prometheus\", … }";
-        findings.error(&metric.path_of("query"), "is missing", item.key_span.clone(), help);
+        findings.error(
+            &metric.path_of("query"),
+            "is missing",
+            item.key_span.clone(),
+            help,
+        );
         return None;
     };
     findings.mark_used(&field.path);
@@ -176,7 +181,12 @@ fn texts(findings: &mut Findings, fields: &Fields<'_>, key: &str) -> Vec<String>
     for item in findings.list(&field) {
         match item.node.text() {
             Some(text) => found.push(text.to_owned()),
-            None => findings.error(&item.path, "is not a text", item.place(), "write it in quotes"),
+            None => findings.error(
+                &item.path,
+                "is not a text",
+                item.place(),
+                "write it in quotes",
+            ),
         }
     }
     found
@@ -198,7 +208,10 @@ impl PrometheusQuery {
         }
         let Some(metric) = &self.metric else {
             let message = "has no metricName, and its template does not begin with `PromQL:`";
-            return Err(self.refuse(message, "write metricName, or a whole query after `PromQL:`"));
+            return Err(self.refuse(
+                message,
+                "write metricName, or a whole query after `PromQL:`",
+            ));
         };
         let mut filters: Vec<String> = match filter {
             // Commas separate here whatever they stand in.
@@ -312,8 +325,12 @@ impl PrometheusQuery {
     }
 
     fn not_plain(&self, found: &str) -> Problem {
-        let message = format!("`{found}` is more than a plain variable, which is all that is filled in");
-        self.refuse(&message, "write ${scope}, ${location} or the name of a parameter")
+        let message =
+            format!("`{found}` is more than a plain variable, which is all that is filled in");
+        self.refuse(
+            &message,
+            "write ${scope}, ${location} or the name of a parameter",
+        )
     }
 }
 
@@ -326,7 +343,9 @@ fn variables(template: &str) -> Result<Vec<(String, Option<String>)>, String> {
     let template = template.replace("$\\{", "${");
     for directive in ["<#", "<@", "</#"] {
         if let Some(at) = template.find(directive) {
-            let end = template[at..].find('>').map_or(template.len(), |end| at + end + 1);
+            let end = template[at..]
+                .find('>')
+                .map_or(template.len(), |end| at + end + 1);
             return Err(template[at..end].to_owned());
         }
     }

@@ -55,9 +55,8 @@ pub(super) fn read_pipeline(findings: &mut Findings, document: &Fields<'_>, into
         return;
     };
     let stages = findings.list(&field);
-    let is_canary = |item: &&Field<'_>| {
-        item.node.get("type").and_then(Node::text) == Some(STAGE_TYPE)
-    };
+    let is_canary =
+        |item: &&Field<'_>| item.node.get("type").and_then(Node::text) == Some(STAGE_TYPE);
     let mut canaries = stages.iter().filter(is_canary);
     let Some(first) = canaries.next() else {
         let message = format!("no stage is of type `{STAGE_TYPE}`");
@@ -67,7 +66,12 @@ pub(super) fn read_pipeline(findings: &mut Findings, document: &Fields<'_>, into
     };
     if let Some(second) = canaries.next() {
         let help = "leave one: one canary stage is read at a time";
-        findings.error(&second.path, "a second canary stage", second.key_span.clone(), help);
+        findings.error(
+            &second.path,
+            "a second canary stage",
+            second.key_span.clone(),
+            help,
+        );
     }
     if let Some(stage) = findings.map(first) {
         read_stage(findings, &stage, into);
@@ -85,11 +89,15 @@ fn read_stage(findings: &mut Findings, stage: &Fields<'_>, into: &mut Stage) {
     let deploys = stage.get("deployments");
     if deploys.is_some() {
         let path = stage.path_of("deployments");
-        findings.mark_ignored(&path, "what is deployed is the scenario's canary and baseline");
+        findings.mark_ignored(
+            &path,
+            "what is deployed is the scenario's canary and baseline",
+        );
         into.baseline = true;
     }
     let Some(field) = stage.get("canaryConfig") else {
-        let help = "a canary stage has canaryConfig with canaryConfigId, lifetimeDuration and scopes";
+        let help =
+            "a canary stage has canaryConfig with canaryConfigId, lifetimeDuration and scopes";
         let path = stage.path_of("canaryConfig");
         findings.error(&path, "is missing", stage.place.clone(), help);
         return;
@@ -104,10 +112,25 @@ fn read_stage(findings: &mut Findings, stage: &Fields<'_>, into: &mut Stage) {
     }
     let hours = span(findings, &config, "lifetimeHours", Unit::Hours);
     into.lifetime = iso(findings, &config, "lifetimeDuration").or(hours);
-    into.interval = span(findings, &config, "canaryAnalysisIntervalMins", Unit::Minutes);
-    into.warmup = span(findings, &config, "beginCanaryAnalysisAfterMins", Unit::Minutes);
+    into.interval = span(
+        findings,
+        &config,
+        "canaryAnalysisIntervalMins",
+        Unit::Minutes,
+    );
+    into.warmup = span(
+        findings,
+        &config,
+        "beginCanaryAnalysisAfterMins",
+        Unit::Minutes,
+    );
     into.lookback = span(findings, &config, "lookbackMins", Unit::Minutes);
-    into.control_offset = span(findings, &config, "baselineAnalysisOffsetInMins", Unit::Minutes);
+    into.control_offset = span(
+        findings,
+        &config,
+        "baselineAnalysisOffsetInMins",
+        Unit::Minutes,
+    );
     if let Some(field) = config.get("scoreThresholds") {
         into.thresholds = config::thresholds(findings, &field);
     }
@@ -120,7 +143,12 @@ fn read_stage(findings: &mut Findings, stage: &Fields<'_>, into: &mut Stage) {
 pub(super) fn read_request(findings: &mut Findings, document: &Fields<'_>, into: &mut Stage) {
     let Some(field) = document.get("executionRequest") else {
         let help = "a request has canaryConfig and executionRequest with scopes and thresholds";
-        findings.error("executionRequest", "is missing", document.place.clone(), help);
+        findings.error(
+            "executionRequest",
+            "is missing",
+            document.place.clone(),
+            help,
+        );
         return;
     };
     let Some(request) = findings.map(&field) else {
@@ -155,7 +183,12 @@ pub(super) fn read_request(findings: &mut Findings, document: &Fields<'_>, into:
 fn scope_list(findings: &mut Findings, field: &Field<'_>, into: &mut Stage) {
     let items = findings.list(field);
     let Some(first) = items.first() else {
-        findings.error(&field.path, "is empty", field.key_span.clone(), "write one scope");
+        findings.error(
+            &field.path,
+            "is empty",
+            field.key_span.clone(),
+            "write one scope",
+        );
         return;
     };
     for other in &items[1..] {
@@ -193,8 +226,17 @@ fn scope_pairs(findings: &mut Findings, field: &Field<'_>, into: &mut Stage) {
         return;
     };
     let names: Vec<&str> = pairs.keys().collect();
-    let Some(name) = names.iter().find(|name| **name == "default").or(names.first()) else {
-        findings.error(&field.path, "is empty", field.key_span.clone(), "write one scope");
+    let Some(name) = names
+        .iter()
+        .find(|name| **name == "default")
+        .or(names.first())
+    else {
+        findings.error(
+            &field.path,
+            "is empty",
+            field.key_span.clone(),
+            "write one scope",
+        );
         return;
     };
     for other in names.iter().filter(|other| *other != name) {
@@ -213,8 +255,14 @@ fn scope_pairs(findings: &mut Findings, field: &Field<'_>, into: &mut Stage) {
             continue;
         };
         let scope = Scope {
-            scope: findings.text(&side, "scope").map_or("", |(t, _)| t).to_owned(),
-            location: findings.text(&side, "location").map_or("", |(t, _)| t).to_owned(),
+            scope: findings
+                .text(&side, "scope")
+                .map_or("", |(t, _)| t)
+                .to_owned(),
+            location: findings
+                .text(&side, "location")
+                .map_or("", |(t, _)| t)
+                .to_owned(),
             params: params(findings, &side),
         };
         match control {
@@ -226,7 +274,10 @@ fn scope_pairs(findings: &mut Findings, field: &Field<'_>, into: &mut Stage) {
     }
 }
 
-fn params(findings: &mut Findings, scope: &Fields<'_>) -> std::collections::BTreeMap<String, String> {
+fn params(
+    findings: &mut Findings,
+    scope: &Fields<'_>,
+) -> std::collections::BTreeMap<String, String> {
     let Some(field) = scope.get("extendedScopeParams") else {
         return Default::default();
     };
@@ -296,7 +347,12 @@ fn span(findings: &mut Findings, fields: &Fields<'_>, key: &str, unit: Unit) -> 
             Unit::Hours => ("hours", 3),
         };
         let help = format!("write whole {unit}, like {least}");
-        findings.error(&field.path, "is no number of whole units", field.place(), &help);
+        findings.error(
+            &field.path,
+            "is no number of whole units",
+            field.place(),
+            &help,
+        );
         return None;
     };
     let seconds = match unit {
