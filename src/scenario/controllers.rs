@@ -96,10 +96,9 @@ pub(super) fn account(
         Controller::Flagger => {
             let import = flagger::read(manifests)?;
             for one in found.iter().filter(|one| controller.reads(one)) {
-                let fields = match controller.decides(one) {
-                    true => import.account.clone(),
-                    false => Vec::new(),
-                };
+                let own =
+                    (import.account.iter()).find(|of| of.file == one.file && of.title == one.title);
+                let fields = own.map(|own| own.fields.clone()).unwrap_or_default();
                 accounts.push(Account::located(manifests, one, fields));
             }
             import.warnings

@@ -140,6 +140,7 @@ mod tests {
                 min: None,
                 max: Some(max),
             },
+            empty: None,
         })
     }
 
