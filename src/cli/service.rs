@@ -18,6 +18,9 @@ pub(super) struct ServiceArguments {
     /// Flagger Canary, unmodified, in place of the scenario's rollout; again for its templates
     #[arg(long, value_name = "FILE", help_heading = SERVICE)]
     pub flagger: Vec<PathBuf>,
+    /// Kayenta canary config, unmodified, in place of the rollout; again for its pipeline
+    #[arg(long, value_name = "FILE", help_heading = SERVICE)]
+    pub kayenta: Vec<PathBuf>,
     /// Requests over both versions: 20/s, 3k/s, 1200/m
     #[arg(long, allow_hyphen_values = true, help_heading = SERVICE)]
     pub rate: Option<Rate>,
@@ -84,11 +87,12 @@ impl ServiceArguments {
     pub(super) fn scenario(&self, experiment: Overrides) -> Result<Scenario, CommandError> {
         let base = match &self.scenario {
             Some(path) => read(path)?,
-            None if !self.flagger.is_empty() => scenario::neutral()?,
+            None if !self.flagger.is_empty() || !self.kayenta.is_empty() => scenario::neutral()?,
             None => named("default")?,
         };
         let overrides = Overrides {
             flagger: self.flagger.clone(),
+            kayenta: self.kayenta.clone(),
             rate: self.rate,
             errors: self.errors,
             latency: self.latency.clone(),

@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use super::files::{self, FileError, Files};
+use super::kayenta;
 use crate::base::Problems;
 use crate::gate::Gate;
-use crate::manifest::{Account, Found, Manifest, Reader, Remark, flagger};
+use crate::manifest::{self, Account, Found, Manifest, Reader, Remark, flagger};
 use crate::rollout::Plan;
 use crate::telemetry::Buckets;
 use crate::telemetry::exposition::{Service, Vendor};
@@ -18,16 +19,19 @@ const MOST_MIB: u64 = 8;
 pub(super) enum Controller {
     /// A Canary of Flagger, with the MetricTemplates that it names.
     Flagger,
+    /// A canary config of Kayenta's, with the pipeline that runs it.
+    Kayenta,
 }
 
 impl Controller {
     /// All of them.
-    pub(super) const ALL: [Controller; 1] = [Controller::Flagger];
+    pub(super) const ALL: [Controller; 2] = [Controller::Flagger, Controller::Kayenta];
 
     /// The field of a scenario's rollout that names its manifests, and the option's name.
     pub(super) fn key(self) -> &'static str {
         match self {
             Controller::Flagger => "flagger",
+            Controller::Kayenta => "kayenta",
         }
     }
 
@@ -35,6 +39,7 @@ impl Controller {
     pub(super) fn subject(self) -> &'static str {
         match self {
             Controller::Flagger => "Canary",
+            Controller::Kayenta => "canary config",
         }
     }
 }
@@ -43,13 +48,17 @@ impl Controller {
 impl Controller {
     /// Whether this resource is the one that the rollout follows.
     pub(super) fn decides(self, found: &Found) -> bool {
-        found.kind == self.subject()
+        match self {
+            Controller::Flagger => found.kind == self.subject(),
+            Controller::Kayenta => self.reads(found),
+        }
     }
 
     /// Whether the controller reads this resource.
     pub(super) fn reads(self, found: &Found) -> bool {
         match self {
             Controller::Flagger => found.reader == Reader::Flagger,
+            Controller::Kayenta => found.reader == Reader::Kayenta,
         }
     }
 }
@@ -103,6 +112,15 @@ pub(super) fn account(
             }
             import.warnings
         }
+        Controller::Kayenta => {
+            let import = manifest::kayenta::read(manifests)?;
+            for one in found.iter().filter(|one| controller.reads(one)) {
+                let own = import.account.iter().find(|(file, _)| *file == one.file);
+                let fields = own.map(|(_, fields)| fields.clone()).unwrap_or_default();
+                accounts.push(Account::located(manifests, one, fields));
+            }
+            import.warnings
+        }
     };
     Ok((accounts, warnings))
 }
@@ -124,11 +142,12 @@ pub(super) struct Imported {
     pub(super) warnings: Vec<String>,
 }
 
-/// Reads the manifests of these names.
+/// Reads the manifests of these names; `settings` are those of a run by Spinnaker.
 pub(super) fn import(
     files: &Files<'_>,
     controller: Controller,
     names: &[String],
+    settings: &kayenta::Settings,
 ) -> Result<Imported, Problems> {
     let (mut manifests, mut refused) = (Vec::new(), Vec::new());
     for name in names {
@@ -144,6 +163,7 @@ pub(super) fn import(
     }
     match controller {
         Controller::Flagger => follow_canary(&manifests),
+        Controller::Kayenta => kayenta::follow(&manifests, settings),
     }
 }
 
@@ -168,7 +188,11 @@ fn follow_canary(manifests: &[Manifest]) -> Result<Imported, Problems> {
 }
 
 /// A warning about a manifest on one line.
-fn remark_line(controller: Controller, manifests: &[Manifest], remark: &Remark) -> String {
+pub(super) fn remark_line(
+    controller: Controller,
+    manifests: &[Manifest],
+    remark: &Remark,
+) -> String {
     let (path, text) = match manifests.get(remark.file) {
         Some(manifest) => (manifest.path.as_path(), manifest.text.as_str()),
         None => (Path::new(""), ""),

@@ -5,6 +5,7 @@ use super::controllers::{self, Controller, Imported};
 use super::defaults;
 use super::files::Files;
 use super::gates;
+use super::kayenta;
 use super::latency;
 use super::names::Known;
 use super::reader::{Table, Value};
@@ -97,7 +98,11 @@ fn read_unnamed(
 ) -> Option<Rollout> {
     for controller in Controller::ALL {
         if let Some(value) = table.get(controller.key()) {
-            return follow(controller, &value, table, files, foreign);
+            let settings = match controller {
+                Controller::Kayenta => kayenta::settings(&mut table)?,
+                _ => kayenta::Settings::default(),
+            };
+            return follow(controller, &value, table, files, foreign, &settings);
         }
     }
     if let Some(value) = table.get("controller") {
@@ -300,6 +305,7 @@ fn follow(
     mut table: Table<'_>,
     files: Files<'_>,
     foreign: &mut Option<Problems>,
+    settings: &kayenta::Settings,
 ) -> Option<Rollout> {
     for key in [
         "controller",
@@ -335,7 +341,7 @@ fn follow(
     }
     let names = names.iter().map(|name| name.words().map(str::to_owned));
     let names: Option<Vec<String>> = names.collect();
-    match controllers::import(&files, controller, &names?) {
+    match controllers::import(&files, controller, &names?, settings) {
         Ok(Imported {
             plan,
             analysis,

@@ -11,6 +11,8 @@ use crate::gate::kayenta::{Group, JudgeName, Metric, Thresholds};
 pub struct Config {
     /// Its name, if it has one.
     pub name: Option<String>,
+    /// The first of its applications.
+    pub application: Option<String>,
     /// Who judges.
     pub judge: JudgeName,
     /// The metrics in the order written.
@@ -35,6 +37,7 @@ pub(super) fn read(findings: &mut Findings, config: &Fields<'_>) -> Option<Confi
     let name = findings
         .text(config, "name")
         .map(|(name, _)| name.to_owned());
+    let application = application(findings, config);
     let judge = judge(findings, config);
     let mut groups = Vec::new();
     let thresholds = classifier(findings, config, &mut groups);
@@ -44,12 +47,21 @@ pub(super) fn read(findings: &mut Findings, config: &Fields<'_>) -> Option<Confi
     let (metrics, sources) = read.into_iter().unzip();
     Some(Config {
         name,
+        application,
         judge: judge?,
         metrics,
         sources,
         groups,
         thresholds,
     })
+}
+
+/// Queries may be written for the first application; Kayenta files configs under all of them.
+fn application(findings: &mut Findings, config: &Fields<'_>) -> Option<String> {
+    let field = config.get("applications")?;
+    findings.mark_used(&field.path);
+    let items = findings.list(&field);
+    items.first()?.node.text().map(str::to_owned)
 }
 
 fn judge(findings: &mut Findings, config: &Fields<'_>) -> Option<JudgeName> {

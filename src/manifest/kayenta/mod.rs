@@ -36,8 +36,8 @@ pub struct Import {
     pub stage: Stage,
     /// What they mean differently from what may have been meant, in order of place.
     pub warnings: Vec<Remark>,
-    /// Every field of the files that were used with what became of it, in the order written.
-    pub account: Vec<(String, Fate)>,
+    /// Every field of each document, by its file, with what became of it, in the order written.
+    pub account: Vec<(usize, Vec<(String, Fate)>)>,
 }
 
 /// What a file holds.
@@ -101,7 +101,7 @@ pub fn read(manifests: &[Manifest]) -> Result<Import, Problems> {
             Kind::Request => &grammar::REQUEST,
             Kind::Pipeline => &grammar::PIPELINE,
         };
-        accounts.extend(account::draw_up(&mut findings, node, grammar));
+        accounts.push((*file, account::draw_up(&mut findings, node, grammar)));
         warnings.extend(Manifest::remarks(*file, findings.problems));
         if let Some(config) = config {
             import = Some(Import {
@@ -138,6 +138,11 @@ fn documents(manifests: &[Manifest]) -> Result<Vec<(usize, Node)>, Problems> {
         }
     }
     Problems::gather(refused).map_or(Ok(found), Err)
+}
+
+/// Whether a document is one that is read here.
+pub(super) fn knows(node: &Node) -> bool {
+    kind(node).is_some()
 }
 
 fn kind(node: &Node) -> Option<Kind> {

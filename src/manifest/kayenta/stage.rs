@@ -3,10 +3,11 @@
 //! Fields are those of `KayentaCanaryContext` in Spinnaker's orca and of Kayenta's
 //! `CanaryExecutionRequest` and `CanaryAnalysisExecutionRequest`.
 
+use std::collections::BTreeMap;
+
 use super::super::findings::{Field, Fields, Findings};
 use super::super::yaml::{Node, Value};
 use super::config;
-use super::query::Scope;
 use crate::base::Span;
 use crate::gate::kayenta::Thresholds;
 
@@ -30,10 +31,8 @@ pub struct Stage {
     pub step: Option<Span>,
     /// What scores are held against.
     pub thresholds: Option<Thresholds>,
-    /// What queries about the control fill in.
-    pub control: Option<Scope>,
-    /// The same of the experiment.
-    pub experiment: Option<Scope>,
+    /// `extendedScopeParams`, which queries fill in.
+    pub params: BTreeMap<String, String>,
     /// Whether start and end are given, so that all judgements are made at once.
     pub retrospective: bool,
     /// Whether the stage deploys a baseline beside the canary.
@@ -202,18 +201,12 @@ fn scope_list(findings: &mut Findings, field: &Field<'_>, into: &mut Stage) {
     if scope.has("scopeName") {
         findings.mark_ignored(&scope.path_of("scopeName"), "there is one scope");
     }
-    let params = params(findings, &scope);
-    let mut side = |name: &str, location: &str| {
-        let (text, _) = findings.text(&scope, name)?;
-        let location = findings.text(&scope, location).map_or("", |(text, _)| text);
-        Some(Scope {
-            scope: text.to_owned(),
-            location: location.to_owned(),
-            params: params.clone(),
-        })
-    };
-    into.control = side("controlScope", "controlLocation");
-    into.experiment = side("experimentScope", "experimentLocation");
+    into.params = params(findings, &scope);
+    for key in SCOPES {
+        if scope.has(key) {
+            findings.mark_ignored(&scope.path_of(key), OWN_NAMES);
+        }
+    }
     let offset = span(findings, &scope, "controlOffsetInMinutes", Unit::Minutes);
     into.control_offset = offset.or(into.control_offset);
     into.step = span(findings, &scope, "step", Unit::Seconds);
@@ -245,7 +238,7 @@ fn scope_pairs(findings: &mut Findings, field: &Field<'_>, into: &mut Stage) {
     let Some(pair) = pairs.get(name).and_then(|field| findings.map(&field)) else {
         return;
     };
-    for (key, control) in [("controlScope", true), ("experimentScope", false)] {
+    for key in ["controlScope", "experimentScope"] {
         let Some(field) = pair.get(key) else {
             let help = "write scope, location, start, end and step";
             findings.error(&pair.path_of(key), "is missing", pair.place.clone(), help);
@@ -254,36 +247,33 @@ fn scope_pairs(findings: &mut Findings, field: &Field<'_>, into: &mut Stage) {
         let Some(side) = findings.map(&field) else {
             continue;
         };
-        let scope = Scope {
-            scope: findings
-                .text(&side, "scope")
-                .map_or("", |(t, _)| t)
-                .to_owned(),
-            location: findings
-                .text(&side, "location")
-                .map_or("", |(t, _)| t)
-                .to_owned(),
-            params: params(findings, &side),
-        };
-        match control {
-            true => into.control = Some(scope),
-            false => into.experiment = Some(scope),
+        for key in ["scope", "location"] {
+            if side.has(key) {
+                findings.mark_ignored(&side.path_of(key), OWN_NAMES);
+            }
         }
+        into.params.extend(params(findings, &side));
         into.step = span(findings, &side, "step", Unit::Seconds).or(into.step);
         between(findings, &side, ["start", "end"], into);
     }
 }
 
-fn params(
-    findings: &mut Findings,
-    scope: &Fields<'_>,
-) -> std::collections::BTreeMap<String, String> {
+/// What a scope says about deployments.
+const SCOPES: [&str; 4] = [
+    "controlScope",
+    "controlLocation",
+    "experimentScope",
+    "experimentLocation",
+];
+const OWN_NAMES: &str = "the names of the simulated deployments are filled in";
+
+fn params(findings: &mut Findings, scope: &Fields<'_>) -> BTreeMap<String, String> {
     let Some(field) = scope.get("extendedScopeParams") else {
-        return Default::default();
+        return BTreeMap::new();
     };
     findings.mark_used(&field.path);
     let Some(fields) = findings.map(&field) else {
-        return Default::default();
+        return BTreeMap::new();
     };
     let keys = fields.keys();
     keys.filter_map(|key| {
