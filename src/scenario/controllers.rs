@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use super::files::{self, FileError, Files};
+use super::kayenta;
 use crate::base::Problems;
 use crate::gate::Gate;
 use crate::manifest::argo::{self, Circumstances};
-use crate::manifest::{Account, Fates, Found, Manifest, Reader, Remark, flagger};
+use crate::manifest::{self, Account, Fates, Found, Manifest, Reader, Remark, flagger};
 use crate::rollout::Plan;
 use crate::telemetry::Buckets;
 use crate::telemetry::exposition::{Service, Vendor};
@@ -21,17 +22,21 @@ pub(super) enum Controller {
     Flagger,
     /// A Rollout of Argo, with the AnalysisTemplates that it names.
     Argo,
+    /// A canary config of Kayenta's, with the pipeline that runs it.
+    Kayenta,
 }
 
 impl Controller {
     /// All of them.
-    pub(super) const ALL: [Controller; 2] = [Controller::Flagger, Controller::Argo];
+    pub(super) const ALL: [Controller; 3] =
+        [Controller::Flagger, Controller::Argo, Controller::Kayenta];
 
     /// The field of a scenario's rollout that names its manifests, and the option's name.
     pub(super) fn key(self) -> &'static str {
         match self {
             Controller::Flagger => "flagger",
             Controller::Argo => "argo",
+            Controller::Kayenta => "kayenta",
         }
     }
 
@@ -40,6 +45,7 @@ impl Controller {
         match self {
             Controller::Flagger => "Canary",
             Controller::Argo => "Rollout",
+            Controller::Kayenta => "canary config",
         }
     }
 }
@@ -48,7 +54,10 @@ impl Controller {
 impl Controller {
     /// Whether this resource is the one that the rollout follows.
     pub(super) fn decides(self, found: &Found) -> bool {
-        found.kind == self.subject()
+        match self {
+            Controller::Flagger | Controller::Argo => found.kind == self.subject(),
+            Controller::Kayenta => self.reads(found),
+        }
     }
 
     /// Whether the controller reads this resource.
@@ -56,6 +65,7 @@ impl Controller {
         match self {
             Controller::Flagger => found.reader == Reader::Flagger,
             Controller::Argo => found.reader == Reader::Argo,
+            Controller::Kayenta => found.reader == Reader::Kayenta,
         }
     }
 }
@@ -116,6 +126,15 @@ pub(super) fn account(
             let accounts = rollout.into_iter().chain(import.templates);
             Ok((accounts.collect(), import.warnings))
         }
+        Controller::Kayenta => {
+            let import = manifest::kayenta::read(manifests)?;
+            let accounts = read().map(|one| {
+                let own = import.account.iter().find(|(file, _)| *file == one.file);
+                let fields = own.map(|(_, fields)| fields.clone()).unwrap_or_default();
+                Account::located(manifests, one, fields)
+            });
+            Ok((accounts.collect(), import.warnings))
+        }
     }
 }
 
@@ -136,12 +155,21 @@ pub(super) struct Imported {
     pub(super) warnings: Vec<String>,
 }
 
-/// Reads the manifests of these names; `circumstances` are what Argo's do not say.
+/// What manifests do not say, and the scenario does.
+#[derive(Debug, Default)]
+pub(super) struct Beside {
+    /// About a Rollout of Argo.
+    pub(super) argo: Circumstances,
+    /// About a run of Kayenta's judge.
+    pub(super) kayenta: kayenta::Settings,
+}
+
+/// Reads the manifests of these names; `beside` is what they do not say.
 pub(super) fn import(
     files: &Files<'_>,
     controller: Controller,
     names: &[String],
-    circumstances: &Circumstances,
+    beside: &Beside,
 ) -> Result<Imported, Problems> {
     let (mut manifests, mut refused) = (Vec::new(), Vec::new());
     for name in names {
@@ -157,7 +185,8 @@ pub(super) fn import(
     }
     match controller {
         Controller::Flagger => follow_canary(&manifests),
-        Controller::Argo => follow_rollout(&manifests, circumstances),
+        Controller::Argo => follow_rollout(&manifests, &beside.argo),
+        Controller::Kayenta => kayenta::follow(&manifests, &beside.kayenta),
     }
 }
 
@@ -201,7 +230,11 @@ fn follow_rollout(
 }
 
 /// A warning about a manifest on one line.
-fn remark_line(controller: Controller, manifests: &[Manifest], remark: &Remark) -> String {
+pub(super) fn remark_line(
+    controller: Controller,
+    manifests: &[Manifest],
+    remark: &Remark,
+) -> String {
     let (path, text) = match manifests.get(remark.file) {
         Some(manifest) => (manifest.path.as_path(), manifest.text.as_str()),
         None => (Path::new(""), ""),

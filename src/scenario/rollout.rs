@@ -1,10 +1,11 @@
 //! The rollout section: a Flagger Canary, or steps with gates.
 
 use super::Rival;
-use super::controllers::{self, Controller, Imported};
+use super::controllers::{self, Beside, Controller, Imported};
 use super::defaults;
 use super::files::Files;
 use super::gates;
+use super::kayenta;
 use super::latency;
 use super::names::Known;
 use super::reader::{Table, Value};
@@ -337,6 +338,14 @@ fn follow(
     files: Files<'_>,
     foreign: &mut Option<Problems>,
 ) -> Option<Rollout> {
+    let usual = Beside::default();
+    let beside = match controller {
+        Controller::Flagger => Some(usual),
+        Controller::Argo => read_circumstances(&mut table).map(|argo| Beside { argo, ..usual }),
+        Controller::Kayenta => {
+            kayenta::settings(&mut table).map(|kayenta| Beside { kayenta, ..usual })
+        }
+    };
     for key in [
         "controller",
         "steps",
@@ -363,10 +372,6 @@ fn follow(
             ),
         );
     }
-    let circumstances = match controller {
-        Controller::Flagger => Some(Circumstances::default()),
-        Controller::Argo => read_circumstances(&mut table),
-    };
     table.finish();
     let names: Vec<Value<'_>> = match value.text() {
         Some(_) => vec![value.clone()],
@@ -378,7 +383,7 @@ fn follow(
     }
     let names = names.iter().map(|name| name.words().map(str::to_owned));
     let names: Option<Vec<String>> = names.collect();
-    match controllers::import(&files, controller, &names?, &circumstances?) {
+    match controllers::import(&files, controller, &names?, &beside?) {
         Ok(Imported {
             plan,
             analysis,
