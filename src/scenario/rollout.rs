@@ -299,8 +299,20 @@ fn read_office_hours(mut table: Table<'_>) -> Option<OfficeHours> {
     })
 }
 
-/// What a Rollout of Argo does not say about pods, routers and people.
+/// What a Rollout of Argo does not say about its cluster and its people.
 fn read_circumstances(table: &mut Table<'_>) -> Option<Circumstances> {
+    let judgement = read_judgement(table, true);
+    let cluster = match table.get("cluster") {
+        None => Some(Circumstances::default()),
+        Some(value) => value.table().and_then(read_cluster),
+    };
+    Some(Circumstances {
+        judgement: judgement?,
+        ..cluster?
+    })
+}
+
+fn read_cluster(mut table: Table<'_>) -> Option<Circumstances> {
     let usual = Circumstances::default();
     let span = |value: Option<Value<'_>>, usual| match value {
         None => Some(usual),
@@ -320,12 +332,13 @@ fn read_circumstances(table: &mut Table<'_>) -> Option<Circumstances> {
         None => Some(None),
         Some(value) => value.words().map(|name| Some(name.to_owned())),
     };
+    table.finish();
     Some(Circumstances {
         pod_start: pod_start?,
         propagation: propagation?,
-        judgement: read_judgement(table, true)?,
         inconclusive: inconclusive?,
         service: service?,
+        ..usual
     })
 }
 

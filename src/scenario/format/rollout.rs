@@ -27,22 +27,11 @@ pub struct Rollout {
     /// other field of this section goes with it.
     pub flagger: Option<Manifests>,
     /// A Rollout of Argo in YAML, relative to the scenario, used unmodified; a list when the
-    /// AnalysisTemplates that it names are in other files. It brings its own steps and analyses; of
-    /// the fields of this section `pod_start`, `propagation`, `when_inconclusive`, `service` and
-    /// `judgement` go with it.
+    /// AnalysisTemplates that it names are in other files. It brings its own steps and analyses: of
+    /// the other fields of this section only `name`, `cluster` and `judgement` go with it.
     pub argo: Option<Manifests>,
-    /// With `argo`: how long a new pod takes to be ready.
-    #[schemars(extend("default" = ArgoPlan::POD_START.to_string()))]
-    pub pod_start: Option<Span>,
-    /// With `argo`: how long requests take to follow a weight that was set.
-    #[schemars(extend("default" = "0s"))]
-    pub propagation: Option<Span>,
-    /// With `argo`: what people do about an inconclusive analysis.
-    #[schemars(extend("default" = "resume"))]
-    pub when_inconclusive: Option<WhenInconclusive>,
-    /// With `argo`: the service that requests are sent to where the Rollout names none for each
-    /// version, as queries call it. Left out: the Rollout's own name.
-    pub service: Option<String>,
+    /// What a Rollout of Argo does not say.
+    pub cluster: Option<Cluster>,
     /// Which controller, when it is not Flagger or Argo.
     #[schemars(extend("default" = "staged"))]
     pub controller: Option<Controller>,
@@ -139,6 +128,24 @@ pub enum Inconclusive {
     Fail,
     /// The step's clock stops until a check is conclusive.
     Hold,
+}
+
+/// What no manifest says about a cluster and the people around it.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Cluster {
+    /// How long a new pod takes to be ready.
+    #[schemars(extend("default" = ArgoPlan::POD_START.to_string()))]
+    pub pod_start: Option<Span>,
+    /// How long requests take to follow a weight that was set.
+    #[schemars(extend("default" = "0s"))]
+    pub propagation: Option<Span>,
+    /// What people do about an inconclusive analysis.
+    #[schemars(extend("default" = "resume"))]
+    pub when_inconclusive: Option<WhenInconclusive>,
+    /// The service that requests are sent to where the Rollout names none for each version, as
+    /// queries call it. Left out: the Rollout's own name.
+    pub service: Option<String>,
 }
 
 /// What people do about an inconclusive analysis of Argo.
