@@ -97,25 +97,32 @@ pub(super) fn account(
     manifests: &[Manifest],
     found: &[Found],
 ) -> Result<(Vec<Account>, Vec<Remark>), Problems> {
-    let (deciding, warnings) = match controller {
+    let read = found.iter().filter(|one| controller.reads(one));
+    Ok(match controller {
         Controller::Flagger => {
             let import = flagger::read(manifests)?;
-            (import.account, import.warnings)
+            let account = |one: &Found| {
+                let own =
+                    (import.account.iter()).find(|of| of.file == one.file && of.title == one.title);
+                let fields = own.map(|own| own.fields.clone()).unwrap_or_default();
+                Account::located(manifests, one, fields)
+            };
+            (read.map(account).collect(), import.warnings)
         }
         Controller::Argo => {
             let import = argo::read(manifests, &Circumstances::default())?;
-            (import.account, import.warnings)
+            let account = |one: &Found| {
+                let template = (import.templates.iter())
+                    .find(|of| of.file == one.file && of.title == one.title);
+                match (controller.decides(one), template) {
+                    (true, _) => Account::located(manifests, one, import.account.clone()),
+                    (false, Some(template)) => template.clone(),
+                    (false, None) => Account::located(manifests, one, Vec::new()),
+                }
+            };
+            (read.map(account).collect(), import.warnings)
         }
-    };
-    let read = found.iter().filter(|one| controller.reads(one));
-    let accounts = read.map(|one| {
-        let fields = match controller.decides(one) {
-            true => deciding.clone(),
-            false => Vec::new(),
-        };
-        Account::located(manifests, one, fields)
-    });
-    Ok((accounts.collect(), warnings))
+    })
 }
 
 /// What a rollout takes from manifests.
