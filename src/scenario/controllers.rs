@@ -3,13 +3,14 @@
 use std::path::Path;
 
 use super::files::{self, FileError, Files};
+use super::kayenta;
 use crate::base::Problems;
 use crate::gate::Gate;
 use crate::manifest::argo::{self, Circumstances};
-use crate::manifest::{Account, Found, Manifest, Reader, Remark, flagger};
+use crate::manifest::{self, Account, Found, Manifest, Reader, Remark, flagger};
 use crate::rollout::Plan;
-use crate::telemetry::Buckets;
 use crate::telemetry::exposition::{Service, Vendor};
+use crate::telemetry::{Buckets, Reporter};
 
 /// The most MiB of a manifest that are read.
 const MOST_MIB: u64 = 8;
@@ -21,17 +22,21 @@ pub(super) enum Controller {
     Flagger,
     /// A Rollout of Argo, with the AnalysisTemplates that it names.
     Argo,
+    /// A canary config of Kayenta's, with the pipeline that runs it.
+    Kayenta,
 }
 
 impl Controller {
     /// All of them.
-    pub(super) const ALL: [Controller; 2] = [Controller::Flagger, Controller::Argo];
+    pub(super) const ALL: [Controller; 3] =
+        [Controller::Flagger, Controller::Argo, Controller::Kayenta];
 
     /// The field of a scenario's rollout that names its manifests, and the option's name.
     pub(super) fn key(self) -> &'static str {
         match self {
             Controller::Flagger => "flagger",
             Controller::Argo => "argo",
+            Controller::Kayenta => "kayenta",
         }
     }
 
@@ -40,6 +45,7 @@ impl Controller {
         match self {
             Controller::Flagger => "Canary",
             Controller::Argo => "Rollout",
+            Controller::Kayenta => "canary config",
         }
     }
 }
@@ -48,7 +54,10 @@ impl Controller {
 impl Controller {
     /// Whether this resource is the one that the rollout follows.
     pub(super) fn decides(self, found: &Found) -> bool {
-        found.kind == self.subject()
+        match self {
+            Controller::Flagger | Controller::Argo => found.kind == self.subject(),
+            Controller::Kayenta => self.reads(found),
+        }
     }
 
     /// Whether the controller reads this resource.
@@ -56,6 +65,7 @@ impl Controller {
         match self {
             Controller::Flagger => found.reader == Reader::Flagger,
             Controller::Argo => found.reader == Reader::Argo,
+            Controller::Kayenta => found.reader == Reader::Kayenta,
         }
     }
 }
@@ -122,7 +132,25 @@ pub(super) fn account(
             };
             (read.map(account).collect(), import.warnings)
         }
+        Controller::Kayenta => {
+            let import = manifest::kayenta::read(manifests)?;
+            let account = |one: &Found| {
+                let own = import.account.iter().find(|(file, _)| *file == one.file);
+                let fields = own.map(|(_, fields)| fields.clone()).unwrap_or_default();
+                Account::located(manifests, one, fields)
+            };
+            (read.map(account).collect(), import.warnings)
+        }
     })
+}
+
+/// What a scenario says beside the manifests of a controller.
+#[derive(Default)]
+pub(super) struct Beside {
+    /// What no Rollout of Argo says.
+    pub(super) argo: Circumstances,
+    /// The settings of a run by Spinnaker.
+    pub(super) kayenta: kayenta::Settings,
 }
 
 /// What a rollout takes from manifests.
@@ -131,6 +159,8 @@ pub(super) struct Imported {
     pub(super) analysis: Vec<Gate>,
     /// The default histogram of what the manifests' queries read.
     pub(super) buckets: Option<Buckets>,
+    /// Whom the queries ask.
+    pub(super) reporter: Option<Reporter>,
     /// Whose metrics the queries read.
     pub(super) vendor: Option<Vendor>,
     /// What the queries call the service.
@@ -142,12 +172,12 @@ pub(super) struct Imported {
     pub(super) warnings: Vec<String>,
 }
 
-/// Reads the manifests of these names; `circumstances` are what Argo's do not say.
+/// Reads the manifests of these names, with what they do not say themselves.
 pub(super) fn import(
     files: &Files<'_>,
     controller: Controller,
     names: &[String],
-    circumstances: &Circumstances,
+    beside: &Beside,
 ) -> Result<Imported, Problems> {
     let (mut manifests, mut refused) = (Vec::new(), Vec::new());
     for name in names {
@@ -163,7 +193,8 @@ pub(super) fn import(
     }
     match controller {
         Controller::Flagger => follow_canary(&manifests),
-        Controller::Argo => follow_rollout(&manifests, circumstances),
+        Controller::Argo => follow_rollout(&manifests, &beside.argo),
+        Controller::Kayenta => kayenta::follow(&manifests, &beside.kayenta),
     }
 }
 
@@ -181,6 +212,7 @@ fn follow_canary(manifests: &[Manifest]) -> Result<Imported, Problems> {
         plan: Plan::Flagger(import.plan),
         analysis: import.analysis,
         buckets: Some(import.buckets),
+        reporter: None,
         vendor: Some(import.vendor),
         service: Some(import.service),
         questions: import.questions,
@@ -200,6 +232,7 @@ fn follow_rollout(
         plan: Plan::Argo(import.plan),
         analysis: import.analysis,
         buckets: Some(import.vendor.buckets()),
+        reporter: import.reporter,
         vendor: Some(import.vendor),
         service: Some(import.service),
         questions: import.questions,
@@ -207,7 +240,11 @@ fn follow_rollout(
 }
 
 /// A warning about a manifest on one line.
-fn remark_line(controller: Controller, manifests: &[Manifest], remark: &Remark) -> String {
+pub(super) fn remark_line(
+    controller: Controller,
+    manifests: &[Manifest],
+    remark: &Remark,
+) -> String {
     let (path, text) = match manifests.get(remark.file) {
         Some(manifest) => (manifest.path.as_path(), manifest.text.as_str()),
         None => (Path::new(""), ""),

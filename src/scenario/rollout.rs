@@ -1,10 +1,11 @@
 //! The rollout section: a Flagger Canary, or steps with gates.
 
 use super::Rival;
-use super::controllers::{self, Controller, Imported};
+use super::controllers::{self, Beside, Controller, Imported};
 use super::defaults;
 use super::files::Files;
 use super::gates;
+use super::kayenta;
 use super::latency;
 use super::names::Known;
 use super::reader::{Table, Value};
@@ -99,7 +100,13 @@ fn read_unnamed(
 ) -> Option<Rollout> {
     for controller in Controller::ALL {
         if let Some(value) = table.get(controller.key()) {
-            return follow(controller, &value, table, files, foreign);
+            let mut beside = Beside::default();
+            match controller {
+                Controller::Flagger => {}
+                Controller::Argo => beside.argo = read_circumstances(&mut table)?,
+                Controller::Kayenta => beside.kayenta = kayenta::settings(&mut table)?,
+            }
+            return follow(controller, &value, table, files, foreign, &beside);
         }
     }
     if let Some(value) = table.get("controller") {
@@ -349,6 +356,7 @@ fn follow(
     mut table: Table<'_>,
     files: Files<'_>,
     foreign: &mut Option<Problems>,
+    beside: &Beside,
 ) -> Option<Rollout> {
     for key in [
         "controller",
@@ -376,10 +384,6 @@ fn follow(
             ),
         );
     }
-    let circumstances = match controller {
-        Controller::Flagger => Some(Circumstances::default()),
-        Controller::Argo => read_circumstances(&mut table),
-    };
     table.finish();
     let names: Vec<Value<'_>> = match value.text() {
         Some(_) => vec![value.clone()],
@@ -391,7 +395,7 @@ fn follow(
     }
     let names = names.iter().map(|name| name.words().map(str::to_owned));
     let names: Option<Vec<String>> = names.collect();
-    match controllers::import(&files, controller, &names?, &circumstances?) {
+    match controllers::import(&files, controller, &names?, beside) {
         Ok(Imported {
             plan,
             analysis,
