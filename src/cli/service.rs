@@ -91,16 +91,16 @@ impl From<Series> for Birth {
 }
 
 impl ServiceArguments {
+    /// Whether a controller's own manifests are named.
+    fn follows_manifests(&self) -> bool {
+        [&self.flagger, &self.argo, &self.kayenta].iter().any(|files| !files.is_empty())
+    }
+
     /// The scenario asked for, with its changes.
     pub(super) fn scenario(&self, experiment: Overrides) -> Result<Scenario, CommandError> {
         let base = match &self.scenario {
             Some(path) => read(path)?,
-            None if [&self.flagger, &self.argo, &self.kayenta]
-                .iter()
-                .any(|files| !files.is_empty()) =>
-            {
-                scenario::neutral()?
-            }
+            None if self.follows_manifests() => scenario::neutral()?,
             None => named("default")?,
         };
         let overrides = Overrides {

@@ -15,26 +15,26 @@ pub enum Source {
     Supplied(usize),
     /// A query as a manifest has it. It has no answer until [`Source::bind`] has found its series.
     Written(Query),
-    /// A query of the simulated metrics.
-    Bound(Arc<Bound>),
+    /// A query of the simulated metrics, with the series that it found.
+    Bound(Query, Arc<Bound>),
 }
 
 impl Source {
     /// Finds the series of a query that is also asked for instants up to `back` before the one at
-    /// hand; does nothing to other sources.
+    /// hand, whatever it found before; does nothing to other sources.
     ///
     /// # Errors
     /// The query reads what is not exported, or cannot be evaluated here.
     pub fn bind(&mut self, catalogue: &Catalogue, back: Span) -> Result<(), BindError> {
         let query = match self {
-            Source::Written(query) => query,
-            Source::Supplied(_) | Source::Bound(_) => return Ok(()),
+            Source::Written(query) | Source::Bound(query, _) => query.clone(),
+            Source::Supplied(_) => return Ok(()),
         };
         let bound = match back {
             Span::ZERO => query.bind(catalogue)?,
             back => query.bind_over(catalogue, back)?,
         };
-        *self = Source::Bound(Arc::new(bound));
+        *self = Source::Bound(query, Arc::new(bound));
         Ok(())
     }
 
@@ -42,8 +42,7 @@ impl Source {
     pub fn query(&self) -> Option<&str> {
         match self {
             Source::Supplied(_) => None,
-            Source::Written(query) => Some(query.text()),
-            Source::Bound(bound) => Some(bound.text()),
+            Source::Written(query) | Source::Bound(query, _) => Some(query.text()),
         }
     }
 
@@ -51,7 +50,7 @@ impl Source {
     pub fn question(&self) -> Option<usize> {
         match self {
             Source::Supplied(question) => Some(*question),
-            Source::Written(_) | Source::Bound(_) => None,
+            Source::Written(_) | Source::Bound(..) => None,
         }
     }
 
@@ -81,9 +80,14 @@ impl Source {
         self.bound().map_or_else(Demand::default, Bound::demand)
     }
 
+    /// Selectors of a query that find no series.
+    pub fn unmatched(&self) -> &[String] {
+        self.bound().map_or(&[], Bound::unmatched)
+    }
+
     fn bound(&self) -> Option<&Bound> {
         match self {
-            Source::Bound(bound) => Some(bound),
+            Source::Bound(_, bound) => Some(bound),
             Source::Supplied(_) | Source::Written(_) => None,
         }
     }

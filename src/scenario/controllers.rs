@@ -7,10 +7,10 @@ use super::kayenta;
 use crate::base::Problems;
 use crate::gate::Gate;
 use crate::manifest::argo::{self, Circumstances};
-use crate::manifest::{self, Account, Fates, Found, Manifest, Reader, Remark, flagger};
+use crate::manifest::{self, Account, Found, Manifest, Reader, Remark, flagger};
 use crate::rollout::Plan;
-use crate::telemetry::Buckets;
 use crate::telemetry::exposition::{Service, Vendor};
+use crate::telemetry::{Buckets, Reporter};
 
 /// The most MiB of a manifest that are read.
 const MOST_MIB: u64 = 8;
@@ -107,35 +107,50 @@ pub(super) fn account(
     manifests: &[Manifest],
     found: &[Found],
 ) -> Result<(Vec<Account>, Vec<Remark>), Problems> {
-    let read = || found.iter().filter(|one| controller.reads(one));
-    match controller {
+    let read = found.iter().filter(|one| controller.reads(one));
+    Ok(match controller {
         Controller::Flagger => {
             let import = flagger::read(manifests)?;
-            let accounts = read().map(|one| {
-                let is_own = |of: &&Fates| of.file == one.file && of.title == one.title;
-                let own = import.account.iter().find(is_own);
+            let account = |one: &Found| {
+                let own =
+                    (import.account.iter()).find(|of| of.file == one.file && of.title == one.title);
                 let fields = own.map(|own| own.fields.clone()).unwrap_or_default();
                 Account::located(manifests, one, fields)
-            });
-            Ok((accounts.collect(), import.warnings))
+            };
+            (read.map(account).collect(), import.warnings)
         }
         Controller::Argo => {
             let import = argo::read(manifests, &Circumstances::default())?;
-            let rollout = read().find(|one| controller.decides(one));
-            let rollout = rollout.map(|one| Account::located(manifests, one, import.account));
-            let accounts = rollout.into_iter().chain(import.templates);
-            Ok((accounts.collect(), import.warnings))
+            let account = |one: &Found| {
+                let template = (import.templates.iter())
+                    .find(|of| of.file == one.file && of.title == one.title);
+                match (controller.decides(one), template) {
+                    (true, _) => Account::located(manifests, one, import.account.clone()),
+                    (false, Some(template)) => template.clone(),
+                    (false, None) => Account::located(manifests, one, Vec::new()),
+                }
+            };
+            (read.map(account).collect(), import.warnings)
         }
         Controller::Kayenta => {
             let import = manifest::kayenta::read(manifests)?;
-            let accounts = read().map(|one| {
+            let account = |one: &Found| {
                 let own = import.account.iter().find(|(file, _)| *file == one.file);
                 let fields = own.map(|(_, fields)| fields.clone()).unwrap_or_default();
                 Account::located(manifests, one, fields)
-            });
-            Ok((accounts.collect(), import.warnings))
+            };
+            (read.map(account).collect(), import.warnings)
         }
-    }
+    })
+}
+
+/// What a scenario says beside the manifests of a controller.
+#[derive(Default)]
+pub(super) struct Beside {
+    /// What no Rollout of Argo says.
+    pub(super) argo: Circumstances,
+    /// The settings of a run by Spinnaker.
+    pub(super) kayenta: kayenta::Settings,
 }
 
 /// What a rollout takes from manifests.
@@ -144,6 +159,8 @@ pub(super) struct Imported {
     pub(super) analysis: Vec<Gate>,
     /// The default histogram of what the manifests' queries read.
     pub(super) buckets: Option<Buckets>,
+    /// Whom the queries ask.
+    pub(super) reporter: Option<Reporter>,
     /// Whose metrics the queries read.
     pub(super) vendor: Option<Vendor>,
     /// What the queries call the service.
@@ -155,16 +172,7 @@ pub(super) struct Imported {
     pub(super) warnings: Vec<String>,
 }
 
-/// What manifests do not say, and the scenario does.
-#[derive(Debug, Default)]
-pub(super) struct Beside {
-    /// About a Rollout of Argo.
-    pub(super) argo: Circumstances,
-    /// About a run of Kayenta's judge.
-    pub(super) kayenta: kayenta::Settings,
-}
-
-/// Reads the manifests of these names; `beside` is what they do not say.
+/// Reads the manifests of these names, with what they do not say themselves.
 pub(super) fn import(
     files: &Files<'_>,
     controller: Controller,
@@ -204,6 +212,7 @@ fn follow_canary(manifests: &[Manifest]) -> Result<Imported, Problems> {
         plan: Plan::Flagger(import.plan),
         analysis: import.analysis,
         buckets: Some(import.buckets),
+        reporter: None,
         vendor: Some(import.vendor),
         service: Some(import.service),
         questions: import.questions,
@@ -223,6 +232,7 @@ fn follow_rollout(
         plan: Plan::Argo(import.plan),
         analysis: import.analysis,
         buckets: Some(import.vendor.buckets()),
+        reporter: import.reporter,
         vendor: Some(import.vendor),
         service: Some(import.service),
         questions: import.questions,

@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::controllers::{self, Controller};
+use super::controllers::{self, Beside, Controller};
 use super::files::Files;
-use super::{EngineChoice, Scenario, builtin, check, experiment, figures, file, queries, traffic};
+use super::{
+    EngineChoice, Scenario, builtin, check, experiment, figures, file, queries, traffic,
+};
 use crate::base::{Probability, Problem, Problems, Rate, Seed, Severity, Span, Weight};
 use crate::engine::live::options::{Proxy, Source, Speed};
 use crate::model::service::Latency;
@@ -145,8 +147,7 @@ impl Scenario {
         let names = paths.iter().map(|path| path.to_string_lossy().into_owned());
         let names: Vec<String> = names.collect();
         let files = Files::Folder(Path::new(""));
-        let beside = controllers::Beside::default();
-        let imported = controllers::import(&files, controller, &names, &beside)?;
+        let imported = controllers::import(&files, controller, &names, &Beside::default())?;
         self.warnings
             .retain(|warning| !controllers::is_about_manifest(warning));
         self.rollout_name = imported.plan.controller().to_owned();

@@ -100,7 +100,13 @@ fn read_unnamed(
 ) -> Option<Rollout> {
     for controller in Controller::ALL {
         if let Some(value) = table.get(controller.key()) {
-            return follow(controller, &value, table, files, foreign);
+            let mut beside = Beside::default();
+            match controller {
+                Controller::Flagger => {}
+                Controller::Argo => beside.argo = read_circumstances(&mut table)?,
+                Controller::Kayenta => beside.kayenta = kayenta::settings(&mut table)?,
+            }
+            return follow(controller, &value, table, files, foreign, &beside);
         }
     }
     if let Some(value) = table.get("controller") {
@@ -300,8 +306,20 @@ fn read_office_hours(mut table: Table<'_>) -> Option<OfficeHours> {
     })
 }
 
-/// What a Rollout of Argo does not say about pods, routers and people.
+/// What a Rollout of Argo does not say about its cluster and its people.
 fn read_circumstances(table: &mut Table<'_>) -> Option<Circumstances> {
+    let judgement = read_judgement(table, true);
+    let cluster = match table.get("cluster") {
+        None => Some(Circumstances::default()),
+        Some(value) => value.table().and_then(read_cluster),
+    };
+    Some(Circumstances {
+        judgement: judgement?,
+        ..cluster?
+    })
+}
+
+fn read_cluster(mut table: Table<'_>) -> Option<Circumstances> {
     let usual = Circumstances::default();
     let span = |value: Option<Value<'_>>, usual| match value {
         None => Some(usual),
@@ -321,12 +339,13 @@ fn read_circumstances(table: &mut Table<'_>) -> Option<Circumstances> {
         None => Some(None),
         Some(value) => value.words().map(|name| Some(name.to_owned())),
     };
+    table.finish();
     Some(Circumstances {
         pod_start: pod_start?,
         propagation: propagation?,
-        judgement: read_judgement(table, true)?,
         inconclusive: inconclusive?,
         service: service?,
+        ..usual
     })
 }
 
@@ -337,6 +356,7 @@ fn follow(
     mut table: Table<'_>,
     files: Files<'_>,
     foreign: &mut Option<Problems>,
+    beside: &Beside,
 ) -> Option<Rollout> {
     let usual = Beside::default();
     let beside = match controller {
@@ -383,7 +403,7 @@ fn follow(
     }
     let names = names.iter().map(|name| name.words().map(str::to_owned));
     let names: Option<Vec<String>> = names.collect();
-    match controllers::import(&files, controller, &names?, &beside?) {
+    match controllers::import(&files, controller, &names?, beside) {
         Ok(Imported {
             plan,
             analysis,

@@ -64,7 +64,7 @@ impl CustomCheck {
                 Figure::Error => Number::Error,
             },
             Source::Written(_) => Number::Error,
-            Source::Bound(bound) => match bound.ask(now, telemetry) {
+            Source::Bound(_, bound) => match bound.ask(now, telemetry) {
                 // The last series decides, and one that ends in NaN has no value.
                 Ok(Answer::Vector(series)) => {
                     let last = series.last().map(|(_, value)| *value);

@@ -109,6 +109,7 @@ pub(super) fn read(
             .as_ref()
             .and_then(Routing::vendor)
             .unwrap_or_default(),
+        reporter: None,
         plan: ArgoPlan::new(settings),
         service,
         analysis: Vec::new(),

@@ -30,6 +30,7 @@ use crate::base::{Problem, Problems, Span};
 use crate::gate::Gate;
 use crate::rollout::Judgement;
 use crate::rollout::argo::{ArgoPlan, Command};
+use crate::telemetry::Reporter;
 use crate::telemetry::exposition::{Service, Vendor};
 
 /// What no manifest says about a rollout.
@@ -75,6 +76,8 @@ pub struct Import {
     pub analysis: Vec<Gate>,
     /// Whose metrics the queries read.
     pub vendor: Vendor,
+    /// Whom the queries ask, if they say so.
+    pub reporter: Option<Reporter>,
     /// What the queries call the service.
     pub service: Service,
     /// The names of the metrics that ask systems which are not simulated, in the order of their
@@ -108,6 +111,13 @@ pub fn read(manifests: &[Manifest], circumstances: &Circumstances) -> Result<Imp
     let wrong = (templates.iter()).any(|template| template.findings.errors() > 0);
     match import {
         Some(mut import) if findings.errors() == 0 && !wrong => {
+            let queries = asked.gates.iter().filter_map(|gate| match gate {
+                Gate::ArgoMetric(metric) => metric.source.query(),
+                _ => None,
+            });
+            let queries: Vec<&str> = queries.collect();
+            import.vendor = vendor_of(&queries).unwrap_or(import.vendor);
+            import.reporter = reporter_of(&queries);
             import.analysis = asked.gates;
             import.questions = asked.questions;
             import.account = account::draw_up(&mut findings, &rollout.node, &grammar::ROLLOUT);
@@ -125,6 +135,31 @@ pub fn read(manifests: &[Manifest], circumstances: &Circumstances) -> Result<Imp
             found.extend(templates.into_iter().map(templates::Template::problems));
             Err(refuse(manifests, found))
         }
+    }
+}
+
+/// Whose metrics some queries name.
+fn vendor_of(queries: &[&str]) -> Option<Vendor> {
+    let named = |vendor: Vendor| {
+        let mut names = vendor.histograms().iter().chain([vendor.requests()].iter());
+        names.any(|name| queries.iter().any(|query| query.contains(name)))
+    };
+    let all = Vendor::NAMES.into_iter().map(|(_, vendor)| vendor);
+    all.into_iter().find(|vendor| named(*vendor))
+}
+
+/// Whether queries ask for what was seen from the sender's side.
+fn reporter_of(queries: &[&str]) -> Option<Reporter> {
+    let ask = |words: &[&str]| {
+        let mut texts = queries.iter().map(|query| query.replace([' ', '\n', '\''], ""));
+        texts.any(|text| words.iter().any(|word| text.contains(word)))
+    };
+    if ask(&["reporter=\"source\"", "reporter=source", "direction=\"outbound\""]) {
+        Some(Reporter::Client)
+    } else if ask(&["reporter=\"destination\"", "direction=\"inbound\""]) {
+        Some(Reporter::Server)
+    } else {
+        None
     }
 }
 
