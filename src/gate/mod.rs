@@ -15,10 +15,12 @@ mod source;
 mod success_ratio;
 mod two_proportion_z;
 
+pub use argo::ArgoMetric;
 pub use business::{Business, SampledBy};
 pub use comparison::{Comparison, ComparisonLimit, Metric};
 pub use explanation::Explanation;
 pub use flagger::{CustomCheck, FlaggerCheck};
+pub use kayenta::CanaryAnalysis;
 pub use latency_quantile::LatencyQuantile;
 pub use series::RouteSeries;
 pub use source::Source;
@@ -28,6 +30,7 @@ pub use two_proportion_z::TwoProportionZ;
 use std::fmt;
 
 use crate::base::{Span, Time};
+use crate::telemetry::promql::{BindError, Catalogue};
 use crate::telemetry::{Demand, Telemetry};
 
 /// What a gate says.
@@ -109,6 +112,8 @@ pub enum Rule {
     WithinLimits,
     /// The value was below its minimum.
     BelowMinimum,
+    /// The value was not above its minimum, and equal does not do.
+    NotAboveMinimum,
     /// The value was above its maximum.
     AboveMaximum,
     /// The canary was worse than stable by more than is allowed.
@@ -129,6 +134,8 @@ pub enum Rule {
     FailureConditionMet,
     /// Neither the condition for success nor the one for failure holds.
     NeitherConditionMet,
+    /// A Job failed.
+    JobFailed,
     /// The figure could not be had, or the rule could not be applied to it: an error, which
     /// controllers count apart from other inconclusive answers.
     NotEvaluated,
@@ -149,6 +156,7 @@ impl fmt::Display for Rule {
         f.pad(match self {
             Rule::WithinLimits => "within limits",
             Rule::BelowMinimum => "below the minimum",
+            Rule::NotAboveMinimum => "not above the minimum",
             Rule::AboveMaximum => "above the maximum",
             Rule::WorseThanStable => "worse than stable",
             Rule::Significant => "significantly worse than stable",
@@ -159,6 +167,7 @@ impl fmt::Display for Rule {
             Rule::SuccessConditionUnmet => "the success condition does not hold",
             Rule::FailureConditionMet => "the failure condition holds",
             Rule::NeitherConditionMet => "neither condition holds",
+            Rule::JobFailed => "the Job failed",
             Rule::NotEvaluated => "could not be evaluated",
         })
     }
@@ -181,6 +190,10 @@ pub enum Gate {
     FlaggerCheck(FlaggerCheck),
     /// A metric of Flagger's by a query of one's own.
     CustomCheck(CustomCheck),
+    /// A metric of one of Argo Rollouts' analyses.
+    ArgoMetric(ArgoMetric),
+    /// A judgement of Kayenta's.
+    Kayenta(CanaryAnalysis),
 }
 
 impl Gate {
@@ -194,6 +207,8 @@ impl Gate {
             Gate::Business(gate) => gate.judge(now, telemetry),
             Gate::FlaggerCheck(gate) => gate.judge(now, telemetry),
             Gate::CustomCheck(gate) => gate.judge(now, telemetry),
+            Gate::ArgoMetric(gate) => gate.judge(now, telemetry),
+            Gate::Kayenta(gate) => gate.judge(now, telemetry),
         }
     }
 
@@ -207,6 +222,8 @@ impl Gate {
             Gate::Business(gate) => gate.window,
             Gate::FlaggerCheck(gate) => gate.window,
             Gate::CustomCheck(gate) => gate.window(),
+            Gate::ArgoMetric(gate) => gate.window(),
+            Gate::Kayenta(gate) => gate.window.length(),
         }
     }
 
@@ -214,7 +231,24 @@ impl Gate {
     pub fn reach(&self) -> Span {
         match self {
             Gate::CustomCheck(gate) => gate.source.reach(),
+            Gate::ArgoMetric(gate) => gate.reach(),
+            Gate::Kayenta(gate) => gate.reach(),
             _ => self.window(),
+        }
+    }
+
+    /// Finds the series of the gate's query, if it has one of its own; before that it has no answer.
+    ///
+    /// # Errors
+    /// The query reads what is not exported, or cannot be evaluated here.
+    pub fn bind(&mut self, catalogue: &Catalogue) -> Result<(), BindError> {
+        match self {
+            Gate::CustomCheck(gate) => gate.source.bind(catalogue, Span::ZERO),
+            Gate::ArgoMetric(gate) => {
+                let back = gate.back();
+                gate.source.bind(catalogue, back)
+            }
+            _ => Ok(()),
         }
     }
 
@@ -222,8 +256,18 @@ impl Gate {
     pub fn question(&self) -> Option<usize> {
         match self {
             Gate::CustomCheck(gate) => gate.source.question(),
+            Gate::ArgoMetric(gate) => gate.source.question(),
             _ => None,
         }
+    }
+
+    /// The series of answers that the gate reads of systems which are not simulated.
+    pub fn recorded(&self) -> impl Iterator<Item = kayenta::Recorded> {
+        let analysis = match self {
+            Gate::Kayenta(gate) => Some(gate),
+            _ => None,
+        };
+        analysis.into_iter().flat_map(CanaryAnalysis::recorded)
     }
 
     /// What the gate reads.
@@ -236,6 +280,8 @@ impl Gate {
             Gate::Business(gate) => gate.demand(),
             Gate::FlaggerCheck(gate) => gate.demand(),
             Gate::CustomCheck(gate) => gate.demand(),
+            Gate::ArgoMetric(gate) => gate.demand(),
+            Gate::Kayenta(gate) => gate.demand(),
         }
     }
 }
@@ -251,6 +297,8 @@ impl fmt::Display for Gate {
             Gate::Business(gate) => gate.fmt(f),
             Gate::FlaggerCheck(gate) => gate.fmt(f),
             Gate::CustomCheck(gate) => gate.fmt(f),
+            Gate::ArgoMetric(gate) => gate.fmt(f),
+            Gate::Kayenta(gate) => gate.fmt(f),
         }
     }
 }

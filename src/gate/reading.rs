@@ -69,7 +69,11 @@ impl Gate {
         match self {
             Gate::SuccessRatio(_) => Unit::Share,
             Gate::LatencyQuantile(_) => Unit::Seconds,
-            Gate::TwoProportionZ(_) | Gate::Business(_) | Gate::CustomCheck(_) => Unit::Number,
+            Gate::TwoProportionZ(_)
+            | Gate::Business(_)
+            | Gate::CustomCheck(_)
+            | Gate::ArgoMetric(_)
+            | Gate::Kayenta(_) => Unit::Number,
             Gate::Comparison(gate) => match (gate.limit, gate.metric) {
                 (ComparisonLimit::Ratio(_), _) => Unit::Number,
                 (ComparisonLimit::Difference(_), Compared::ErrorRatio) => Unit::Share,

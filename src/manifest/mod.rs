@@ -12,6 +12,7 @@ mod findings;
 pub mod flagger;
 mod gateway;
 mod istio;
+pub mod kayenta;
 mod kinds;
 mod nginx;
 mod smi;

@@ -36,6 +36,8 @@ pub enum Reach {
     Everyone,
     /// Those that match the A/B condition.
     Matched,
+    /// All of them, and those that match go to the canary whatever its weight.
+    EveryoneAndMatched,
 }
 
 impl Routing {
@@ -263,6 +265,12 @@ impl Plan {
             Plan::Argo(plan) => plan.cadence(),
             Plan::Spinnaker(plan) => plan.cadence(),
         }
+    }
+
+    /// Whether a tick is only a time at which something may be due, so that nothing happens at most of
+    /// them.
+    pub fn idles(&self) -> bool {
+        matches!(self, Plan::Argo(_))
     }
 
     /// The percentages an undisturbed canary goes through, in order.

@@ -95,7 +95,7 @@ fn remarks_without_rivals(scenario: &Scenario) -> Vec<Remark> {
     remarks
 }
 
-fn error(subject: Subject, message: String, help: impl Into<String>) -> Remark {
+pub(super) fn error(subject: Subject, message: String, help: impl Into<String>) -> Remark {
     Remark {
         severity: Severity::Error,
         subject,
@@ -104,7 +104,7 @@ fn error(subject: Subject, message: String, help: impl Into<String>) -> Remark {
     }
 }
 
-fn warning(subject: Subject, message: String, help: impl Into<String>) -> Remark {
+pub(super) fn warning(subject: Subject, message: String, help: impl Into<String>) -> Remark {
     Remark {
         severity: Severity::Warning,
         ..error(subject, message, help)

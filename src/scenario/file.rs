@@ -15,7 +15,7 @@ use super::report::Report;
 use super::service::{self, Canary};
 use super::traffic::positive_span;
 use super::{
-    Rival, Scenario, experiment, figures, goals, live, rollout, split, telemetry, traffic,
+    Rival, Scenario, experiment, figures, goals, live, queries, rollout, split, telemetry, traffic,
 };
 use crate::base::{Probability, Problem, Problems, Severity};
 use crate::model::World;
@@ -27,11 +27,13 @@ pub(super) fn read(text: &str, file: &Path, files: Files<'_>) -> Result<Scenario
     let (mut report, root) = Report::parse(text);
     report.files = files;
     let mut foreign = None;
-    let draft = read_root(Table::root(&report, &root), text, file, files, &mut foreign);
-    if let Some((scenario, places)) = &draft
+    let mut draft = read_root(Table::root(&report, &root), text, file, files, &mut foreign);
+    if let Some((scenario, places)) = &mut draft
         && !report.has_errors()
     {
-        for remark in check::remarks(scenario) {
+        let unbound = queries::bind(scenario);
+        queries::deploy_baseline(scenario);
+        for remark in unbound.into_iter().chain(check::remarks(scenario)) {
             let place = place_of(places, remark.subject);
             match remark.severity {
                 Severity::Error => report.error(place, remark.message, remark.help),

@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::controllers::{self, Controller};
+use super::controllers::{self, Beside, Controller};
 use super::files::Files;
-use super::{EngineChoice, Scenario, builtin, check, experiment, figures, file, traffic};
+use super::{
+    EngineChoice, Scenario, builtin, check, experiment, figures, file, queries, traffic,
+};
 use crate::base::{Probability, Problem, Problems, Rate, Seed, Severity, Span, Weight};
 use crate::engine::live::options::{Proxy, Source, Speed};
 use crate::model::service::Latency;
@@ -17,6 +19,10 @@ pub struct Overrides {
     /// A Flagger Canary that replaces controller, gates, histogram buckets, names of metrics and
     /// horizon.
     pub flagger: Vec<PathBuf>,
+    /// A Rollout of Argo and its AnalysisTemplates, in place of the rollout.
+    pub argo: Vec<PathBuf>,
+    /// A canary config of Kayenta's that does the same, with its pipeline if need be.
+    pub kayenta: Vec<PathBuf>,
     /// Mean request rate; rates that change with time keep their shape.
     pub rate: Option<Rate>,
     /// Stable's error ratio. A canary that was as good as stable in this follows.
@@ -63,11 +69,17 @@ impl Scenario {
     /// # Errors
     /// All that the changes make impossible, and whatever is wrong with the Canary's file.
     pub fn with(mut self, overrides: &Overrides) -> Result<Scenario, Problems> {
-        let remarks_before = check::remarks(&self);
+        let mut remarks_before = queries::bind(&mut self);
+        remarks_before.extend(check::remarks(&self));
         let mut changes = Vec::new();
-        if !overrides.flagger.is_empty() {
-            let change = self.follow(Controller::Flagger, &overrides.flagger)?;
-            changes.push(change);
+        for (controller, paths) in [
+            (Controller::Flagger, &overrides.flagger),
+            (Controller::Argo, &overrides.argo),
+            (Controller::Kayenta, &overrides.kayenta),
+        ] {
+            if !paths.is_empty() {
+                changes.push(self.follow(controller, paths)?);
+            }
         }
         if let Some(horizon) = overrides.horizon {
             self.horizon = horizon;
@@ -94,7 +106,9 @@ impl Scenario {
         let mut problems = impossible(overrides);
         if problems.is_empty() {
             // What the scenario was warned of may be mended, and something else broken.
-            let remarks = check::remarks(&self);
+            let mut remarks = queries::bind(&mut self);
+            queries::deploy_baseline(&mut self);
+            remarks.extend(check::remarks(&self));
             for old in remarks_before.iter().filter(|old| !remarks.contains(old)) {
                 self.warnings
                     .retain(|warning| !warning.contains(&old.message));
@@ -132,7 +146,8 @@ impl Scenario {
     fn follow(&mut self, controller: Controller, paths: &[PathBuf]) -> Result<String, Problems> {
         let names = paths.iter().map(|path| path.to_string_lossy().into_owned());
         let names: Vec<String> = names.collect();
-        let imported = controllers::import(&Files::Folder(Path::new("")), controller, &names)?;
+        let files = Files::Folder(Path::new(""));
+        let imported = controllers::import(&files, controller, &names, &Beside::default())?;
         self.warnings
             .retain(|warning| !controllers::is_about_manifest(warning));
         self.rollout_name = imported.plan.controller().to_owned();

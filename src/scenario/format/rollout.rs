@@ -1,8 +1,11 @@
 //! The rollout section: the controller and its gates.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 
 use super::{Share, Span, Weight};
+use crate::rollout::ArgoPlan;
 use crate::scenario::defaults;
 
 /// One file, or several.
@@ -25,12 +28,60 @@ pub struct Rollout {
     /// MetricTemplates that it names are in other files. It brings its own steps and metrics: no
     /// other field of this section goes with it.
     pub flagger: Option<Manifests>,
-    /// Which controller, when it is not Flagger.
+    /// A Rollout of Argo in YAML, relative to the scenario, used unmodified; a list when the
+    /// AnalysisTemplates that it names are in other files. It brings its own steps and analyses: of
+    /// the other fields of this section only `name`, `cluster` and `judgement` go with it.
+    pub argo: Option<Manifests>,
+    /// What a Rollout of Argo does not say.
+    pub cluster: Option<Cluster>,
+    /// A canary config of Kayenta's in JSON, relative to the scenario, used unmodified; a list when
+    /// the pipeline with its canary stage goes with it. The fields that follow, up to `params`, are
+    /// the settings of the run; what they leave out is the pipeline's.
+    pub kayenta: Option<Manifests>,
+    /// The canary's share while it is judged; a baseline has as much.
+    #[schemars(extend("default" = defaults::kayenta_weight().to_string()))]
+    pub weight: Option<Weight>,
+    /// Whom Kayenta compares the canary with: a baseline is deployed beside it.
+    #[schemars(extend("default" = "baseline"))]
+    pub control: Option<Against>,
+    /// How long the canary is looked at, in whole minutes.
+    #[schemars(extend("default" = "3h"))]
+    pub lifetime: Option<Span>,
+    /// Time before the first window begins, in whole minutes.
+    #[schemars(extend("default" = "0s"))]
+    pub delay: Option<Span>,
+    /// The length of every window, in whole minutes. Left out: windows grow from the beginning.
+    pub lookback: Option<Span>,
+    /// How much earlier than the canary its control is looked at, in whole minutes.
+    #[schemars(extend("default" = "0s"))]
+    pub control_offset: Option<Span>,
+    /// Time between the points of a series, in whole seconds.
+    #[schemars(extend("default" = defaults::KAYENTA_STEP.to_string()))]
+    pub step: Option<Span>,
+    /// The least score that passes. Left out: that of the pipeline or of the config.
+    #[schemars(extend("default" = defaults::KAYENTA_THRESHOLDS.pass))]
+    pub pass: Option<f64>,
+    /// A score at or below this ends the run.
+    #[schemars(extend("default" = defaults::KAYENTA_THRESHOLDS.marginal))]
+    pub marginal: Option<f64>,
+    /// Whether judgements are made as time goes by, or all of them afterwards.
+    #[schemars(extend("default" = "real-time"))]
+    pub analysis: Option<AnalysisType>,
+    /// What `${scope}` stands for in queries about the control. Left out: its deployment's name.
+    pub control_scope: Option<String>,
+    /// The same in queries about the canary.
+    pub experiment_scope: Option<String>,
+    /// What `${location}` stands for. Left out: the service's namespace.
+    pub location: Option<String>,
+    /// Other variables of queries.
+    pub params: Option<BTreeMap<String, String>>,
+    /// Which controller, when no manifests say.
     #[schemars(extend("default" = "staged"))]
     pub controller: Option<Controller>,
     /// Weights and how long each is held; promotion comes after the last.
     pub steps: Option<Vec<Step>>,
-    /// Time between checks.
+    /// Time between checks, or between Kayenta's judgements: then in whole minutes, and an hour by
+    /// default.
     #[schemars(extend("default" = defaults::INTERVAL.to_string()))]
     pub interval: Option<Span>,
     /// No checks for so long after the weight changed.
@@ -60,6 +111,16 @@ pub struct Rollout {
     pub office_hours: Option<OfficeHours>,
     /// What a check checks, in this order; the first gate that fails decides.
     pub gates: Option<Vec<Gate>>,
+}
+
+/// When judgements are made.
+#[derive(Debug, JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+pub enum AnalysisType {
+    /// As time goes by.
+    RealTime,
+    /// All at the end of the lifetime.
+    Retrospective,
 }
 
 /// Controllers that are written down in the scenario.
@@ -124,6 +185,36 @@ pub enum Inconclusive {
     Fail,
     /// The step's clock stops until a check is conclusive.
     Hold,
+}
+
+/// What no manifest says about a cluster and the people around it.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Cluster {
+    /// How long a new pod takes to be ready.
+    #[schemars(extend("default" = ArgoPlan::POD_START.to_string()))]
+    pub pod_start: Option<Span>,
+    /// How long requests take to follow a weight that was set.
+    #[schemars(extend("default" = "0s"))]
+    pub propagation: Option<Span>,
+    /// What people do about an inconclusive analysis.
+    #[schemars(extend("default" = "resume"))]
+    pub when_inconclusive: Option<WhenInconclusive>,
+    /// The service that requests are sent to where the Rollout names none for each version, as
+    /// queries call it. Left out: the Rollout's own name.
+    pub service: Option<String>,
+}
+
+/// What people do about an inconclusive analysis of Argo.
+#[derive(Debug, JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+pub enum WhenInconclusive {
+    /// They resume: what was inconclusive is measured again.
+    Resume,
+    /// They promote: the step is skipped.
+    Promote,
+    /// They abort.
+    Abort,
 }
 
 /// What happens when the failures are reached.
