@@ -15,7 +15,7 @@ use super::report::Report;
 use super::service::{self, Canary};
 use super::traffic::positive_span;
 use super::{
-    Rival, Scenario, experiment, figures, goals, live, rollout, split, telemetry, traffic,
+    Rival, Scenario, experiment, figures, goals, hooks, live, rollout, split, telemetry, traffic,
 };
 use crate::base::{Probability, Problem, Problems, Severity};
 use crate::model::World;
@@ -139,6 +139,8 @@ pub(super) fn read_root(
     world.figures = figures::resolve(&written, &rollout.questions);
     let vendor = measured.vendor().or(rollout.vendor);
     let plan = measured.plan(rollout.buckets, &world);
+    let longest = rollout.plan.longest() + hooks::longest(&rollout.hooks);
+    world.hooks = rollout.hooks;
     let scenario = Scenario {
         title: title?.unwrap_or_else(|| name.clone()),
         name,
@@ -149,7 +151,7 @@ pub(super) fn read_root(
         figures: written,
         questions: rollout.questions,
         telemetry: plan,
-        horizon: horizon?.unwrap_or_else(|| rollout.plan.longest()),
+        horizon: horizon?.unwrap_or(longest),
         rollout: rollout.plan,
         rollout_name: rollout.name,
         analysis: rollout.analysis,
@@ -272,6 +274,10 @@ fn find_places(table: &mut Table<'_>) -> Places {
     let faults = faults.map(|path| table.places_in(path)).concat();
     for (index, place) in faults.into_iter().enumerate() {
         places.insert(Subject::Fault(index), place);
+    }
+    let hooks = table.places_in(&["rollout", "hooks"]);
+    for (index, place) in hooks.into_iter().enumerate() {
+        places.insert(Subject::Hook(index), place);
     }
     for (index, place) in table
         .places_in(&["rollout", "gates"])

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::controllers::{self, Controller};
 use super::files::Files;
-use super::{EngineChoice, Scenario, builtin, check, experiment, figures, file, traffic};
+use super::{EngineChoice, Scenario, builtin, check, experiment, figures, file, hooks, traffic};
 use crate::base::{Probability, Problem, Problems, Rate, Seed, Severity, Span, Weight};
 use crate::engine::live::options::{Proxy, Source, Speed};
 use crate::model::service::Latency;
@@ -149,7 +149,7 @@ impl Scenario {
         if let Some(service) = imported.service {
             self.live.service = service;
         }
-        self.horizon = self.rollout.longest();
+        self.horizon = self.rollout.longest() + hooks::longest(&self.world.hooks);
         self.warnings.extend(imported.warnings);
         if let Some(path) = paths.first().filter(|_| builtin::is_neutral(self)) {
             self.name = file::name_of(path);

@@ -5,6 +5,7 @@ use super::controllers::{self, Controller, Imported};
 use super::defaults;
 use super::files::Files;
 use super::gates;
+use super::hooks;
 use super::latency;
 use super::names::Known;
 use super::reader::{Table, Value};
@@ -12,6 +13,7 @@ use super::traffic::positive_span;
 use super::week;
 use crate::base::{Probability, Problems, Span, Weight};
 use crate::gate::Gate;
+use crate::model::hooks::Hook;
 use crate::model::service::Latency;
 use crate::rollout::{
     Counting, Judgement, OfficeHours, Plan, Rollback, StagedPlan, Step, WhenInconclusive,
@@ -37,6 +39,8 @@ pub(super) struct Rollout {
     /// The names of the metrics that ask systems which are not simulated, in the order of their
     /// questions' numbers.
     pub(super) questions: Vec<String>,
+    /// How hooks answer.
+    pub(super) hooks: Vec<Hook>,
     /// What the importer of the Canary warned of.
     pub(super) warnings: Vec<String>,
 }
@@ -48,6 +52,7 @@ impl From<&Rollout> for Rival {
             rollout: rollout.plan.clone(),
             analysis: rollout.analysis.clone(),
             questions: rollout.questions.clone(),
+            hooks: rollout.hooks.clone(),
         }
     }
 }
@@ -145,6 +150,7 @@ fn read_unnamed(
         None => Some(Vec::new()),
         Some(value) => gates::read(&value, names),
     };
+    table.hint("hooks", "only a Flagger Canary asks hooks");
     table.finish();
     let plan = StagedPlan {
         steps: steps?.into(),
@@ -167,6 +173,7 @@ fn read_unnamed(
         vendor: None,
         service: None,
         questions: Vec::new(),
+        hooks: Vec::new(),
         warnings: Vec::new(),
     })
 }
@@ -324,6 +331,10 @@ fn follow(
             ),
         );
     }
+    let hooks = match table.get("hooks") {
+        None => Some(Vec::new()),
+        Some(value) => hooks::read(&value),
+    };
     table.finish();
     let names: Vec<Value<'_>> = match value.text() {
         Some(_) => vec![value.clone()],
@@ -345,6 +356,7 @@ fn follow(
             questions,
             warnings,
         }) => Some(Rollout {
+            hooks: hooks?,
             name: plan.controller().to_owned(),
             plan,
             analysis,
