@@ -5,6 +5,7 @@ mod conform;
 mod errors;
 mod explain;
 mod faults;
+mod import;
 mod load;
 mod output;
 mod power;
@@ -51,6 +52,8 @@ enum Command {
     Load(Box<load::LoadArguments>),
     /// Does the simulator tell the truth? The scenario for real and in virtual time, compared
     Conform(Box<conform::ConformArguments>),
+    /// Read manifests of meshes, ingresses and controllers into a scenario
+    Import(Box<import::ImportArguments>),
     /// Draw table, figures and report again from stored rows
     Report(report::ReportArguments),
     /// List the built-in scenarios, or show one
@@ -78,6 +81,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::Load(arguments) => load::load(&arguments),
         Command::Conform(arguments) => conform::conform(&arguments),
+        Command::Import(arguments) => import::import(&arguments),
         Command::Report(arguments) => report::report(&arguments),
         Command::Scenarios(arguments) => scenarios::scenarios(&arguments),
         Command::Faults(arguments) => faults::faults(&arguments),

@@ -1,11 +1,13 @@
 //! Gates: a window of telemetry in, a verdict with its reasons out. Gates see only telemetry, so
 //! none can peek at the truth.
 
+pub mod argo;
 mod business;
 mod comparison;
 mod explanation;
 mod figure;
 pub mod flagger;
+pub mod kayenta;
 mod latency_quantile;
 mod reading;
 mod series;
@@ -73,6 +75,12 @@ impl GateSet {
         GateSet(self.0 | 1 << gate)
     }
 
+    /// These and those.
+    #[must_use]
+    pub fn union(self, other: GateSet) -> GateSet {
+        GateSet(self.0 | other.0)
+    }
+
     /// Whether there are none.
     pub fn is_empty(self) -> bool {
         self.0 == 0
@@ -115,6 +123,12 @@ pub enum Rule {
     HookRefused,
     /// There is nothing to check.
     NothingChecked,
+    /// The condition for success does not hold.
+    SuccessConditionUnmet,
+    /// The condition for failure holds.
+    FailureConditionMet,
+    /// Neither the condition for success nor the one for failure holds.
+    NeitherConditionMet,
     /// The figure could not be had, or the rule could not be applied to it: an error, which
     /// controllers count apart from other inconclusive answers.
     NotEvaluated,
@@ -142,6 +156,9 @@ impl fmt::Display for Rule {
             Rule::TooFewSamples => "too few requests",
             Rule::HookRefused => "a hook refused",
             Rule::NothingChecked => "nothing to check",
+            Rule::SuccessConditionUnmet => "the success condition does not hold",
+            Rule::FailureConditionMet => "the failure condition holds",
+            Rule::NeitherConditionMet => "neither condition holds",
             Rule::NotEvaluated => "could not be evaluated",
         })
     }

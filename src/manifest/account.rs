@@ -1,15 +1,18 @@
 //! The account of a manifest: what became of every field in it.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
-use super::documents::Resource;
+use super::Manifest;
+use super::documents::{Resource, resources_of};
 use super::findings::{Fate, Findings};
+use super::kinds::{self, Found};
 use super::yaml::{Entry, Node, Value};
 use crate::base::Problem;
 
-/// What became of the fields of one resource.
+/// What became of the fields of one resource, by their paths.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Account {
+pub struct Fates {
     /// Which of the manifests holds it, by its number.
     pub file: usize,
     /// What it calls itself: `Canary podinfo`.
@@ -18,20 +21,20 @@ pub struct Account {
     pub fields: Vec<(String, Fate)>,
 }
 
-impl Account {
-    /// That of a resource.
-    pub(super) fn of(resource: &Resource, fields: Vec<(String, Fate)>) -> Account {
-        Account {
+impl Fates {
+    /// Those of a resource.
+    pub(super) fn of(resource: &Resource, fields: Vec<(String, Fate)>) -> Fates {
+        Fates {
             file: resource.file,
             title: resource.title(),
             fields,
         }
     }
 
-    /// That of a resource of a kind that is not read.
-    pub(super) fn of_another(resource: &Resource) -> Account {
+    /// Those of a resource of a kind that is not read.
+    pub(super) fn of_another(resource: &Resource) -> Fates {
         let why = "resources of this kind decide nothing here".to_owned();
-        Account::of(resource, vec![(String::new(), Fate::Ignored(why))])
+        Fates::of(resource, vec![(String::new(), Fate::Ignored(why))])
     }
 }
 
@@ -49,6 +52,112 @@ pub(super) struct Grammar {
     pub(super) renamed: &'static [(&'static str, &'static str)],
 }
 
+/// What became of one resource.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Account {
+    /// Which of the manifests holds it.
+    pub file: usize,
+    /// What it calls itself: `VirtualService reviews`.
+    pub title: String,
+    /// Why none of it is read, if so; then there are no fields.
+    pub unread: Option<String>,
+    /// Its fields in the order in which they are written.
+    pub fields: Vec<Accounted>,
+}
+
+/// What became of one field.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Accounted {
+    /// From the root of the document: `spec.http[0].timeout`.
+    pub path: String,
+    /// Its bytes in the text, where they are known.
+    pub span: Option<Range<usize>>,
+    /// What became of it.
+    pub fate: Fate,
+}
+
+impl Account {
+    /// Of a resource that nobody here reads.
+    pub(super) fn unread(found: &Found) -> Account {
+        Account {
+            file: found.file,
+            title: found.title.clone(),
+            unread: Some("this kind says nothing about traffic, faults or gates".to_owned()),
+            fields: Vec::new(),
+        }
+    }
+
+    /// Of a resource of these manifests, of which these fields were read.
+    pub fn located(manifests: &[Manifest], found: &Found, fates: Vec<(String, Fate)>) -> Account {
+        let text = manifests
+            .get(found.file)
+            .map(|manifest| manifest.text.as_str());
+        let resources = text
+            .map(|text| resources_of(found.file, text))
+            .unwrap_or_default();
+        let own = resources.iter().find(|one| kinds::found(one) == *found);
+        let fields = fates.into_iter().map(|(path, fate)| Accounted {
+            span: own.and_then(|own| place_of(&own.node, &path)),
+            path,
+            fate,
+        });
+        Account {
+            file: found.file,
+            title: found.title.clone(),
+            unread: None,
+            fields: fields.collect(),
+        }
+    }
+}
+
+/// What became of a resource; may add warnings to the findings.
+pub(super) fn of(
+    found: &Found,
+    node: &Node,
+    findings: &mut Findings,
+    grammar: &'static Grammar,
+) -> Account {
+    Account {
+        file: found.file,
+        title: found.title.clone(),
+        unread: None,
+        fields: walk(findings, node, grammar),
+    }
+}
+
+/// The bytes of a field: its key's, or an item's.
+fn place_of(node: &Node, path: &str) -> Option<Range<usize>> {
+    let (mut node, mut place) = (node, None);
+    for step in steps(path) {
+        match (step, &node.value) {
+            (Step::Item(index), Value::List(nodes)) => {
+                node = nodes.get(index)?;
+                place = (!node.span.is_empty()).then(|| node.span.clone()).or(place);
+            }
+            (Step::Key(key), Value::Map(entries)) => {
+                let entry = entries.iter().find(|entry| entry.key == key)?;
+                (node, place) = (&entry.value, Some(entry.key_span.clone()));
+            }
+            _ => return place,
+        }
+    }
+    place
+}
+
+enum Step<'p> {
+    Key(&'p str),
+    Item(usize),
+}
+
+fn steps(path: &str) -> impl Iterator<Item = Step<'_>> {
+    path.split(['.', '[']).map(|part| {
+        let item = part
+            .strip_suffix(']')
+            .and_then(|number| number.parse().ok());
+        item.map_or(Step::Key(part), Step::Item)
+    })
+}
+
 /// What became of each field, in the order in which they are written. Warns of fields that the
 /// reader does not know and that look like a slip of the pen.
 pub(super) fn draw_up(
@@ -56,6 +165,12 @@ pub(super) fn draw_up(
     document: &Node,
     grammar: &'static Grammar,
 ) -> Vec<(String, Fate)> {
+    let fields = walk(findings, document, grammar).into_iter();
+    fields.map(|field| (field.path, field.fate)).collect()
+}
+
+/// The same with places.
+fn walk(findings: &mut Findings, document: &Node, grammar: &'static Grammar) -> Vec<Accounted> {
     let mut walk = Walk {
         grammar,
         fates: std::mem::take(&mut findings.fates),
@@ -70,7 +185,7 @@ pub(super) fn draw_up(
 struct Walk {
     grammar: &'static Grammar,
     fates: BTreeMap<String, Fate>,
-    account: Vec<(String, Fate)>,
+    account: Vec<Accounted>,
     slips: Vec<Problem>,
 }
 
@@ -96,8 +211,14 @@ impl Walk {
     }
 
     fn field(&mut self, above: &str, path: &str, node: &Node, entry: Option<&Entry>) {
+        let span = entry.map_or(&node.span, |entry| &entry.key_span).clone();
+        let accounted = |fate: Fate| Accounted {
+            path: path.to_owned(),
+            span: (!span.is_empty()).then(|| span.clone()),
+            fate,
+        };
         if let Some(fate) = self.fates.get(path) {
-            self.account.push((path.to_owned(), fate.clone()));
+            self.account.push(accounted(fate.clone()));
             // Parts of a used field may have a fate of their own.
             if *fate == Fate::Used && self.has_below(path) {
                 self.visit(path, node);
@@ -120,7 +241,7 @@ impl Walk {
             }
             (None, None) => "it says nothing".to_owned(),
         };
-        self.account.push((path.to_owned(), Fate::Ignored(why)));
+        self.account.push(accounted(Fate::Ignored(why)));
     }
 
     /// Whether any field below a path has a fate.

@@ -39,6 +39,13 @@ pub(super) fn resources(manifests: &[Manifest]) -> Result<Vec<Resource>, Problem
     Problems::gather(refused).map_or(Ok(found), Err)
 }
 
+/// The resources of one text; none where it is not YAML.
+pub(super) fn resources_of(file: usize, text: &str) -> Vec<Resource> {
+    let all = documents(text).unwrap_or_default();
+    let members = all.into_iter().flat_map(members);
+    members.map(|node| Resource::new(file, node)).collect()
+}
+
 /// The documents of a `List`, or the document itself.
 fn members(document: Node) -> Vec<Node> {
     let is_list = document
@@ -96,10 +103,17 @@ impl Resource {
 
 /// What there is among resources, for a message: `Service a, Deployment b and 3 more`.
 pub(super) fn listed(resources: &[Resource]) -> String {
+    let titles: Vec<String> = resources.iter().map(Resource::title).collect();
+    let titles: Vec<&str> = titles.iter().map(String::as_str).collect();
+    shortened(&titles)
+}
+
+/// The first of some names, and how many more there are.
+pub(super) fn shortened(names: &[&str]) -> String {
     const SHOWN: usize = 8;
-    let mut shown: Vec<String> = resources.iter().take(SHOWN).map(Resource::title).collect();
-    if resources.len() > SHOWN {
-        shown.push(format!("{} more", resources.len() - SHOWN));
+    let mut shown = names[..names.len().min(SHOWN)].join(", ");
+    if names.len() > SHOWN {
+        shown.push_str(&format!(", {} more", names.len() - SHOWN));
     }
-    shown.join(", ")
+    shown
 }

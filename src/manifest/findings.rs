@@ -64,14 +64,14 @@ impl<'a> Fields<'a> {
         })
     }
 
+    /// The keys of all fields, in the order in which they are written.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &'a str> {
+        self.entries.iter().map(|entry| entry.key.as_str())
+    }
+
     /// Whether a field is there.
     pub(super) fn has(&self, key: &str) -> bool {
         self.get(key).is_some()
-    }
-
-    /// The keys in the order written.
-    pub(super) fn keys(&self) -> impl Iterator<Item = &'a str> {
-        self.entries.iter().map(|entry| entry.key.as_str())
     }
 
     /// The path of the map itself.
@@ -119,6 +119,11 @@ impl Findings {
     pub(super) fn warn(&mut self, path: &str, message: &str, place: Range<usize>) {
         let problem = Problem::warning(format!("{path}: {message}"), Some(place));
         self.problems.push(problem);
+    }
+
+    /// Notes that a field's value will not do.
+    pub(super) fn refuse(&mut self, field: &Field<'_>, message: &str, help: &str) {
+        self.error(&field.path, message, field.place(), help);
     }
 
     /// How many of the problems keep the manifest from being used.

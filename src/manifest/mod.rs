@@ -6,12 +6,19 @@
 //! (`findings`, `account`).
 
 mod account;
+pub mod argo;
 mod documents;
 mod findings;
 pub mod flagger;
+mod gateway;
+mod istio;
+mod kinds;
+mod smi;
+pub mod split;
 mod text;
 mod yaml;
 
-pub use account::Account;
+pub use account::{Account, Accounted, Fates};
 pub use findings::Fate;
+pub use kinds::{Found, Reader, sort};
 pub use text::{Manifest, Remark, read_text};

@@ -4,10 +4,13 @@
 pub mod argo;
 pub mod flagger;
 mod hooks;
+pub mod spinnaker;
 mod staged;
 
+pub use argo::{Argo, ArgoPlan};
 pub use flagger::{Flagger, FlaggerPlan};
 pub use hooks::{HookKinds, Hooks};
+pub use spinnaker::{Spinnaker, SpinnakerPlan};
 pub use staged::{
     Counting, Judgement, OfficeHours, Rollback, Staged, StagedPlan, Step, WhenInconclusive,
 };
@@ -126,6 +129,10 @@ pub enum Plan {
     Staged(StagedPlan),
     /// Flagger's control loop.
     Flagger(FlaggerPlan),
+    /// Argo Rollouts.
+    Argo(ArgoPlan),
+    /// Spinnaker's canary stage.
+    Spinnaker(SpinnakerPlan),
 }
 
 /// When a controller ticks: at `first`, then every `period`.
@@ -146,7 +153,9 @@ pub struct State {
     pub failures: u32,
 }
 
-/// A controller's phase. The first eight are Flagger's names, the last two the staged controller's.
+/// A controller's phase. The first eight are Flagger's names, the next two the staged controller's,
+/// then two of Argo's, which shares two more; the last three are those of Spinnaker's stages and of a
+/// pipeline that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
     /// Ready for a new revision.
@@ -169,6 +178,16 @@ pub enum Phase {
     Paused,
     /// A person is asked to roll back.
     Alerted,
+    /// The version that was asked for is the stable one.
+    Healthy,
+    /// Aborted: on the way back, or back.
+    Degraded,
+    /// The canary warms up before it is looked at.
+    WarmupWait,
+    /// The next judgement is waited for.
+    IntervalWait,
+    /// The pipeline has failed and the canary is gone.
+    Terminal,
 }
 
 impl fmt::Display for Phase {
@@ -184,6 +203,11 @@ impl fmt::Display for Phase {
             Phase::Failed => "Failed",
             Phase::Paused => "Paused",
             Phase::Alerted => "Alerted",
+            Phase::Healthy => "Healthy",
+            Phase::Degraded => "Degraded",
+            Phase::WarmupWait => "Warmup Wait",
+            Phase::IntervalWait => "Interval Wait",
+            Phase::Terminal => "Terminal",
         })
     }
 }
@@ -194,6 +218,8 @@ impl Plan {
         match self {
             Plan::Staged(plan) => Controller::Staged(Staged::new(plan)),
             Plan::Flagger(plan) => Controller::Flagger(Flagger::new(plan)),
+            Plan::Argo(plan) => Controller::Argo(Box::new(Argo::new(plan))),
+            Plan::Spinnaker(plan) => Controller::Spinnaker(Spinnaker::new(plan)),
         }
     }
 
@@ -202,6 +228,8 @@ impl Plan {
         match self {
             Plan::Staged(_) => "staged",
             Plan::Flagger(_) => "Flagger",
+            Plan::Argo(_) => "Argo",
+            Plan::Spinnaker(_) => "Spinnaker",
         }
     }
 
@@ -210,6 +238,8 @@ impl Plan {
         match self {
             Plan::Staged(plan) => plan.cadence(),
             Plan::Flagger(plan) => plan.cadence(),
+            Plan::Argo(plan) => plan.cadence(),
+            Plan::Spinnaker(plan) => plan.cadence(),
         }
     }
 
@@ -218,14 +248,17 @@ impl Plan {
         match self {
             Plan::Staged(plan) => plan.steps(),
             Plan::Flagger(plan) => plan.steps(),
+            Plan::Argo(plan) => plan.steps(),
+            Plan::Spinnaker(plan) => plan.steps(),
         }
     }
 
     /// Whether stable's requests are copied to the canary at any time.
     pub fn mirrors(&self) -> bool {
         match self {
-            Plan::Staged(_) => false,
+            Plan::Staged(_) | Plan::Spinnaker(_) => false,
             Plan::Flagger(plan) => plan.mirrors(),
+            Plan::Argo(plan) => plan.mirrors(),
         }
     }
 
@@ -234,6 +267,8 @@ impl Plan {
         match self {
             Plan::Staged(plan) => Plan::Staged(plan.entering_at(weight)),
             Plan::Flagger(plan) => Plan::Flagger(plan.entering_at(weight)),
+            Plan::Argo(plan) => Plan::Argo(plan.entering_at(weight)),
+            Plan::Spinnaker(plan) => Plan::Spinnaker(plan.entering_at(weight)),
         }
     }
 
@@ -243,6 +278,8 @@ impl Plan {
         match self {
             Plan::Staged(plan) => plan.longest(),
             Plan::Flagger(plan) => plan.longest(),
+            Plan::Argo(plan) => plan.longest(),
+            Plan::Spinnaker(plan) => plan.longest(),
         }
     }
 }
@@ -259,6 +296,10 @@ pub enum Controller {
     Staged(Staged),
     /// See [`FlaggerPlan`].
     Flagger(Flagger),
+    /// See [`ArgoPlan`].
+    Argo(Box<Argo>),
+    /// See [`SpinnakerPlan`].
+    Spinnaker(Spinnaker),
 }
 
 impl Controller {
@@ -267,6 +308,8 @@ impl Controller {
         match self {
             Controller::Staged(staged) => staged.handle_tick(now, surroundings),
             Controller::Flagger(flagger) => flagger.handle_tick(now, surroundings),
+            Controller::Argo(argo) => argo.handle_tick(now, surroundings),
+            Controller::Spinnaker(spinnaker) => spinnaker.handle_tick(now, surroundings),
         }
     }
 
@@ -275,6 +318,8 @@ impl Controller {
         match self {
             Controller::Staged(staged) => staged.handle_verdict(now, &decisive(looks)),
             Controller::Flagger(flagger) => flagger.handle_verdict(now, &decisive(looks)),
+            Controller::Argo(argo) => return argo.handle_verdicts(now, looks),
+            Controller::Spinnaker(spinnaker) => return spinnaker.handle_verdicts(now, looks),
         }
         Need::Nothing
     }
@@ -284,6 +329,8 @@ impl Controller {
         match self {
             Controller::Staged(staged) => staged.poll_action(),
             Controller::Flagger(flagger) => flagger.poll_action(),
+            Controller::Argo(argo) => argo.poll_action(),
+            Controller::Spinnaker(spinnaker) => spinnaker.poll_action(),
         }
     }
 
@@ -291,7 +338,7 @@ impl Controller {
     pub fn asked(&self) -> HookKinds {
         match self {
             Controller::Flagger(flagger) => flagger.asked(),
-            Controller::Staged(_) => HookKinds::default(),
+            _ => HookKinds::default(),
         }
     }
 
@@ -300,6 +347,8 @@ impl Controller {
         match self {
             Controller::Staged(staged) => staged.is_over(),
             Controller::Flagger(flagger) => flagger.is_over(),
+            Controller::Argo(argo) => argo.is_over(),
+            Controller::Spinnaker(spinnaker) => spinnaker.is_over(),
         }
     }
 
@@ -308,6 +357,8 @@ impl Controller {
         match self {
             Controller::Staged(staged) => staged.state(),
             Controller::Flagger(flagger) => flagger.state(),
+            Controller::Argo(argo) => argo.state(),
+            Controller::Spinnaker(spinnaker) => spinnaker.state(),
         }
     }
 }

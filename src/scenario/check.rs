@@ -308,7 +308,9 @@ fn check_window(scenario: &Scenario, index: usize, window: Span, remarks: &mut V
         // A Canary with such a window runs all the same, on the part of it that there is.
         remarks.push(match scenario.rollout {
             Plan::Staged(_) => error(subject, message, help),
-            Plan::Flagger(_) => warning(subject, message, help),
+            Plan::Flagger(_) | Plan::Argo(_) | Plan::Spinnaker(_) => {
+                warning(subject, message, help)
+            }
         });
     }
     let Sampling::Scraped { interval, .. } = scenario.telemetry.sampling else {

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::files::{self, FileError, Files};
 use crate::base::Problems;
 use crate::gate::Gate;
-use crate::manifest::{Manifest, Remark, flagger};
+use crate::manifest::{Account, Found, Manifest, Reader, Remark, flagger};
 use crate::rollout::Plan;
 use crate::telemetry::Buckets;
 use crate::telemetry::exposition::{Service, Vendor};
@@ -37,6 +37,74 @@ impl Controller {
             Controller::Flagger => "Canary",
         }
     }
+}
+
+/// Where a controller's resources are among some manifests, for a scenario that is drafted.
+impl Controller {
+    /// Whether this resource is the one that the rollout follows.
+    pub(super) fn decides(self, found: &Found) -> bool {
+        found.kind == self.subject()
+    }
+
+    /// Whether the controller reads this resource.
+    pub(super) fn reads(self, found: &Found) -> bool {
+        match self {
+            Controller::Flagger => found.reader == Reader::Flagger,
+        }
+    }
+}
+
+/// The controller whose manifests are among these.
+///
+/// # Errors
+/// When there are manifests of two.
+pub(super) fn among(
+    manifests: &[Manifest],
+    found: &[Found],
+) -> Result<Option<Controller>, Problems> {
+    let deciding = |controller: &Controller| found.iter().find(|one| controller.decides(one));
+    let mut there = Controller::ALL
+        .into_iter()
+        .filter_map(|one| Some((one, deciding(&one)?)));
+    let (Some((first, one)), second) = (there.next(), there.next()) else {
+        return Ok(None);
+    };
+    let Some((_, other)) = second else {
+        return Ok(Some(first));
+    };
+    let message = format!(
+        "{} beside {}: one controller decides at a time",
+        other.title, one.title
+    );
+    let path = manifests
+        .get(other.file)
+        .map_or(Path::new(""), |manifest| manifest.path.as_path());
+    Err(Problems::about(path, message))
+}
+
+/// What became of every field of a controller's resources, and what is to be said about them.
+///
+/// # Errors
+/// What the importer refuses.
+pub(super) fn account(
+    controller: Controller,
+    manifests: &[Manifest],
+    found: &[Found],
+) -> Result<(Vec<Account>, Vec<Remark>), Problems> {
+    let mut accounts = Vec::new();
+    let warnings = match controller {
+        Controller::Flagger => {
+            let import = flagger::read(manifests)?;
+            for one in found.iter().filter(|one| controller.reads(one)) {
+                let own =
+                    (import.account.iter()).find(|of| of.file == one.file && of.title == one.title);
+                let fields = own.map(|own| own.fields.clone()).unwrap_or_default();
+                accounts.push(Account::located(manifests, one, fields));
+            }
+            import.warnings
+        }
+    };
+    Ok((accounts, warnings))
 }
 
 /// What a rollout takes from manifests.

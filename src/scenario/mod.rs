@@ -10,6 +10,7 @@ mod builtin;
 mod check;
 mod controllers;
 mod defaults;
+pub mod draft;
 mod experiment;
 mod fault;
 mod fault_kind;

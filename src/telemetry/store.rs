@@ -1,12 +1,17 @@
 //! The scrapes taken of counters, and the windows through which gates look at them.
 
 mod answers;
+mod series;
 mod window;
 
 use answers::Answers;
 pub use answers::Figures;
+pub(super) use series::Rows;
 pub use window::Window;
 
+use std::cell::RefCell;
+
+use super::promql::Scratch;
 use crate::base::{Probability, Rate, Span, Time, split_mix};
 
 use super::{
@@ -47,6 +52,8 @@ pub struct Telemetry {
     routes: Vec<Track>,
     /// Routes whose tracks are scraped, as a set of bits.
     followed: u32,
+    /// Memory in which queries are evaluated.
+    scratch: RefCell<Scratch>,
 }
 
 /// What windows go by.
@@ -181,6 +188,7 @@ impl Telemetry {
             tracks: [track.clone(), track.clone(), track],
             routes,
             followed: u32::MAX,
+            scratch: RefCell::default(),
         }
     }
 

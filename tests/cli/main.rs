@@ -3,6 +3,7 @@
 
 mod answers;
 mod bad_input;
+mod explained;
 mod help;
 mod interruption;
 mod live;

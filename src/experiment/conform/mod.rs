@@ -104,7 +104,7 @@ pub fn ends(tick: &Tick<'_>) -> bool {
     use crate::rollout::Phase;
     matches!(
         tick.state.phase,
-        Phase::Promoting | Phase::Finalising | Phase::Succeeded | Phase::Failed
+        Phase::Promoting | Phase::Finalising | Phase::Succeeded | Phase::Failed | Phase::Terminal
     )
 }
 

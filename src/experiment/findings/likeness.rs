@@ -164,7 +164,7 @@ fn busy(service: &Service, share: f64) -> f64 {
 pub(super) fn rate(scenario: &Scenario) -> f64 {
     let lasts = match &scenario.rollout {
         Plan::Staged(plan) => plan.undisturbed(),
-        Plan::Flagger(_) => scenario.horizon,
+        Plan::Flagger(_) | Plan::Argo(_) | Plan::Spinnaker(_) => scenario.horizon,
     };
     let lasts = lasts.max(Span::from_secs(1));
     scenario.world.traffic.profile.mean(lasts).get()

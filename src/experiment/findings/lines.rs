@@ -2,7 +2,7 @@
 //! separated by ` · `.
 
 use super::faults;
-use crate::base::Probability;
+use crate::base::{Probability, Span};
 use crate::experiment::mean_rate;
 use crate::experiment::words::{self, exact_share, ladder, plural, spaced};
 use crate::model::World;
@@ -10,8 +10,9 @@ use crate::model::fault::Target;
 use crate::model::service::{Fleet, Latency, Service};
 use crate::model::split::{Precedence, Split};
 use crate::model::traffic::{Arrivals, Profile, Swing, Traffic};
+use crate::rollout::argo::{ArgoStep, Traffic as Way};
 use crate::rollout::flagger::Strategy;
-use crate::rollout::{FlaggerPlan, Plan, Rollback, StagedPlan};
+use crate::rollout::{ArgoPlan, FlaggerPlan, Plan, Rollback, SpinnakerPlan, StagedPlan};
 use crate::scenario::Scenario;
 
 /// One line about traffic, versions and fault.
@@ -236,6 +237,8 @@ pub(in crate::experiment) fn rollout_line(scenario: &Scenario) -> String {
     let period = scenario.rollout.cadence().period;
     let controller = match &scenario.rollout {
         Plan::Flagger(plan) => flagger(scenario, plan),
+        Plan::Argo(plan) => argo(scenario, plan),
+        Plan::Spinnaker(plan) => spinnaker(scenario, plan),
         Plan::Staged(plan) => {
             let end = match plan.rollback {
                 Rollback::Never => "never rolled back automatically".to_owned(),
@@ -284,6 +287,23 @@ fn conditions(plan: &StagedPlan) -> String {
     text
 }
 
+fn spinnaker(scenario: &Scenario, plan: &SpinnakerPlan) -> String {
+    let (request, thresholds) = (&plan.request, plan.thresholds);
+    let when = match request.retrospective {
+        true => "looked at afterwards".to_owned(),
+        false if request.warmup.is_zero() => "in real time".to_owned(),
+        false => format!("in real time after {}", request.warmup),
+    };
+    format!(
+        "Spinnaker {}, {} over {}, {when}, rollback at a score of {} or less and at the end below {}",
+        path(scenario),
+        plural(request.judgements(), "judgement"),
+        request.interval() * request.judgements(),
+        thresholds.marginal,
+        thresholds.pass,
+    )
+}
+
 fn flagger(scenario: &Scenario, plan: &FlaggerPlan) -> String {
     let settings = plan.settings();
     if settings.skip_analysis {
@@ -304,6 +324,49 @@ fn flagger(scenario: &Scenario, plan: &FlaggerPlan) -> String {
     )
 }
 
+fn argo(scenario: &Scenario, plan: &ArgoPlan) -> String {
+    let settings = plan.settings();
+    let mut text = format!("Argo Rollouts {}", path(scenario));
+    if let Way::Pods(_) = settings.traffic {
+        text.push_str(&format!(
+            " of {} without a router",
+            plural(u64::from(settings.replicas), "pod")
+        ));
+    }
+    let holds = settings.steps.iter().filter_map(|step| match step {
+        ArgoStep::Pause(Some(duration)) => Some(*duration),
+        _ => None,
+    });
+    let held = holds.fold(Span::ZERO, |sum, hold| sum + hold);
+    if !held.is_zero() {
+        text.push_str(&format!(", pauses of {held}"));
+    }
+    let waits = |step: &&ArgoStep| matches!(step, ArgoStep::Pause(None));
+    let waits = settings.steps.iter().filter(waits).count() as u64;
+    if waits > 0 {
+        text.push_str(&format!(", {} for people", plural(waits, "pause")));
+    }
+    let inline = |step: &&ArgoStep| matches!(step, ArgoStep::Analysis(_) | ArgoStep::Experiment(_));
+    let inline = settings.steps.iter().filter(inline).count() as u64;
+    match (settings.background.is_some(), inline) {
+        (true, 0) => text.push_str(", an analysis beside them"),
+        (true, more) => text.push_str(&format!(
+            ", an analysis beside them and {} between them",
+            words::count(more as f64)
+        )),
+        (false, 0) => {}
+        (false, some) => text.push_str(&format!(
+            ", {} between them",
+            if some == 1 {
+                "an analysis".to_owned()
+            } else {
+                format!("{some} analyses")
+            }
+        )),
+    }
+    text
+}
+
 /// The way that traffic takes to the canary: its percentages, or what there is instead of them.
 pub(super) fn path(scenario: &Scenario) -> String {
     let strategy = match &scenario.rollout {
@@ -311,7 +374,7 @@ pub(super) fn path(scenario: &Scenario) -> String {
             return "analysis skipped".to_owned();
         }
         Plan::Flagger(plan) => plan.settings().strategy(),
-        Plan::Staged(_) => Strategy::Weighted,
+        Plan::Staged(_) | Plan::Argo(_) | Plan::Spinnaker(_) => Strategy::Weighted,
     };
     let percents: Vec<f64> = scenario
         .rollout

@@ -138,7 +138,7 @@ fn checks_without_traffic(scenario: &Scenario) -> bool {
             settings.strategy() == Strategy::BlueGreen
                 && (!settings.mirror || plan.steps().is_empty())
         }
-        Plan::Staged(_) => false,
+        Plan::Staged(_) | Plan::Argo(_) | Plan::Spinnaker(_) => false,
     }
 }
 

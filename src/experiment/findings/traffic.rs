@@ -87,6 +87,8 @@ impl Small<'_> {
                 "Flagger counts a check without data as failed: a canary this quiet is rolled back \
                  for its silence, good or bad"
             }
+            Plan::Argo(_) => "an analysis takes these as its conditions say",
+            Plan::Spinnaker(_) => "Kayenta leaves metrics without data out of its score",
             Plan::Staged(plan) => match plan.inconclusive {
                 WhenInconclusive::Ignore => "the rollout goes on as though these had not been made",
                 WhenInconclusive::Fail => {
@@ -124,7 +126,9 @@ impl Small<'_> {
                     WhenInconclusive::Fail => "most checks count as failed for that alone",
                     WhenInconclusive::Hold => "the rollout waits at most checks",
                 },
-                Plan::Flagger(_) => "most checks decide nothing",
+                Plan::Flagger(_) | Plan::Argo(_) | Plan::Spinnaker(_) => {
+                    "most checks decide nothing"
+                }
             };
             return format!(
                 "{}, fewer than the {} that the gate asks for: {then}.",
@@ -158,6 +162,13 @@ impl Small<'_> {
                 return ": false alarms are a matter of time".to_owned();
             }
             Plan::Staged(plan) => (checks(plan), u64::from(plan.failures.max(1))),
+            Plan::Argo(_) => {
+                return match measured.estimate {
+                    0.0 => ", yet none of the good releases rolls back".to_owned(),
+                    some => format!(": {} of good releases roll back", share(some)),
+                };
+            }
+            Plan::Spinnaker(plan) => (plan.request.judgements(), 1),
         };
         let looks = plural(checks, "check");
         if let Some(blind) = self.blindness(&looks) {
@@ -264,6 +275,8 @@ fn perfect(small: &Small<'_>, errors: f64) -> Option<f64> {
             Some(stats::race(fails + empty, passes, threshold))
         }
         Plan::Staged(plan) => Some(rolled_back(plan, fails, empty)),
+        Plan::Argo(_) => None,
+        Plan::Spinnaker(_) => None,
     }
 }
 

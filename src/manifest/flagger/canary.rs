@@ -7,7 +7,7 @@ use super::provider::{self, Known};
 use crate::gate::flagger::Provider;
 use crate::rollout::flagger::Router;
 use crate::telemetry::Version;
-use crate::telemetry::exposition::Service;
+use crate::telemetry::exposition::{Naming, Service};
 
 /// What the Canary is about.
 pub(super) struct Identity {
@@ -87,6 +87,7 @@ pub(super) fn service(spec: &Fields<'_>, identity: &Identity) -> Service {
         namespace: identity.namespace.clone(),
         ingress: name_of("ingressRef").unwrap_or_else(|| app.clone()),
         app,
+        naming: Naming::Flagger,
     }
 }
 

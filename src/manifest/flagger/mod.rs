@@ -24,7 +24,7 @@ use std::path::Path;
 use custom::Questions;
 use templates::{Template, Templates};
 
-use super::account::{self, Account};
+use super::account::{self, Fates};
 use super::documents::{self, Resource};
 use super::findings::{Fate, Fields, Findings};
 use super::{Manifest, Remark};
@@ -61,7 +61,7 @@ pub struct Import {
     pub warnings: Vec<Remark>,
     /// What became of every field: of the Canary first, then of the MetricTemplates, then of
     /// everything else.
-    pub account: Vec<Account>,
+    pub account: Vec<Fates>,
 }
 
 /// Reads the one Canary of some manifests, with the MetricTemplates that it refers to. They may hold
@@ -83,13 +83,13 @@ pub fn read(manifests: &[Manifest]) -> Result<Import, Problems> {
     match import {
         Some(mut import) if findings.errors() == 0 && !wrong => {
             let account = account::draw_up(&mut findings, &canary.node, &grammar::CANARY);
-            import.account.push(Account::of(canary, account));
+            import.account.push(Fates::of(canary, account));
             import.warnings = Manifest::remarks(canary.file, findings.problems);
             for template in templates {
                 import.add(template);
             }
             let others = resources.iter().filter(|other| !is_read(other));
-            import.account.extend(others.map(Account::of_another));
+            import.account.extend(others.map(Fates::of_another));
             Ok(import)
         }
         _ => {
@@ -137,14 +137,14 @@ impl Import {
         let resource = template.resource;
         if !template.is_used() {
             let why = "no metric of the Canary refers to it".to_owned();
-            self.account.push(Account::of(
+            self.account.push(Fates::of(
                 resource,
                 vec![(String::new(), Fate::Ignored(why))],
             ));
             return;
         }
         let account = account::draw_up(&mut template.findings, &resource.node, &grammar::TEMPLATE);
-        self.account.push(Account::of(resource, account));
+        self.account.push(Fates::of(resource, account));
         let remarks = Manifest::remarks(resource.file, template.findings.problems);
         self.warnings.extend(remarks);
     }

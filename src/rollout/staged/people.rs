@@ -60,7 +60,7 @@ impl Judgement {
 
     /// The delay of question number `question` of a rollout whose people have this `patience`: the
     /// same two numbers give the same delay.
-    pub(super) fn delay(&self, patience: u64, question: u32) -> Span {
+    pub(in crate::rollout) fn delay(&self, patience: u64, question: u32) -> Span {
         let bits = split_mix(patience.wrapping_add(u64::from(question)));
         // The middle of one of 2^53 equal slices: never 0, never 1.
         let uniform = ((bits >> 11) as f64 + 0.5) / (1_u64 << 53) as f64;

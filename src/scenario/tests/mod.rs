@@ -50,7 +50,7 @@ fn errors(text: &str) -> String {
 fn staged(scenario: &Scenario) -> &StagedPlan {
     match &scenario.rollout {
         Plan::Staged(plan) => plan,
-        Plan::Flagger(_) => panic!("not staged"),
+        Plan::Flagger(_) | Plan::Argo(_) | Plan::Spinnaker(_) => panic!("not staged"),
     }
 }
 

@@ -81,6 +81,15 @@ fn every_table() -> Vec<String> {
     ] {
         texts.push(LEAST.replace("success-ratio", kind));
     }
+    // A rival has the fields of a rollout.
+    let of_rivals = texts.iter().filter(|text| text.contains("[rollout]"));
+    let of_rivals: Vec<String> = of_rivals
+        .map(|text| {
+            let text = text.replace("[[rollout.", "[[rivals.");
+            text.replace("[rollout]", "[[rivals]]")
+        })
+        .collect();
+    texts.extend(of_rivals);
     texts
 }
 

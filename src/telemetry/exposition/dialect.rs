@@ -172,6 +172,26 @@ impl Dialect {
         text::labels(vendors.chain([("route", route)]))
     }
 
+    /// The labels of a version's series of requests with one code, on one route or on all.
+    pub(in crate::telemetry) fn series(
+        &self,
+        version: Version,
+        route: Option<usize>,
+        code: u16,
+    ) -> Vec<(&'static str, String)> {
+        let pod = format!("{}-{}-0", self.service.app, version.name());
+        let mut labels = self.vendor.labels(&Subject {
+            service: &self.service,
+            pod: &pod,
+            reporter: self.reporter,
+            version,
+            code,
+        });
+        let route = route.and_then(|route| self.routes.get(route));
+        labels.push(("route", route.cloned().unwrap_or_default()));
+        labels
+    }
+
     fn write_histograms(&self, out: &mut Writer, readings: &[Reading], labels: &[String]) {
         let mut bounds: Vec<String> = (self.bounds().into_iter())
             .map(|bound| text::Number(bound).to_string())

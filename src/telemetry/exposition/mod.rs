@@ -19,6 +19,75 @@ pub struct Service {
     pub app: String,
     /// Name of the ingress in front of it, where there is one.
     pub ingress: String,
+    /// What its versions are called.
+    pub naming: Naming,
+}
+
+/// What the versions of a service are called.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Naming {
+    /// As Flagger does: the canary's deployment keeps the name of the service, and each version has
+    /// a service of its own, `app-primary` and `app-canary`.
+    #[default]
+    Flagger,
+    /// As under Argo Rollouts: one workload whose pods are told apart by a hash, behind services that
+    /// the Rollout names. Both may be the same one.
+    Argo {
+        /// The service in front of stable.
+        stable: String,
+        /// The service in front of the canary.
+        canary: String,
+    },
+}
+
+impl Service {
+    /// The workload of a version.
+    pub fn workload(&self, version: Version) -> String {
+        let app = &self.app;
+        match (&self.naming, version) {
+            (Naming::Flagger, Version::Stable) => format!("{app}-primary"),
+            (Naming::Flagger, Version::Baseline) => format!("{app}-baseline"),
+            (Naming::Flagger, Version::Canary) | (Naming::Argo { .. }, _) => app.clone(),
+        }
+    }
+
+    /// The service in front of a version.
+    pub fn front(&self, version: Version) -> String {
+        let app = &self.app;
+        match (&self.naming, version) {
+            (Naming::Flagger, Version::Stable) => format!("{app}-primary"),
+            (Naming::Flagger, Version::Canary) => format!("{app}-canary"),
+            (Naming::Flagger, Version::Baseline) => format!("{app}-baseline"),
+            (Naming::Argo { canary, .. }, Version::Canary) => canary.clone(),
+            (Naming::Argo { stable, .. }, Version::Stable | Version::Baseline) => stable.clone(),
+        }
+    }
+
+    /// The service that requests are sent to: under Flagger the one in front of all versions, under
+    /// Argo Rollouts that of the version, since routers name the versions' own.
+    pub fn host(&self, version: Version) -> String {
+        match self.naming {
+            Naming::Flagger => self.app.clone(),
+            Naming::Argo { .. } => self.front(version),
+        }
+    }
+
+    /// The label of pods that tells versions apart, where there is one.
+    pub fn pod_hash(&self, version: Version) -> Option<&'static str> {
+        match self.naming {
+            Naming::Flagger => None,
+            Naming::Argo { .. } => Some(pod_hash(version)),
+        }
+    }
+}
+
+/// The hash that a version's pods have under Argo Rollouts: made up, and the same in every run.
+pub fn pod_hash(version: Version) -> &'static str {
+    match version {
+        Version::Stable => "6d4cf56db6",
+        Version::Canary => "77c8f5b9d4",
+        Version::Baseline => "5b9f7c6dd8",
+    }
 }
 
 impl Default for Service {
@@ -27,6 +96,7 @@ impl Default for Service {
             namespace: "default".to_owned(),
             app: "app".to_owned(),
             ingress: "app".to_owned(),
+            naming: Naming::Flagger,
         }
     }
 }

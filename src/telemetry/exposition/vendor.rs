@@ -98,24 +98,6 @@ pub(super) struct Subject<'s> {
     pub(super) code: u16,
 }
 
-/// The workload of a version, as Flagger names them: the canary keeps the name of its target.
-fn workload(app: &str, version: Version) -> String {
-    match version {
-        Version::Stable => format!("{app}-primary"),
-        Version::Canary => app.to_owned(),
-        Version::Baseline => format!("{app}-baseline"),
-    }
-}
-
-/// The service in front of a version, as Flagger names them.
-fn service(app: &str, version: Version) -> String {
-    match version {
-        Version::Stable => format!("{app}-primary"),
-        Version::Canary => format!("{app}-canary"),
-        Version::Baseline => format!("{app}-baseline"),
-    }
-}
-
 impl Vendor {
     /// The counter of requests.
     pub fn requests(self) -> &'static str {
@@ -177,6 +159,9 @@ impl Vendor {
             Vendor::Nginx => nginx(of),
             Vendor::Traefik => traefik(of),
         };
+        if let Some(hash) = of.service.pod_hash(of.version) {
+            labels.push(("rollouts_pod_template_hash", hash.to_owned()));
+        }
         labels.push((self.code_label(), of.code.to_string()));
         labels.push((self.version_label(), of.version.name().to_owned()));
         labels
@@ -186,7 +171,8 @@ impl Vendor {
 /// Istio's standard metrics, telemetry v2.
 fn istio(of: &Subject<'_>) -> Vec<(&'static str, String)> {
     let (namespace, app) = (of.service.namespace.as_str(), of.service.app.as_str());
-    let host = format!("{app}.{namespace}.svc.cluster.local");
+    let name = of.service.host(of.version);
+    let host = format!("{name}.{namespace}.svc.cluster.local");
     let (reporter, policy) = match of.reporter {
         Reporter::Server => ("destination", "mutual_tls"),
         // The sender does not know.
@@ -197,13 +183,13 @@ fn istio(of: &Subject<'_>) -> Vec<(&'static str, String)> {
         ("reporter", reporter.to_owned()),
         ("source_workload", "istio-ingressgateway".to_owned()),
         ("source_workload_namespace", "istio-system".to_owned()),
-        ("destination_workload", workload(app, of.version)),
+        ("destination_workload", of.service.workload(of.version)),
         ("destination_workload_namespace", namespace.to_owned()),
         ("destination_app", app.to_owned()),
         ("destination_canonical_service", app.to_owned()),
         ("destination_canonical_revision", version),
         ("destination_service", host),
-        ("destination_service_name", app.to_owned()),
+        ("destination_service_name", name),
         ("destination_service_namespace", namespace.to_owned()),
         ("request_protocol", "http".to_owned()),
         ("response_flags", "-".to_owned()),
@@ -214,8 +200,9 @@ fn istio(of: &Subject<'_>) -> Vec<(&'static str, String)> {
 
 /// Linkerd's proxy metrics.
 fn linkerd(of: &Subject<'_>) -> Vec<(&'static str, String)> {
-    let (namespace, app) = (of.service.namespace.as_str(), of.service.app.as_str());
-    let authority = format!("{app}.{namespace}.svc.cluster.local");
+    let namespace = of.service.namespace.as_str();
+    let host = of.service.host(of.version);
+    let authority = format!("{host}.{namespace}.svc.cluster.local");
     let classification = if of.code >= 500 { "failure" } else { "success" };
     let mut labels = vec![
         ("authority", authority),
@@ -223,7 +210,7 @@ fn linkerd(of: &Subject<'_>) -> Vec<(&'static str, String)> {
         ("tls", "true".to_owned()),
         ("pod", of.pod.to_owned()),
     ];
-    let own = workload(app, of.version);
+    let own = of.service.workload(of.version);
     labels.extend(match of.reporter {
         Reporter::Server => vec![
             ("direction", "inbound".to_owned()),
@@ -236,7 +223,7 @@ fn linkerd(of: &Subject<'_>) -> Vec<(&'static str, String)> {
             ("deployment", "ingress".to_owned()),
             ("dst_namespace", namespace.to_owned()),
             ("dst_deployment", own),
-            ("dst_service", service(app, of.version)),
+            ("dst_service", of.service.front(of.version)),
         ],
     });
     labels
@@ -247,7 +234,7 @@ fn linkerd(of: &Subject<'_>) -> Vec<(&'static str, String)> {
 fn nginx(of: &Subject<'_>) -> Vec<(&'static str, String)> {
     let (namespace, app) = (of.service.namespace.as_str(), of.service.app.as_str());
     let canary = match of.version {
-        Version::Canary => format!("{namespace}-{app}-canary-80"),
+        Version::Canary => format!("{namespace}-{}-80", of.service.front(Version::Canary)),
         Version::Stable | Version::Baseline => String::new(),
     };
     vec![
@@ -257,7 +244,7 @@ fn nginx(of: &Subject<'_>) -> Vec<(&'static str, String)> {
         ("host", format!("{app}.example.com")),
         ("ingress", of.service.ingress.clone()),
         ("namespace", namespace.to_owned()),
-        ("service", service(app, of.version)),
+        ("service", of.service.front(of.version)),
         ("canary", canary),
         ("method", "GET".to_owned()),
         ("path", "/".to_owned()),
@@ -266,7 +253,7 @@ fn nginx(of: &Subject<'_>) -> Vec<(&'static str, String)> {
 
 /// Metrics of Traefik's services, which its Kubernetes provider names.
 fn traefik(of: &Subject<'_>) -> Vec<(&'static str, String)> {
-    let (namespace, service) = (&of.service.namespace, service(&of.service.app, of.version));
+    let (namespace, service) = (&of.service.namespace, of.service.front(of.version));
     vec![
         ("service", format!("{namespace}-{service}-80@kubernetescrd")),
         ("method", "GET".to_owned()),

@@ -4,6 +4,16 @@
 /// `cumulative` the counts (or rates) at or below each, with the `+Inf` bucket's last. The slice
 /// is made monotonic in place, as Prometheus does. Not a number when nothing was counted.
 pub fn histogram_quantile(q: f64, bounds: &[f64], cumulative: &mut [f64]) -> f64 {
+    quantile_of_buckets(q, bounds, cumulative, true)
+}
+
+/// The same; `tolerant` to counts that differ by a rounding, as since Prometheus 2.49.
+pub(super) fn quantile_of_buckets(
+    q: f64,
+    bounds: &[f64],
+    cumulative: &mut [f64],
+    tolerant: bool,
+) -> f64 {
     if q.is_nan() {
         return f64::NAN;
     }
@@ -17,7 +27,7 @@ pub fn histogram_quantile(q: f64, bounds: &[f64], cumulative: &mut [f64]) -> f64
     if last == 0 || cumulative.len() != last + 1 {
         return f64::NAN;
     }
-    make_monotonic(cumulative);
+    make_monotonic(cumulative, tolerant);
     let total = cumulative[last];
     if total == 0.0 || total.is_nan() {
         return f64::NAN;
@@ -74,10 +84,10 @@ fn interpolate(bounds: &[f64], bucket: usize, rank: f64, inside: f64) -> f64 {
     start + (bounds[bucket] - start) * (rank / inside)
 }
 
-fn make_monotonic(cumulative: &mut [f64]) {
+fn make_monotonic(cumulative: &mut [f64], tolerant: bool) {
     let mut highest = cumulative[0];
     for count in &mut cumulative[1..] {
-        if almost_equal(*count, highest) || *count < highest {
+        if *count < highest || tolerant && almost_equal(*count, highest) {
             *count = highest;
         } else {
             highest = *count;

@@ -1,6 +1,16 @@
 //! `rate` and `increase`: the rise of a counter, extrapolated to the edges of its window.
 
+use super::Semantics;
 use crate::base::{Span, Time};
+
+/// Whether what was sampled only grows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// It does, and began at zero.
+    Counter,
+    /// It goes up and down.
+    Gauge,
+}
 
 /// How a rise between two samples extends to a window; made once, used for every series that has
 /// the same sample times.
@@ -12,6 +22,8 @@ pub struct Extrapolation {
     threshold: f64,
     half_spacing: f64,
     range: f64,
+    kind: Kind,
+    half_interval_first: bool,
 }
 
 impl Extrapolation {
@@ -20,24 +32,48 @@ impl Extrapolation {
     pub fn new(first: Time, last: Time, samples: u64, now: Time, window: Span) -> Extrapolation {
         // Prometheus keeps time in whole milliseconds.
         let millis = |nanos: u64| (nanos / 1_000_000) as f64;
-        let first_ms = millis(first.as_nanos());
-        let last_ms = millis(last.as_nanos());
-        let now_ms = millis(now.as_nanos());
-        let sampled = (last_ms - first_ms) / 1000.0;
+        let times = [first, last, now].map(|time| millis(time.as_nanos()));
+        Extrapolation {
+            range: window.as_secs_f64(),
+            ..Extrapolation::of_millis(
+                times,
+                samples,
+                millis(window.as_nanos()),
+                Kind::Counter,
+                Semantics::V3,
+            )
+        }
+    }
+
+    /// The same for times in milliseconds: of the first and the last sample and of the window's end.
+    pub(super) fn of_millis(
+        [first, last, now]: [f64; 3],
+        samples: u64,
+        window: f64,
+        kind: Kind,
+        semantics: Semantics,
+    ) -> Extrapolation {
+        let sampled = (last - first) / 1000.0;
         let spacing = sampled / (samples - 1) as f64;
         Extrapolation {
             sampled,
-            to_start: (first_ms - (now_ms - millis(window.as_nanos()))) / 1000.0,
-            to_end: (now_ms - last_ms) / 1000.0,
+            to_start: (first - (now - window)) / 1000.0,
+            to_end: (now - last) / 1000.0,
             threshold: spacing * 1.1,
             half_spacing: spacing / 2.0,
-            range: window.as_secs_f64(),
+            range: window / 1000.0,
+            kind,
+            half_interval_first: semantics.half_interval_first,
         }
     }
 
     /// `rate` of a counter that read `first` and `last` and never fell between: per second.
     pub fn rate(&self, first: f64, last: f64) -> f64 {
-        let rise = last - first;
+        self.rate_of(first, last - first)
+    }
+
+    /// `rate` of a counter whose rise, resets included, is `rise`.
+    pub(super) fn rate_of(&self, first: f64, rise: f64) -> f64 {
         rise * (self.factor(first, rise) / self.range)
     }
 
@@ -47,23 +83,26 @@ impl Extrapolation {
     }
 
     fn factor(&self, first: f64, rise: f64) -> f64 {
-        let mut to_start = self.to_start;
-        if to_start >= self.threshold {
-            to_start = self.half_spacing;
-        }
+        // Before 2.51 the zero point was looked at first.
+        let half = |to_edge: f64| match to_edge >= self.threshold {
+            true => self.half_spacing,
+            false => to_edge,
+        };
+        let mut to_start = match self.half_interval_first {
+            true => half(self.to_start),
+            false => self.to_start,
+        };
         // A counter cannot have been below zero: do not extrapolate past its zero point.
-        if rise > 0.0 && first >= 0.0 {
+        if self.kind == Kind::Counter && rise > 0.0 && first >= 0.0 {
             let zero_point = self.sampled * (first / rise);
             if zero_point < to_start {
                 to_start = zero_point;
             }
         }
-        let to_end = if self.to_end >= self.threshold {
-            self.half_spacing
-        } else {
-            self.to_end
-        };
-        (self.sampled + to_start + to_end) / self.sampled
+        if !self.half_interval_first {
+            to_start = half(to_start);
+        }
+        (self.sampled + to_start + half(self.to_end)) / self.sampled
     }
 }
 
@@ -71,7 +110,7 @@ impl Extrapolation {
 /// on the left) are left out. `None` with fewer than two samples.
 pub fn rate(samples: &[(Time, f64)], now: Time, window: Span) -> Option<f64> {
     let (first, rise, extrapolation) = rise(samples, now, window)?;
-    Some(rise * (extrapolation.factor(first, rise) / extrapolation.range))
+    Some(extrapolation.rate_of(first, rise))
 }
 
 /// `increase(series[window])` at `now`; see [`rate`].

@@ -51,7 +51,7 @@ impl Telemetry {
     }
 
     /// Where a status' samples lie in a window with these edges, and how they extrapolate.
-    fn samples(
+    pub(super) fn samples(
         &self,
         track: &Track,
         (first, last): (Time, Time),
@@ -96,10 +96,10 @@ static NOTHING: [u64; 2 * (Buckets::MOST + 1)] = [0; 2 * (Buckets::MOST + 1)];
 
 /// Rows of the first and last sample of a series in the window, and how it extrapolates.
 #[derive(Debug, Clone, Copy)]
-struct Samples {
-    first: Option<usize>,
-    last: usize,
-    extrapolation: Option<Extrapolation>,
+pub(super) struct Samples {
+    pub(super) first: Option<usize>,
+    pub(super) last: usize,
+    pub(super) extrapolation: Option<Extrapolation>,
 }
 
 impl Window<'_> {

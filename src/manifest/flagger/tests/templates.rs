@@ -4,7 +4,7 @@ use super::{CANARY, changed, import, manifest};
 use crate::gate::flagger::Limits;
 use crate::gate::{CustomCheck, Gate, Source};
 use crate::manifest::flagger::read;
-use crate::manifest::{Account, Fate, Manifest};
+use crate::manifest::{Fate, Fates, Manifest};
 
 /// A template that Datadog answers.
 const TEMPLATE: &str = "\
@@ -92,7 +92,7 @@ fn one_file_may_hold_everything_in_any_order() {
         titles,
         ["Canary checkout", "MetricTemplate errors", "Service web"]
     );
-    let fate = |of: &Account, path: &str| {
+    let fate = |of: &Fates, path: &str| {
         let found = of.fields.iter().find(|(other, _)| other == path);
         found.unwrap_or_else(|| panic!("{path}: {of:#?}")).1.clone()
     };

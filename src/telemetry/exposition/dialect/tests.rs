@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::telemetry::exposition::Naming;
 use crate::telemetry::{Birth, Sampling};
 
 const VENDORS: [Vendor; 4] = [
@@ -21,6 +22,7 @@ fn dialect(vendor: Vendor, buckets: Buckets) -> Dialect {
             namespace: "test".to_owned(),
             app: "podinfo".to_owned(),
             ingress: "podinfo".to_owned(),
+            naming: Naming::Flagger,
         },
         ..Dialect::new(vendor, &plan, routes, goals)
     }

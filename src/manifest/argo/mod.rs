@@ -1,0 +1,140 @@
+//! Argo Rollouts: Rollouts and their AnalysisTemplates in, the rollout's plan and its checks out, with
+//! an account of every field.
+//!
+//! What the API server or the controller would refuse is an error, except where it decides nothing
+//! here; what it would understand differently from what was probably meant is a warning. Rules are
+//! those of the controller of 2026-08-17 (commit `9f8d111d`), API `argoproj.io/v1alpha1`.
+
+mod canary;
+mod grammar;
+mod quantities;
+mod references;
+mod routing;
+mod steps;
+
+use std::path::Path;
+
+use super::documents::{self, Resource};
+use super::findings::{Fate, Fields, Findings};
+use super::{Manifest, Remark, account};
+use crate::base::{Problem, Problems, Span};
+use crate::gate::Gate;
+use crate::rollout::Judgement;
+use crate::rollout::argo::{ArgoPlan, Command};
+use crate::telemetry::exposition::{Service, Vendor};
+
+/// What no manifest says about a rollout.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Circumstances {
+    /// Time from asking for a pod to its being ready; `minReadySeconds` comes on top.
+    pub pod_start: Span,
+    /// Time from writing a weight to requests following it.
+    pub propagation: Span,
+    /// How long people take to answer.
+    pub judgement: Judgement,
+    /// What they do about an inconclusive analysis.
+    pub inconclusive: Command,
+    /// The service that requests go to where the Rollout has none for each version; its own name when
+    /// it is not said.
+    pub service: Option<String>,
+}
+
+impl Default for Circumstances {
+    fn default() -> Circumstances {
+        Circumstances {
+            pod_start: ArgoPlan::POD_START,
+            propagation: Span::ZERO,
+            judgement: Judgement::on_call(),
+            inconclusive: Command::Resume,
+            service: None,
+        }
+    }
+}
+
+/// What a Rollout says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Import {
+    /// `metadata.name`.
+    pub name: String,
+    /// `metadata.namespace`, or `default`.
+    pub namespace: String,
+    /// The routers by their names, if there is any.
+    pub router: Option<String>,
+    /// How it rolls out.
+    pub plan: ArgoPlan,
+    /// What its analyses measure.
+    pub analysis: Vec<Gate>,
+    /// Whose metrics the queries read.
+    pub vendor: Vendor,
+    /// What the queries call the service.
+    pub service: Service,
+    /// The names of the metrics that ask systems which are not simulated, in the order of their
+    /// questions' numbers.
+    pub questions: Vec<String>,
+    /// What it means differently from what may have been meant, in order of place.
+    pub warnings: Vec<Remark>,
+    /// Every field with what became of it, in the order written.
+    pub account: Vec<(String, Fate)>,
+}
+
+/// Reads the one Rollout of some manifests, with the analyses that it names; they may hold other
+/// resources.
+///
+/// # Errors
+/// All at once: text that is not YAML, no Rollout or more than one, fields that Argo Rollouts refuses,
+/// templates that are missing or cannot be evaluated, and strategies that are not replayed.
+pub fn read(manifests: &[Manifest], circumstances: &Circumstances) -> Result<Import, Problems> {
+    let resources = documents::resources(manifests)?;
+    let rollout = the_rollout(manifests, &resources)?;
+    let manifest = &manifests[rollout.file];
+    let mut findings = Findings::default();
+    let mut analyses = references::Analyses::new(&rollout.node, &resources);
+    let import = Fields::of_document(&rollout.node)
+        .and_then(|document| canary::read(&mut findings, &document, circumstances, &mut analyses));
+    match import {
+        Some(mut import) if findings.errors() == 0 => {
+            import.analysis = analyses.gates;
+            import.questions = analyses.questions;
+            import.account = account::draw_up(&mut findings, &rollout.node, &grammar::ROLLOUT);
+            import.warnings = Manifest::remarks(rollout.file, findings.problems);
+            Ok(import)
+        }
+        _ => Err(manifest.refuse(findings.problems)),
+    }
+}
+
+/// The only Rollout.
+fn the_rollout<'r>(
+    manifests: &[Manifest],
+    resources: &'r [Resource],
+) -> Result<&'r Resource, Problems> {
+    let mut rollouts = resources
+        .iter()
+        .filter(|resource| resource.kind == "Rollout");
+    let about = |file: usize, problem: Problem| match manifests.get(file) {
+        Some(manifest) => manifest.refuse(vec![problem]),
+        None => Problems::about(Path::new("--argo"), problem.message),
+    };
+    let Some(first) = rollouts.next() else {
+        let found = match resources {
+            [] => "no Rollout: the file holds no document".to_owned(),
+            _ => format!(
+                "no Rollout among the documents: found {}",
+                documents::listed(resources)
+            ),
+        };
+        let help = "a Rollout starts with `apiVersion: argoproj.io/v1alpha1` and `kind: Rollout`";
+        return Err(about(0, Problem::error(found, None).help(help)));
+    };
+    let Some(second) = rollouts.next() else {
+        return Ok(first);
+    };
+    let all = [first, second].into_iter().chain(rollouts);
+    let names: Vec<&str> = all
+        .map(|rollout| rollout.name.as_deref().unwrap_or("one without a name"))
+        .collect();
+    let message = format!("{} Rollouts: {}", names.len(), names.join(", "));
+    let help = "leave one: one Rollout is read at a time";
+    let problem = Problem::error(message, second.kind_place()).help(help);
+    Err(about(second.file, problem))
+}

@@ -1,0 +1,130 @@
+//! A scenario drafted from manifests: what they say stands in it with its place in them; what they do
+//! not say stands in it as a figure of ours, to be filled in.
+
+mod sections;
+mod text;
+
+use std::path::Path;
+
+use super::controllers::{self, Controller};
+use super::{Scenario, parse};
+use crate::base::Problems;
+use crate::manifest::split::{self, Import, Wishes};
+use crate::manifest::{Account, Manifest, Reader, Remark, sort};
+
+/// A scenario drafted from manifests.
+#[derive(Debug)]
+pub struct Draft {
+    /// The file: TOML with comments that say where each line came from.
+    pub text: String,
+    /// The same, read.
+    pub scenario: Scenario,
+    /// The split, where a manifest is about one.
+    pub split: Option<Import>,
+    /// Whose manifests decide, by the name of the scenario's field; `None`: steps and a gate of ours.
+    pub controller: Option<&'static str>,
+    /// What the importers understand differently from what may be meant.
+    pub warnings: Vec<Remark>,
+    /// What became of every field of every resource, by file.
+    pub accounts: Vec<Account>,
+}
+
+/// A manifest with the name by which the scenario may find it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// Relative to the scenario.
+    pub name: String,
+    /// Its text.
+    pub manifest: Manifest,
+}
+
+/// Drafts a scenario from manifests that belong together; `folder` is where the scenario will be, and
+/// where it finds the manifests of controllers.
+///
+/// # Errors
+/// All at once: what the importers refuse, manifests of two controllers, and manifests of which none
+/// says anything about a rollout.
+pub fn draft(sources: &[Source], wishes: &Wishes, folder: &Path) -> Result<Draft, Problems> {
+    let manifests: Vec<Manifest> = sources.iter().map(|one| one.manifest.clone()).collect();
+    let found = sort(&manifests)?;
+    let mut refused = Vec::new();
+    let controller = match controllers::among(&manifests, &found) {
+        Ok(controller) => controller,
+        Err(problems) => {
+            refused.push(problems);
+            None
+        }
+    };
+    let (mut accounts, mut warnings) = (Vec::new(), Vec::new());
+    if let Some(controller) = controller {
+        match controllers::account(controller, &manifests, &found) {
+            Ok((of_controller, remarks)) => {
+                accounts.extend(of_controller);
+                warnings.extend(remarks);
+            }
+            Err(problems) => refused.push(problems),
+        }
+    }
+    let split = match split::read(&manifests, wishes) {
+        Ok(outcome) => {
+            accounts.extend(outcome.accounts);
+            warnings.extend(outcome.warnings);
+            outcome.import
+        }
+        Err(problems) => {
+            refused.push(problems);
+            None
+        }
+    };
+    if let Some(problems) = Problems::gather(refused) {
+        return Err(problems);
+    }
+    if split.is_none() && controller.is_none() {
+        return Err(nothing(&manifests, &found));
+    }
+    accounts.sort_by_key(|account| account.file);
+    let text = text::write(sources, split.as_ref(), controller, &found);
+    let scenario = parse(&text, Path::new("scenario.toml"), Some(folder))?;
+    Ok(Draft {
+        text,
+        scenario,
+        split,
+        controller: controller.map(Controller::key),
+        warnings,
+        accounts,
+    })
+}
+
+/// Why there is nothing to draft from.
+fn nothing(manifests: &[Manifest], found: &[crate::manifest::Found]) -> Problems {
+    let templates = found
+        .iter()
+        .find(|one| !matches!(one.reader, Reader::Nobody | Reader::Split));
+    let message = match (found, templates) {
+        ([], _) => "holds no document".to_owned(),
+        (_, Some(one)) => format!(
+            "{} alone is no rollout: name the file that uses it too",
+            one.title
+        ),
+        (found, None) => {
+            let mut kinds: Vec<&str> = found.iter().map(|one| one.title.as_str()).collect();
+            kinds.truncate(8);
+            format!(
+                "nothing here is about a rollout or a split: found {}",
+                kinds.join(", ")
+            )
+        }
+    };
+    let path = manifests
+        .first()
+        .map_or(Path::new("manifests"), |one| one.path.as_path());
+    let mut problems = Problems::about(path, message);
+    if let Some(problem) = problems.problems.first_mut() {
+        problem.help = Some(
+            "name a Canary, a Rollout, a VirtualService, an HTTPRoute, a TrafficSplit, a TraefikService, \
+             an Ingress with canary annotations, or a canary config of Kayenta"
+                .to_owned(),
+        );
+    }
+    problems
+}

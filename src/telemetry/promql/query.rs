@@ -1,0 +1,140 @@
+//! Queries as texts that a server would accept.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use promql_parser::parser::{self, Expr};
+
+use super::{Semantics, check, text};
+
+/// A query that a real Prometheus would accept.
+#[derive(Clone, PartialEq)]
+pub struct Query {
+    text: Arc<str>,
+    pub(super) expr: Arc<Expr>,
+    semantics: Semantics,
+}
+
+/// Why a text is not a query.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct QueryError {
+    /// What is wrong, with the offending text: a lower-case sentence without a full stop.
+    pub message: String,
+    /// What would be valid.
+    pub help: Option<String>,
+    /// Bytes of the query that it is about, where that can be told.
+    pub span: Option<Range<usize>>,
+}
+
+impl QueryError {
+    pub(super) fn new(message: impl Into<String>, span: Option<Range<usize>>) -> QueryError {
+        QueryError {
+            message: message.into(),
+            help: None,
+            span,
+        }
+    }
+
+    pub(super) fn help(mut self, help: impl Into<String>) -> QueryError {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+impl Query {
+    /// Reads a query and checks all that a server checks before it evaluates: syntax, types, the
+    /// numbers of arguments, matchers. What a server refuses that has no experimental features
+    /// switched on is refused.
+    ///
+    /// # Errors
+    /// When a server would answer `bad_data`, when the query is too large (some hundreds of operators,
+    /// more than 11 000 steps in a subquery), or when it asks for one of the few things that are not
+    /// evaluated here: `count_values` and functions of native histograms.
+    pub fn parse(query: &str, semantics: Semantics) -> Result<Query, QueryError> {
+        let (tokens, plain) = text::scan(query, semantics)?;
+        let expr = parser::parse(&plain).map_err(|message| {
+            let reads = |text: &str| {
+                text::scan(text, semantics).is_ok_and(|(_, plain)| parser::parse(&plain).is_ok())
+            };
+            explain(
+                query,
+                &message,
+                text::first_misplaced(query, &tokens, reads),
+            )
+        })?;
+        check::check(&expr, semantics).map_err(|refusal| refusal.locate(query, &tokens))?;
+        Ok(Query {
+            text: query.into(),
+            expr: Arc::new(expr),
+            semantics,
+        })
+    }
+
+    /// The text as written.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Whose answers it gives.
+    pub fn semantics(&self) -> Semantics {
+        self.semantics
+    }
+}
+
+/// The parser's message with the place, and what would be valid.
+fn explain(query: &str, message: &str, span: Option<Range<usize>>) -> QueryError {
+    let found = span.clone().map_or("", |span| &query[span]);
+    if query.trim().is_empty() || message.starts_with("no expression found") {
+        let help = "write a query, like sum(rate(http_requests_total[1m]))";
+        return QueryError::new("there is no query", span).help(help);
+    }
+    if let Some(name) = message
+        .strip_prefix("unknown function with name '")
+        .and_then(|rest| rest.strip_suffix('\''))
+    {
+        let error = QueryError::new(format!("there is no function `{name}`"), span);
+        return match check::nearest_function(name) {
+            Some(near) => error.help(format!("did you mean `{near}`? Names are lower-case")),
+            None => error.help("its functions are listed in Prometheus' documentation"),
+        };
+    }
+    if message != "invalid promql query" {
+        return QueryError::new(message.trim().to_lowercase_first(), span);
+    }
+    match found {
+        "" => QueryError::new("the query ends too early", span).help("something is missing here"),
+        "$" | "[[" => QueryError::new(format!("`{found}` is not PromQL"), span)
+            .help("fill in a dashboard's variables first"),
+        "{" => QueryError::new("`{` does not belong here", span)
+            .help("fill in template variables first; matchers follow a metric's name"),
+        _ => QueryError::new(format!("`{found}` does not belong here"), span),
+    }
+}
+
+trait LowercaseFirst {
+    fn to_lowercase_first(&self) -> String;
+}
+
+impl LowercaseFirst for str {
+    fn to_lowercase_first(&self) -> String {
+        let mut letters = self.chars();
+        let first = letters
+            .next()
+            .map(|letter| letter.to_lowercase().to_string());
+        first.unwrap_or_default() + letters.as_str()
+    }
+}
+
+impl fmt::Debug for Query {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Query({:?})", self.text)
+    }
+}
+
+impl fmt::Display for Query {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.text)
+    }
+}
