@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use coalmine::manifest::{Manifest, flagger};
+use coalmine::manifest::{Manifest, Measured, flagger};
 use coalmine::scenario;
 
 /// One of the things that read what people write.
@@ -41,7 +41,7 @@ fn manifest(text: &str) -> Manifest {
 /// Reads a Canary with its templates.
 pub fn flagger(data: &[u8]) {
     if let Some(text) = text(data) {
-        if let Err(problems) = flagger::read(&[manifest(text)]) {
+        if let Err(problems) = flagger::read(&[manifest(text)], &Measured::plain()) {
             assert!(problems.count() > 0, "refused without a reason");
             // Places must lie within the text.
             let _ = problems.to_string();

@@ -5,10 +5,10 @@ use std::path::Path;
 use super::files::{self, FileError, Files};
 use crate::base::Problems;
 use crate::gate::Gate;
-use crate::manifest::{Account, Found, Manifest, Reader, Remark, flagger};
+use crate::manifest::{Account, Found, Manifest, Measured, Reader, Remark, flagger};
 use crate::rollout::Plan;
-use crate::telemetry::Buckets;
 use crate::telemetry::exposition::{Service, Vendor};
+use crate::telemetry::{Buckets, Reporter};
 
 /// The most MiB of a manifest that are read.
 const MOST_MIB: u64 = 8;
@@ -94,7 +94,7 @@ pub(super) fn account(
     let mut accounts = Vec::new();
     let warnings = match controller {
         Controller::Flagger => {
-            let import = flagger::read(manifests)?;
+            let import = flagger::read(manifests, &Measured::plain())?;
             for one in found.iter().filter(|one| controller.reads(one)) {
                 let own =
                     (import.account.iter()).find(|of| of.file == one.file && of.title == one.title);
@@ -113,6 +113,8 @@ pub(super) struct Imported {
     pub(super) analysis: Vec<Gate>,
     /// The default histogram of what the manifests' queries read.
     pub(super) buckets: Option<Buckets>,
+    /// Whom the queries ask.
+    pub(super) reporter: Option<Reporter>,
     /// Whose metrics the queries read.
     pub(super) vendor: Option<Vendor>,
     /// What the queries call the service.
@@ -129,6 +131,7 @@ pub(super) fn import(
     files: &Files<'_>,
     controller: Controller,
     names: &[String],
+    measured: &Measured,
 ) -> Result<Imported, Problems> {
     let (mut manifests, mut refused) = (Vec::new(), Vec::new());
     for name in names {
@@ -143,7 +146,7 @@ pub(super) fn import(
         return Err(problems);
     }
     match controller {
-        Controller::Flagger => follow_canary(&manifests),
+        Controller::Flagger => follow_canary(&manifests, measured),
     }
 }
 
@@ -151,8 +154,8 @@ fn about(path: &Path, error: &FileError) -> Problems {
     Problems::about(path, error.to_string())
 }
 
-fn follow_canary(manifests: &[Manifest]) -> Result<Imported, Problems> {
-    let import = flagger::read(manifests)?;
+fn follow_canary(manifests: &[Manifest], measured: &Measured) -> Result<Imported, Problems> {
+    let import = flagger::read(manifests, measured)?;
     let warnings = import.warnings.iter();
     Ok(Imported {
         warnings: warnings
@@ -161,6 +164,7 @@ fn follow_canary(manifests: &[Manifest]) -> Result<Imported, Problems> {
         plan: Plan::Flagger(import.plan),
         analysis: import.analysis,
         buckets: Some(import.buckets),
+        reporter: Some(import.reporter),
         vendor: Some(import.vendor),
         service: Some(import.service),
         questions: import.questions,

@@ -7,9 +7,10 @@ use super::files::Files;
 use super::{EngineChoice, Scenario, builtin, check, experiment, figures, file, hooks, traffic};
 use crate::base::{Probability, Problem, Problems, Rate, Seed, Severity, Span, Weight};
 use crate::engine::live::options::{Proxy, Source, Speed};
+use crate::manifest::Measured;
 use crate::model::service::Latency;
 use crate::telemetry::exposition::Vendor;
-use crate::telemetry::{Birth, Sampling};
+use crate::telemetry::{Birth, Reporter, Sampling};
 
 /// What a command line changes in a scenario; `None` leaves it as it is.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -65,6 +66,10 @@ impl Scenario {
     pub fn with(mut self, overrides: &Overrides) -> Result<Scenario, Problems> {
         let remarks_before = check::remarks(&self);
         let mut changes = Vec::new();
+        // Queries find other series of exact metrics than of scraped ones.
+        if let Some(sampling) = overrides.sampling {
+            self.telemetry.sampling = sampling;
+        }
         if !overrides.flagger.is_empty() {
             let change = self.follow(Controller::Flagger, &overrides.flagger)?;
             changes.push(change);
@@ -75,7 +80,6 @@ impl Scenario {
         }
         self.change_world(overrides, &mut changes);
         if let Some(sampling) = overrides.sampling {
-            self.telemetry.sampling = sampling;
             changes.push(format!(
                 "telemetry.scrape = \"{}\"",
                 sampling_text(sampling)
@@ -132,7 +136,20 @@ impl Scenario {
     fn follow(&mut self, controller: Controller, paths: &[PathBuf]) -> Result<String, Problems> {
         let names = paths.iter().map(|path| path.to_string_lossy().into_owned());
         let names: Vec<String> = names.collect();
-        let imported = controllers::import(&Files::Folder(Path::new("")), controller, &names)?;
+        let world = &self.world;
+        let measured = Measured {
+            plan: self.telemetry.clone(),
+            // The provider's take the place of the scenario's, unless rivals read those.
+            buckets: (!self.rivals.is_empty()).then(|| self.telemetry.buckets.clone()),
+            vendor: None,
+            reporter: (self.telemetry.reporter == Reporter::Client).then_some(Reporter::Client),
+            routes: (world.traffic.routes.iter())
+                .map(|route| route.name.clone())
+                .collect(),
+            goals: world.goals.iter().map(|goal| goal.name.clone()).collect(),
+        };
+        let files = Files::Folder(Path::new(""));
+        let imported = controllers::import(&files, controller, &names, &measured)?;
         self.warnings
             .retain(|warning| !controllers::is_about_manifest(warning));
         self.rollout_name = imported.plan.controller().to_owned();
@@ -142,6 +159,9 @@ impl Scenario {
         self.questions = imported.questions;
         if let Some(buckets) = imported.buckets {
             self.telemetry.buckets = buckets;
+        }
+        if let Some(reporter) = imported.reporter {
+            self.telemetry.reporter = reporter;
         }
         if let Some(vendor) = imported.vendor {
             self.live.vendor = vendor;

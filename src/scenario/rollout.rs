@@ -13,13 +13,14 @@ use super::traffic::positive_span;
 use super::week;
 use crate::base::{Probability, Problems, Span, Weight};
 use crate::gate::Gate;
+use crate::manifest::Measured;
 use crate::model::hooks::Hook;
 use crate::model::service::Latency;
 use crate::rollout::{
     Counting, Judgement, OfficeHours, Plan, Rollback, StagedPlan, Step, WhenInconclusive,
 };
-use crate::telemetry::Buckets;
 use crate::telemetry::exposition::{Service, Vendor};
+use crate::telemetry::{Buckets, Reporter};
 
 /// More checks than this in one rollout are a slip of a unit.
 const MOST_CHECKS: u64 = 1_000_000;
@@ -32,6 +33,8 @@ pub(super) struct Rollout {
     pub(super) analysis: Vec<Gate>,
     /// Those of the Canary's provider.
     pub(super) buckets: Option<Buckets>,
+    /// Whom the manifests' queries ask.
+    pub(super) reporter: Option<Reporter>,
     /// Whose metrics the Canary's provider asks for.
     pub(super) vendor: Option<Vendor>,
     /// What the Canary calls the service.
@@ -63,11 +66,12 @@ pub(super) fn read_rivals(
     files: Files<'_>,
     foreign: &mut Option<Problems>,
     names: &Known,
+    measured: &Measured,
 ) -> Option<Vec<Rollout>> {
     let items = list.list()?;
     let rivals = items.iter().map(|item| {
         let mut problems = None;
-        let rival = read(item.table()?, files, &mut problems, names);
+        let rival = read(item.table()?, files, &mut problems, names, measured);
         let all = foreign.take().into_iter().chain(problems).collect();
         *foreign = Problems::gather(all);
         rival
@@ -82,12 +86,13 @@ pub(super) fn read(
     files: Files<'_>,
     foreign: &mut Option<Problems>,
     names: &Known,
+    measured: &Measured,
 ) -> Option<Rollout> {
     let name = match table.get("name") {
         None => Some(None),
         Some(value) => value.words().map(Some),
     };
-    let rollout = read_unnamed(table, files, foreign, names)?;
+    let rollout = read_unnamed(table, files, foreign, names, measured)?;
     Some(Rollout {
         name: name?.map_or_else(|| rollout.name.clone(), str::to_owned),
         ..rollout
@@ -99,10 +104,11 @@ fn read_unnamed(
     files: Files<'_>,
     foreign: &mut Option<Problems>,
     names: &Known,
+    measured: &Measured,
 ) -> Option<Rollout> {
     for controller in Controller::ALL {
         if let Some(value) = table.get(controller.key()) {
-            return follow(controller, &value, table, files, foreign);
+            return follow(controller, &value, table, files, foreign, measured);
         }
     }
     if let Some(value) = table.get("controller") {
@@ -170,6 +176,7 @@ fn read_unnamed(
         plan,
         analysis: analysis?,
         buckets: None,
+        reporter: None,
         vendor: None,
         service: None,
         questions: Vec::new(),
@@ -307,6 +314,7 @@ fn follow(
     mut table: Table<'_>,
     files: Files<'_>,
     foreign: &mut Option<Problems>,
+    measured: &Measured,
 ) -> Option<Rollout> {
     for key in [
         "controller",
@@ -346,11 +354,12 @@ fn follow(
     }
     let names = names.iter().map(|name| name.words().map(str::to_owned));
     let names: Option<Vec<String>> = names.collect();
-    match controllers::import(&files, controller, &names?) {
+    match controllers::import(&files, controller, &names?, measured) {
         Ok(Imported {
             plan,
             analysis,
             buckets,
+            reporter,
             vendor,
             service,
             questions,
@@ -361,6 +370,7 @@ fn follow(
             plan,
             analysis,
             buckets,
+            reporter,
             vendor,
             service,
             questions,

@@ -54,8 +54,18 @@ impl CustomCheck {
         }
     }
 
-    fn ask(&self, _now: Time, telemetry: &Telemetry) -> Number {
+    fn ask(&self, now: Time, telemetry: &Telemetry) -> Number {
         match &self.source {
+            Source::Query(query) => {
+                let mut values = Vec::new();
+                let asked = query.ask_values(now, telemetry, &mut values);
+                // What is no vector is an error, and refused where manifests are read.
+                match (asked, super::Answer::Vector(&values).value()) {
+                    (Err(_), _) => Number::Error,
+                    (Ok(()), Some(number)) => Number::Found(number),
+                    (Ok(()), None) => Number::None,
+                }
+            }
             Source::Supplied(question) => match telemetry.supplied(*question) {
                 Figure::Number(number) if number.is_nan() => Number::None,
                 Figure::Number(number) => Number::Found(number),

@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use promql_parser::parser::value::ValueType;
 use promql_parser::parser::{self, Expr};
 
 use super::{Semantics, check, text};
@@ -75,6 +76,12 @@ impl Query {
     /// The text as written.
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// Whether it answers with an instant vector, and not with a number, a text or a window's
+    /// samples.
+    pub fn answers_vector(&self) -> bool {
+        self.expr.value_type() == ValueType::Vector
     }
 
     /// Whose answers it gives.
