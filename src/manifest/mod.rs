@@ -14,12 +14,15 @@ mod gateway;
 mod istio;
 pub mod kayenta;
 mod kinds;
+mod measured;
 mod smi;
 pub mod split;
+
 mod text;
 mod yaml;
 
 pub use account::{Account, Accounted, Fates};
 pub use findings::Fate;
 pub use kinds::{Found, Reader, sort};
+pub use measured::{Exhibit, Measured};
 pub use text::{Manifest, Remark, read_text};
