@@ -101,8 +101,10 @@ pub fn live(
             observer.see(tick, ends(tick));
             let row = watch::row(scenario, tick);
             let taken = watch::looks(scenario, tick);
-            show(Scene::Tick(&row, &taken));
-            rows.push(row);
+            if watch::is_worth_showing(scenario, tick, &row, rows.last()) {
+                show(Scene::Tick(&row, &taken));
+                rows.push(row);
+            }
             looks.extend(taken);
         }
     })?;

@@ -58,7 +58,10 @@ pub(super) fn up_to_its_end(
     );
     let (mut rows, mut taken) = (Vec::new(), Vec::new());
     let trial = Player::new(setting).watch(seed, replicate, &mut |tick| {
-        rows.push(row(scenario, tick));
+        let row = row(scenario, tick);
+        if is_worth_showing(scenario, tick, &row, rows.last()) {
+            rows.push(row);
+        }
         taken.extend(looks(scenario, tick));
     });
     Watched {
@@ -164,9 +167,13 @@ pub fn row(scenario: &Scenario, tick: &Tick<'_>) -> TimelineRow {
         millis.is_finite().then_some(millis)
     };
     let canary = tick.telemetry.window(Version::Canary, tick.now, window);
+    let matched = scenario.world.matched.get();
     let weight = match tick.routing.reach {
         Reach::Everyone => tick.routing.canary.as_percent(),
-        Reach::Matched => tick.routing.canary.share() * scenario.world.matched.get() * 100.0,
+        Reach::Matched => tick.routing.canary.share() * matched * 100.0,
+        Reach::EveryoneAndMatched => {
+            (matched + (1.0 - matched) * tick.routing.canary.share()) * 100.0
+        }
     };
     TimelineRow {
         seconds: tick.now.as_secs_f64(),
@@ -190,6 +197,20 @@ pub fn row(scenario: &Scenario, tick: &Tick<'_>) -> TimelineRow {
             .map(|verdict| reason(scenario, &verdict))
             .unwrap_or_default(),
     }
+}
+
+/// Whether anything happened at a tick: something was looked at, or it looks different from the
+/// row before.
+pub(super) fn is_worth_showing(
+    scenario: &Scenario,
+    tick: &Tick<'_>,
+    row: &TimelineRow,
+    before: Option<&TimelineRow>,
+) -> bool {
+    let alike = |before: &TimelineRow| {
+        before.weight == row.weight && before.phase == row.phase && before.failures == row.failures
+    };
+    !scenario.rollout.idles() || !tick.looks.is_empty() || !before.is_some_and(alike)
 }
 
 /// What each gate read and said at a tick.

@@ -90,6 +90,7 @@ impl Gate {
                 (Metric::Query, _) => "a query".to_owned(),
             },
             Gate::CustomCheck(check) => check.source.reads(&check.name),
+            Gate::ArgoMetric(metric) => metric.source.reads(&metric.name),
             Gate::Kayenta(analysis) => analysis.reads(),
         }
     }

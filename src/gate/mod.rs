@@ -15,6 +15,7 @@ mod source;
 mod success_ratio;
 mod two_proportion_z;
 
+pub use argo::ArgoMetric;
 pub use business::{Business, SampledBy};
 pub use comparison::{Comparison, ComparisonLimit, Metric};
 pub use explanation::Explanation;
@@ -29,6 +30,7 @@ pub use two_proportion_z::TwoProportionZ;
 use std::fmt;
 
 use crate::base::{Span, Time};
+use crate::telemetry::promql::{BindError, Catalogue};
 use crate::telemetry::{Demand, Telemetry};
 
 /// What a gate says.
@@ -132,6 +134,8 @@ pub enum Rule {
     FailureConditionMet,
     /// Neither the condition for success nor the one for failure holds.
     NeitherConditionMet,
+    /// A Job failed.
+    JobFailed,
     /// The figure could not be had, or the rule could not be applied to it: an error, which
     /// controllers count apart from other inconclusive answers.
     NotEvaluated,
@@ -163,6 +167,7 @@ impl fmt::Display for Rule {
             Rule::SuccessConditionUnmet => "the success condition does not hold",
             Rule::FailureConditionMet => "the failure condition holds",
             Rule::NeitherConditionMet => "neither condition holds",
+            Rule::JobFailed => "the Job failed",
             Rule::NotEvaluated => "could not be evaluated",
         })
     }
@@ -185,6 +190,8 @@ pub enum Gate {
     FlaggerCheck(FlaggerCheck),
     /// A metric of Flagger's by a query of one's own.
     CustomCheck(CustomCheck),
+    /// A metric of one of Argo Rollouts' analyses.
+    ArgoMetric(ArgoMetric),
     /// A judgement of Kayenta's.
     Kayenta(CanaryAnalysis),
 }
@@ -200,6 +207,7 @@ impl Gate {
             Gate::Business(gate) => gate.judge(now, telemetry),
             Gate::FlaggerCheck(gate) => gate.judge(now, telemetry),
             Gate::CustomCheck(gate) => gate.judge(now, telemetry),
+            Gate::ArgoMetric(gate) => gate.judge(now, telemetry),
             Gate::Kayenta(gate) => gate.judge(now, telemetry),
         }
     }
@@ -214,6 +222,7 @@ impl Gate {
             Gate::Business(gate) => gate.window,
             Gate::FlaggerCheck(gate) => gate.window,
             Gate::CustomCheck(gate) => gate.window(),
+            Gate::ArgoMetric(gate) => gate.window(),
             Gate::Kayenta(gate) => gate.window.length(),
         }
     }
@@ -222,8 +231,24 @@ impl Gate {
     pub fn reach(&self) -> Span {
         match self {
             Gate::CustomCheck(gate) => gate.source.reach(),
+            Gate::ArgoMetric(gate) => gate.reach(),
             Gate::Kayenta(gate) => gate.reach(),
             _ => self.window(),
+        }
+    }
+
+    /// Finds the series of the gate's query, if it has one of its own; before that it has no answer.
+    ///
+    /// # Errors
+    /// The query reads what is not exported, or cannot be evaluated here.
+    pub fn bind(&mut self, catalogue: &Catalogue) -> Result<(), BindError> {
+        match self {
+            Gate::CustomCheck(gate) => gate.source.bind(catalogue, Span::ZERO),
+            Gate::ArgoMetric(gate) => {
+                let back = gate.back();
+                gate.source.bind(catalogue, back)
+            }
+            _ => Ok(()),
         }
     }
 
@@ -231,6 +256,7 @@ impl Gate {
     pub fn question(&self) -> Option<usize> {
         match self {
             Gate::CustomCheck(gate) => gate.source.question(),
+            Gate::ArgoMetric(gate) => gate.source.question(),
             _ => None,
         }
     }
@@ -254,6 +280,7 @@ impl Gate {
             Gate::Business(gate) => gate.demand(),
             Gate::FlaggerCheck(gate) => gate.demand(),
             Gate::CustomCheck(gate) => gate.demand(),
+            Gate::ArgoMetric(gate) => gate.demand(),
             Gate::Kayenta(gate) => gate.demand(),
         }
     }
@@ -270,6 +297,7 @@ impl fmt::Display for Gate {
             Gate::Business(gate) => gate.fmt(f),
             Gate::FlaggerCheck(gate) => gate.fmt(f),
             Gate::CustomCheck(gate) => gate.fmt(f),
+            Gate::ArgoMetric(gate) => gate.fmt(f),
             Gate::Kayenta(gate) => gate.fmt(f),
         }
     }

@@ -72,6 +72,7 @@ impl Gate {
             Gate::TwoProportionZ(_)
             | Gate::Business(_)
             | Gate::CustomCheck(_)
+            | Gate::ArgoMetric(_)
             | Gate::Kayenta(_) => Unit::Number,
             Gate::Comparison(gate) => match (gate.limit, gate.metric) {
                 (ComparisonLimit::Ratio(_), _) => Unit::Number,

@@ -15,9 +15,11 @@ mod gateway;
 mod istio;
 pub mod kayenta;
 mod kinds;
+mod nginx;
 mod smi;
 pub mod split;
 mod text;
+mod traefik;
 mod yaml;
 
 pub use account::{Account, Accounted, Fates};

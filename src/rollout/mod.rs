@@ -36,6 +36,8 @@ pub enum Reach {
     Everyone,
     /// Those that match the A/B condition.
     Matched,
+    /// All of them, and those that match go to the canary whatever its weight.
+    EveryoneAndMatched,
 }
 
 impl Routing {
@@ -265,6 +267,12 @@ impl Plan {
         }
     }
 
+    /// Whether a tick is only a time at which something may be due, so that nothing happens at most of
+    /// them.
+    pub fn idles(&self) -> bool {
+        matches!(self, Plan::Argo(_))
+    }
+
     /// The percentages an undisturbed canary goes through, in order.
     pub fn steps(&self) -> Vec<Weight> {
         match self {
@@ -278,7 +286,8 @@ impl Plan {
     /// Whether stable's requests are copied to the canary at any time.
     pub fn mirrors(&self) -> bool {
         match self {
-            Plan::Staged(_) | Plan::Spinnaker(_) => false,
+            Plan::Spinnaker(_) => false,
+            Plan::Staged(plan) => plan.mirrors(),
             Plan::Flagger(plan) => plan.mirrors(),
             Plan::Argo(plan) => plan.mirrors(),
         }

@@ -6,10 +6,11 @@ use super::files::{self, FileError, Files};
 use super::kayenta;
 use crate::base::Problems;
 use crate::gate::Gate;
+use crate::manifest::argo::{self, Circumstances};
 use crate::manifest::{self, Account, Found, Manifest, Reader, Remark, flagger};
 use crate::rollout::Plan;
-use crate::telemetry::Buckets;
 use crate::telemetry::exposition::{Service, Vendor};
+use crate::telemetry::{Buckets, Reporter};
 
 /// The most MiB of a manifest that are read.
 const MOST_MIB: u64 = 8;
@@ -19,18 +20,22 @@ const MOST_MIB: u64 = 8;
 pub(super) enum Controller {
     /// A Canary of Flagger, with the MetricTemplates that it names.
     Flagger,
+    /// A Rollout of Argo, with the AnalysisTemplates that it names.
+    Argo,
     /// A canary config of Kayenta's, with the pipeline that runs it.
     Kayenta,
 }
 
 impl Controller {
     /// All of them.
-    pub(super) const ALL: [Controller; 2] = [Controller::Flagger, Controller::Kayenta];
+    pub(super) const ALL: [Controller; 3] =
+        [Controller::Flagger, Controller::Argo, Controller::Kayenta];
 
     /// The field of a scenario's rollout that names its manifests, and the option's name.
     pub(super) fn key(self) -> &'static str {
         match self {
             Controller::Flagger => "flagger",
+            Controller::Argo => "argo",
             Controller::Kayenta => "kayenta",
         }
     }
@@ -39,6 +44,7 @@ impl Controller {
     pub(super) fn subject(self) -> &'static str {
         match self {
             Controller::Flagger => "Canary",
+            Controller::Argo => "Rollout",
             Controller::Kayenta => "canary config",
         }
     }
@@ -49,7 +55,7 @@ impl Controller {
     /// Whether this resource is the one that the rollout follows.
     pub(super) fn decides(self, found: &Found) -> bool {
         match self {
-            Controller::Flagger => found.kind == self.subject(),
+            Controller::Flagger | Controller::Argo => found.kind == self.subject(),
             Controller::Kayenta => self.reads(found),
         }
     }
@@ -58,6 +64,7 @@ impl Controller {
     pub(super) fn reads(self, found: &Found) -> bool {
         match self {
             Controller::Flagger => found.reader == Reader::Flagger,
+            Controller::Argo => found.reader == Reader::Argo,
             Controller::Kayenta => found.reader == Reader::Kayenta,
         }
     }
@@ -100,29 +107,50 @@ pub(super) fn account(
     manifests: &[Manifest],
     found: &[Found],
 ) -> Result<(Vec<Account>, Vec<Remark>), Problems> {
-    let mut accounts = Vec::new();
-    let warnings = match controller {
+    let read = found.iter().filter(|one| controller.reads(one));
+    Ok(match controller {
         Controller::Flagger => {
             let import = flagger::read(manifests)?;
-            for one in found.iter().filter(|one| controller.reads(one)) {
+            let account = |one: &Found| {
                 let own =
                     (import.account.iter()).find(|of| of.file == one.file && of.title == one.title);
                 let fields = own.map(|own| own.fields.clone()).unwrap_or_default();
-                accounts.push(Account::located(manifests, one, fields));
-            }
-            import.warnings
+                Account::located(manifests, one, fields)
+            };
+            (read.map(account).collect(), import.warnings)
+        }
+        Controller::Argo => {
+            let import = argo::read(manifests, &Circumstances::default())?;
+            let account = |one: &Found| {
+                let template = (import.templates.iter())
+                    .find(|of| of.file == one.file && of.title == one.title);
+                match (controller.decides(one), template) {
+                    (true, _) => Account::located(manifests, one, import.account.clone()),
+                    (false, Some(template)) => template.clone(),
+                    (false, None) => Account::located(manifests, one, Vec::new()),
+                }
+            };
+            (read.map(account).collect(), import.warnings)
         }
         Controller::Kayenta => {
             let import = manifest::kayenta::read(manifests)?;
-            for one in found.iter().filter(|one| controller.reads(one)) {
+            let account = |one: &Found| {
                 let own = import.account.iter().find(|(file, _)| *file == one.file);
                 let fields = own.map(|(_, fields)| fields.clone()).unwrap_or_default();
-                accounts.push(Account::located(manifests, one, fields));
-            }
-            import.warnings
+                Account::located(manifests, one, fields)
+            };
+            (read.map(account).collect(), import.warnings)
         }
-    };
-    Ok((accounts, warnings))
+    })
+}
+
+/// What a scenario says beside the manifests of a controller.
+#[derive(Default)]
+pub(super) struct Beside {
+    /// What no Rollout of Argo says.
+    pub(super) argo: Circumstances,
+    /// The settings of a run by Spinnaker.
+    pub(super) kayenta: kayenta::Settings,
 }
 
 /// What a rollout takes from manifests.
@@ -131,6 +159,8 @@ pub(super) struct Imported {
     pub(super) analysis: Vec<Gate>,
     /// The default histogram of what the manifests' queries read.
     pub(super) buckets: Option<Buckets>,
+    /// Whom the queries ask.
+    pub(super) reporter: Option<Reporter>,
     /// Whose metrics the queries read.
     pub(super) vendor: Option<Vendor>,
     /// What the queries call the service.
@@ -142,12 +172,12 @@ pub(super) struct Imported {
     pub(super) warnings: Vec<String>,
 }
 
-/// Reads the manifests of these names; `settings` are those of a run by Spinnaker.
+/// Reads the manifests of these names, with what they do not say themselves.
 pub(super) fn import(
     files: &Files<'_>,
     controller: Controller,
     names: &[String],
-    settings: &kayenta::Settings,
+    beside: &Beside,
 ) -> Result<Imported, Problems> {
     let (mut manifests, mut refused) = (Vec::new(), Vec::new());
     for name in names {
@@ -163,7 +193,8 @@ pub(super) fn import(
     }
     match controller {
         Controller::Flagger => follow_canary(&manifests),
-        Controller::Kayenta => kayenta::follow(&manifests, settings),
+        Controller::Argo => follow_rollout(&manifests, &beside.argo),
+        Controller::Kayenta => kayenta::follow(&manifests, &beside.kayenta),
     }
 }
 
@@ -181,6 +212,27 @@ fn follow_canary(manifests: &[Manifest]) -> Result<Imported, Problems> {
         plan: Plan::Flagger(import.plan),
         analysis: import.analysis,
         buckets: Some(import.buckets),
+        reporter: None,
+        vendor: Some(import.vendor),
+        service: Some(import.service),
+        questions: import.questions,
+    })
+}
+
+fn follow_rollout(
+    manifests: &[Manifest],
+    circumstances: &Circumstances,
+) -> Result<Imported, Problems> {
+    let import = argo::read(manifests, circumstances)?;
+    let warnings = import.warnings.iter();
+    Ok(Imported {
+        warnings: warnings
+            .map(|remark| remark_line(Controller::Argo, manifests, remark))
+            .collect(),
+        plan: Plan::Argo(import.plan),
+        analysis: import.analysis,
+        buckets: Some(import.vendor.buckets()),
+        reporter: import.reporter,
         vendor: Some(import.vendor),
         service: Some(import.service),
         questions: import.questions,

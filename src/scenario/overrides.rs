@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::controllers::{self, Controller};
+use super::controllers::{self, Beside, Controller};
 use super::files::Files;
 use super::{
-    EngineChoice, Scenario, builtin, check, experiment, figures, file, kayenta, queries, traffic,
+    EngineChoice, Scenario, builtin, check, experiment, figures, file, queries, traffic,
 };
 use crate::base::{Probability, Problem, Problems, Rate, Seed, Severity, Span, Weight};
 use crate::engine::live::options::{Proxy, Source, Speed};
@@ -19,6 +19,8 @@ pub struct Overrides {
     /// A Flagger Canary that replaces controller, gates, histogram buckets, names of metrics and
     /// horizon.
     pub flagger: Vec<PathBuf>,
+    /// A Rollout of Argo and its AnalysisTemplates, in place of the rollout.
+    pub argo: Vec<PathBuf>,
     /// A canary config of Kayenta's that does the same, with its pipeline if need be.
     pub kayenta: Vec<PathBuf>,
     /// Mean request rate; rates that change with time keep their shape.
@@ -72,11 +74,11 @@ impl Scenario {
         let mut changes = Vec::new();
         for (controller, paths) in [
             (Controller::Flagger, &overrides.flagger),
+            (Controller::Argo, &overrides.argo),
             (Controller::Kayenta, &overrides.kayenta),
         ] {
             if !paths.is_empty() {
-                let change = self.follow(controller, paths)?;
-                changes.push(change);
+                changes.push(self.follow(controller, paths)?);
             }
         }
         if let Some(horizon) = overrides.horizon {
@@ -145,8 +147,7 @@ impl Scenario {
         let names = paths.iter().map(|path| path.to_string_lossy().into_owned());
         let names: Vec<String> = names.collect();
         let files = Files::Folder(Path::new(""));
-        let settings = kayenta::Settings::default();
-        let imported = controllers::import(&files, controller, &names, &settings)?;
+        let imported = controllers::import(&files, controller, &names, &Beside::default())?;
         self.warnings
             .retain(|warning| !controllers::is_about_manifest(warning));
         self.rollout_name = imported.plan.controller().to_owned();

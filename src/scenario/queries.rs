@@ -2,7 +2,7 @@
 
 use super::Scenario;
 use super::check::{Remark, Subject, error, warning};
-use crate::gate::{CanaryAnalysis, Gate};
+use crate::gate::Gate;
 use crate::telemetry::exposition::Dialect;
 use crate::telemetry::promql::{BindError, Catalogue};
 
@@ -20,13 +20,15 @@ pub(super) fn deploy_baseline(scenario: &mut Scenario) {
 pub(super) fn bind(scenario: &mut Scenario) -> Vec<Remark> {
     let rivals = scenario.rivals.iter_mut().map(|rival| &mut rival.analysis);
     let gates = rivals.chain([&mut scenario.analysis]).flatten();
-    let mut with_queries: Vec<&mut CanaryAnalysis> = gates
-        .filter_map(|gate| match gate {
-            Gate::Kayenta(analysis) => Some(analysis),
-            _ => None,
-        })
-        .collect();
-    if with_queries.is_empty() {
+    let (mut with_queries, mut metrics) = (Vec::new(), Vec::new());
+    for gate in gates {
+        match gate {
+            Gate::Kayenta(analysis) => with_queries.push(analysis),
+            Gate::ArgoMetric(_) => metrics.push(gate),
+            _ => {}
+        }
+    }
+    if with_queries.is_empty() && metrics.is_empty() {
         return Vec::new();
     }
     let world = &scenario.world;
@@ -68,6 +70,25 @@ pub(super) fn bind(scenario: &mut Scenario) -> Vec<Remark> {
                     ));
                 }
             }
+        }
+    }
+    for gate in metrics {
+        let bound = gate.bind(&catalogue);
+        let Gate::ArgoMetric(metric) = gate else {
+            continue;
+        };
+        let name = &metric.name;
+        if let Err(refusal) = bound {
+            let message = format!("{name}: {refusal}");
+            say(error(Subject::Rollout, message, help(&refusal)));
+            continue;
+        }
+        for selector in metric.source.unmatched() {
+            say(warning(
+                Subject::Rollout,
+                format!("{name}: `{selector}` finds no series, so it has no data"),
+                known_values(&catalogue, selector),
+            ));
         }
     }
     remarks

@@ -1,7 +1,7 @@
 //! The rollout section: a Flagger Canary, or steps with gates.
 
 use super::Rival;
-use super::controllers::{self, Controller, Imported};
+use super::controllers::{self, Beside, Controller, Imported};
 use super::defaults;
 use super::files::Files;
 use super::gates;
@@ -13,7 +13,9 @@ use super::traffic::positive_span;
 use super::week;
 use crate::base::{Probability, Problems, Span, Weight};
 use crate::gate::Gate;
+use crate::manifest::argo::Circumstances;
 use crate::model::service::Latency;
+use crate::rollout::argo::Command;
 use crate::rollout::{
     Counting, Judgement, OfficeHours, Plan, Rollback, StagedPlan, Step, WhenInconclusive,
 };
@@ -98,18 +100,24 @@ fn read_unnamed(
 ) -> Option<Rollout> {
     for controller in Controller::ALL {
         if let Some(value) = table.get(controller.key()) {
-            let settings = match controller {
-                Controller::Kayenta => kayenta::settings(&mut table)?,
-                _ => kayenta::Settings::default(),
-            };
-            return follow(controller, &value, table, files, foreign, &settings);
+            let mut beside = Beside::default();
+            match controller {
+                Controller::Flagger => {}
+                Controller::Argo => beside.argo = read_circumstances(&mut table)?,
+                Controller::Kayenta => beside.kayenta = kayenta::settings(&mut table)?,
+            }
+            return follow(controller, &value, table, files, foreign, &beside);
         }
     }
     if let Some(value) = table.get("controller") {
-        if value.text() == Some("flagger") {
+        let named = Controller::ALL
+            .iter()
+            .find(|controller| value.text() == Some(controller.key()));
+        if let Some(controller) = named {
+            let (key, subject) = (controller.key(), controller.subject());
             value.refuse(
-                "which Canary `flagger` follows is missing",
-                "write flagger = \"canary.yaml\" instead",
+                format_args!("which {subject} `{key}` follows is missing"),
+                format_args!("write {key} = \"{}.yaml\" instead", subject.to_lowercase()),
             );
             return None;
         }
@@ -117,7 +125,7 @@ fn read_unnamed(
     }
     let steps_value = table.require(
         "steps",
-        "write steps = [{ weight = \"5%\", hold = \"5m\" }], or flagger = \"canary.yaml\"",
+        "write steps = [{ weight = \"5%\", hold = \"5m\" }], flagger = \"canary.yaml\", or argo = \"rollout.yaml\"",
     );
     let interval = match table.get("interval") {
         None => Some(defaults::INTERVAL),
@@ -298,6 +306,49 @@ fn read_office_hours(mut table: Table<'_>) -> Option<OfficeHours> {
     })
 }
 
+/// What a Rollout of Argo does not say about its cluster and its people.
+fn read_circumstances(table: &mut Table<'_>) -> Option<Circumstances> {
+    let judgement = read_judgement(table, true);
+    let cluster = match table.get("cluster") {
+        None => Some(Circumstances::default()),
+        Some(value) => value.table().and_then(read_cluster),
+    };
+    Some(Circumstances {
+        judgement: judgement?,
+        ..cluster?
+    })
+}
+
+fn read_cluster(mut table: Table<'_>) -> Option<Circumstances> {
+    let usual = Circumstances::default();
+    let span = |value: Option<Value<'_>>, usual| match value {
+        None => Some(usual),
+        Some(value) => value.quantity::<Span>(),
+    };
+    let pod_start = span(table.get("pod_start"), usual.pod_start);
+    let propagation = span(table.get("propagation"), usual.propagation);
+    let inconclusive = match table.get("when_inconclusive") {
+        None => Some(usual.inconclusive),
+        Some(value) => value.choice(&[
+            ("resume", Command::Resume),
+            ("promote", Command::Promote),
+            ("abort", Command::Abort),
+        ]),
+    };
+    let service = match table.get("service") {
+        None => Some(None),
+        Some(value) => value.words().map(|name| Some(name.to_owned())),
+    };
+    table.finish();
+    Some(Circumstances {
+        pod_start: pod_start?,
+        propagation: propagation?,
+        inconclusive: inconclusive?,
+        service: service?,
+        ..usual
+    })
+}
+
 /// The rollout of a controller's manifests: one file, or several in a list.
 fn follow(
     controller: Controller,
@@ -305,8 +356,16 @@ fn follow(
     mut table: Table<'_>,
     files: Files<'_>,
     foreign: &mut Option<Problems>,
-    settings: &kayenta::Settings,
+    beside: &Beside,
 ) -> Option<Rollout> {
+    let usual = Beside::default();
+    let beside = match controller {
+        Controller::Flagger => Some(usual),
+        Controller::Argo => read_circumstances(&mut table).map(|argo| Beside { argo, ..usual }),
+        Controller::Kayenta => {
+            kayenta::settings(&mut table).map(|kayenta| Beside { kayenta, ..usual })
+        }
+    };
     for key in [
         "controller",
         "steps",
@@ -321,6 +380,9 @@ fn follow(
         "office_hours",
         "gates",
     ] {
+        if controller == Controller::Argo && key == "judgement" {
+            continue;
+        }
         table.hint(
             key,
             format!(
@@ -341,7 +403,7 @@ fn follow(
     }
     let names = names.iter().map(|name| name.words().map(str::to_owned));
     let names: Option<Vec<String>> = names.collect();
-    match controllers::import(&files, controller, &names?, settings) {
+    match controllers::import(&files, controller, &names?, beside) {
         Ok(Imported {
             plan,
             analysis,
@@ -402,11 +464,15 @@ fn read_steps(list: &Value<'_>, interval: Option<Span>, warmup: Option<Span>) ->
 }
 
 fn read_step(mut table: Table<'_>, interval: Option<Span>, warmup: Option<Span>) -> Option<Step> {
+    let mirror = match table.get("mirror") {
+        None => Some(Weight::ZERO),
+        Some(value) => value.quantity(),
+    };
     let weight = table
         .require("weight", "write weight = \"5%\"")
         .and_then(|value| {
             let weight: Weight = value.quantity()?;
-            if weight.is_zero() {
+            if weight.is_zero() && mirror.is_some_and(Weight::is_zero) {
                 value.refuse(
                     format_args!("`{}` sends nothing to the canary", value.written()),
                     "write a percentage above 0%",
@@ -448,6 +514,7 @@ fn read_step(mut table: Table<'_>, interval: Option<Span>, warmup: Option<Span>)
     table.finish();
     Some(Step {
         weight: weight?,
+        mirror: mirror?,
         hold: hold?,
         pause: pause?,
     })

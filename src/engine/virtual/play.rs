@@ -61,6 +61,11 @@ impl Flow {
             (false, Some(held), _) => (held, true),
             (false, None, Reach::Everyone) => (routing.canary.share(), true),
             (false, None, Reach::Matched) => (routing.canary.share() * world.matched.get(), false),
+            (false, None, Reach::EveryoneAndMatched) => {
+                let matched = world.matched.get();
+                let others = share_of(routing.canary.share(), &world.rules);
+                (matched + (1.0 - matched) * others, false)
+            }
         };
         let canary = if weight > 0.0 && by_weight {
             share_of(weight, &world.rules)

@@ -146,6 +146,12 @@ impl Condition {
     }
 }
 
+impl Condition {
+    pub(super) fn node(&self) -> &Node {
+        &self.node
+    }
+}
+
 impl PartialEq for Condition {
     fn eq(&self, other: &Condition) -> bool {
         self.text == other.text

@@ -1,9 +1,238 @@
-//! A metric's measurement: what the provider gave, held against the conditions.
+//! A metric: who gives its figures, and what they are held against.
 
 use std::fmt;
 
-use super::{Condition, Found};
-use crate::gate::{Outcome, Rule, Verdict};
+use super::{Condition, Found, Shape};
+use crate::base::{Span, Time};
+use crate::gate::{Outcome, Rule, Source, Verdict};
+use crate::telemetry::promql::Answer;
+use crate::telemetry::{Demand, Figure, Telemetry};
+
+/// A metric of an AnalysisTemplate.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ArgoMetric {
+    /// Its name.
+    pub name: String,
+    /// Who answers.
+    pub source: Source,
+    /// Which instants a query is asked for; the present one without.
+    pub range: Option<RangeQuery>,
+    /// How an answer becomes a phase.
+    pub assessment: Assessment,
+}
+
+/// `rangeQuery`: the instants that a query is asked for, by their distance from the present.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RangeQuery {
+    /// The first of them lies so far back.
+    pub start: Span,
+    /// None of them lies less far back.
+    pub end: Span,
+    /// Time from one to the next.
+    pub step: Span,
+}
+
+/// How the answer of a provider becomes a phase.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Assessment {
+    /// By conditions on the result.
+    Conditions {
+        /// The conditions.
+        conditions: Conditions,
+        /// What a figure of another system looks like to them.
+        shape: Shape,
+        /// What no data looks like to them.
+        empty: Empty,
+    },
+    /// A Kubernetes Job: 0 is one that fails, every other figure one that completes, none one whose
+    /// image cannot be had.
+    Job,
+    /// A score of Kayenta, whose whole part is held against both.
+    Score {
+        /// From here on it is Successful.
+        pass: i64,
+        /// From here on it is Inconclusive.
+        marginal: i64,
+    },
+}
+
+/// What a provider without data gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Empty {
+    /// nil.
+    Nothing,
+    /// A list of nothing.
+    List,
+    /// An error.
+    Error,
+}
+
+impl ArgoMetric {
+    /// Takes a measurement at `now` (`metricproviders/*`, `Run`).
+    pub fn judge(&self, now: Time, telemetry: &Telemetry) -> Verdict {
+        let found = match &self.source {
+            Source::Supplied(question) => return self.judge_figure(telemetry.supplied(*question)),
+            Source::Written(_) => None,
+            Source::Bound(_, bound) => {
+                let answer = match self.range {
+                    None => bound.ask(now, telemetry),
+                    Some(range) => {
+                        let step = range.step;
+                        bound.ask_range(now, range.at(now), step, telemetry)
+                    }
+                };
+                answer.ok().and_then(found)
+            }
+        };
+        match (&self.assessment, found) {
+            (Assessment::Conditions { conditions, .. }, Some(found)) => conditions.judge(&found),
+            _ => verdict(
+                Outcome::Inconclusive,
+                Rule::NotEvaluated,
+                f64::NAN,
+                f64::NAN,
+            ),
+        }
+    }
+
+    /// The verdict on a figure of another system.
+    fn judge_figure(&self, figure: Figure) -> Verdict {
+        let error = verdict(
+            Outcome::Inconclusive,
+            Rule::NotEvaluated,
+            f64::NAN,
+            f64::NAN,
+        );
+        match (&self.assessment, figure) {
+            (_, Figure::Error) => error,
+            (
+                Assessment::Conditions {
+                    conditions, shape, ..
+                },
+                Figure::Number(number),
+            ) => Verdict {
+                value: number,
+                ..conditions.judge(&shape.filled(number))
+            },
+            (
+                Assessment::Conditions {
+                    conditions, empty, ..
+                },
+                Figure::Nothing,
+            ) => match empty {
+                Empty::Nothing => conditions.judge(&Found::Nothing),
+                Empty::List => conditions.judge(&Found::Numbers(Vec::new())),
+                Empty::Error => error,
+            },
+            (Assessment::Job, Figure::Number(number)) => match number == 0.0 {
+                true => verdict(Outcome::Fail, Rule::JobFailed, number, f64::NAN),
+                false => verdict(Outcome::Pass, Rule::WithinLimits, number, f64::NAN),
+            },
+            (Assessment::Job, Figure::Nothing) => {
+                verdict(Outcome::Inconclusive, Rule::NoData, f64::NAN, f64::NAN)
+            }
+            (Assessment::Score { .. }, Figure::Nothing) => error,
+            (Assessment::Score { pass, marginal }, Figure::Number(score)) => {
+                let whole = score.trunc() as i64;
+                let (outcome, rule, limit) = match whole {
+                    _ if whole >= *pass => (Outcome::Pass, Rule::WithinLimits, pass),
+                    _ if whole >= *marginal => (Outcome::Inconclusive, Rule::BelowMinimum, pass),
+                    _ => (Outcome::Fail, Rule::BelowMinimum, marginal),
+                };
+                verdict(outcome, rule, score, *limit as f64)
+            }
+        }
+    }
+
+    /// The longest window that its query looks through; zero where it has none.
+    pub fn window(&self) -> Span {
+        self.source.window() + self.back()
+    }
+
+    /// How far back it reads.
+    pub fn reach(&self) -> Span {
+        self.source.reach() + self.back()
+    }
+
+    /// How far back the instants lie that its query is asked for.
+    pub fn back(&self) -> Span {
+        self.range.map_or(Span::ZERO, |range| range.start)
+    }
+
+    /// What it reads.
+    pub fn demand(&self) -> Demand {
+        self.source.demand()
+    }
+
+    /// Whether a measurement can be Inconclusive.
+    pub fn may_be_inconclusive(&self) -> bool {
+        match &self.assessment {
+            Assessment::Conditions { conditions, .. } => {
+                conditions.success.is_some() && conditions.failure.is_some()
+            }
+            Assessment::Job => true,
+            Assessment::Score { pass, marginal } => marginal < pass,
+        }
+    }
+}
+
+impl RangeQuery {
+    /// The first and the last instant at `now`; none lies before the start of time.
+    fn at(self, now: Time) -> (Time, Time) {
+        let mut start = self.start;
+        let since = now.since(Time::START);
+        if start > since {
+            let step = self.step.max(Span::from_nanos(1));
+            let skipped = (start - since + step - Span::from_nanos(1)) / step;
+            start = start - step * skipped;
+        }
+        (now.saturating_sub(start), now.saturating_sub(self.end))
+    }
+}
+
+/// The result in an answer (`metricproviders/prometheus`, `processResponse`); texts are none.
+fn found(answer: Answer) -> Option<Found> {
+    Some(match answer {
+        Answer::Scalar(value) => Found::Number(value),
+        Answer::Text(_) => return None,
+        Answer::Vector(series) => {
+            Found::Numbers(series.into_iter().map(|(_, value)| value).collect())
+        }
+        Answer::Matrix(series) => {
+            let samples = series.into_iter().flat_map(|(_, samples)| samples);
+            Found::Numbers(samples.map(|(_, value)| value).collect())
+        }
+    })
+}
+
+fn verdict(outcome: Outcome, rule: Rule, value: f64, threshold: f64) -> Verdict {
+    Verdict {
+        outcome,
+        gate: 0,
+        value,
+        threshold,
+        // How many requests are behind an answer nobody can tell.
+        samples: f64::NAN,
+        rule,
+    }
+}
+
+/// `success-rate: passes on result[0] >= 0.95`.
+impl fmt::Display for ArgoMetric {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.name)?;
+        match &self.assessment {
+            Assessment::Conditions { conditions, .. } => conditions.fmt(f),
+            Assessment::Job => f.write_str("passes when its Job completes"),
+            Assessment::Score { pass, marginal } => {
+                write!(
+                    f,
+                    "passes from a score of {pass} on, fails below {marginal}"
+                )
+            }
+        }
+    }
+}
 
 /// The conditions of a metric; either may be absent, and without any everything passes.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -58,14 +287,7 @@ impl Conditions {
         decided_by: &Option<Condition>,
     ) -> Verdict {
         let limit = decided_by.as_ref().and_then(Condition::limit);
-        Verdict {
-            outcome,
-            gate: 0,
-            value: found.figure(),
-            threshold: limit.unwrap_or(f64::NAN),
-            samples: f64::NAN,
-            rule,
-        }
+        verdict(outcome, rule, found.figure(), limit.unwrap_or(f64::NAN))
     }
 }
 

@@ -3,9 +3,12 @@
 mod condition;
 mod metric;
 mod program;
+mod shape;
 mod syntax;
 mod token;
 mod typing;
 
 pub use condition::{Condition, ConditionError, Found};
-pub use metric::Conditions;
+pub use metric::{ArgoMetric, Assessment, Conditions, Empty, RangeQuery};
+pub use program::matches;
+pub use shape::{Json, Shape};

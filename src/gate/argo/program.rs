@@ -34,6 +34,20 @@ impl Runnable {
     }
 }
 
+/// Whether a name matches a regular expression anywhere; one that is not valid matches nothing, as in
+/// Argo's `dryRun`.
+pub fn matches(name: &str, pattern: &str) -> bool {
+    static MATCH: LazyLock<Option<Program>> =
+        LazyLock::new(|| expr::compile("name matches pattern").ok());
+    let mut context = Context::default();
+    context.insert("name", name);
+    context.insert("pattern", pattern);
+    let ran = MATCH
+        .as_ref()
+        .map(|program| ENVIRONMENT.run(program, &context));
+    matches!(ran, Some(Ok(Value::Bool(true))))
+}
+
 static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut environment = Environment::new();
     environment.add_function("isNaN", |call| {

@@ -109,12 +109,14 @@ pub(super) fn read(
             .as_ref()
             .and_then(Routing::vendor)
             .unwrap_or_default(),
+        reporter: None,
         plan: ArgoPlan::new(settings),
         service,
         analysis: Vec::new(),
         questions: Vec::new(),
         warnings: Vec::new(),
         account: Vec::new(),
+        templates: Vec::new(),
     })
 }
 

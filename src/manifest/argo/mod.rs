@@ -5,15 +5,24 @@
 //! here; what it would understand differently from what was probably meant is a warning. Rules are
 //! those of the controller of 2026-08-17 (commit `9f8d111d`), API `argoproj.io/v1alpha1`.
 
+mod arguments;
 mod canary;
 mod grammar;
+mod metric;
+mod provider;
 mod quantities;
 mod references;
 mod routing;
 mod steps;
+mod template_grammar;
+mod templates;
+
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 
+use super::account::Account;
 use super::documents::{self, Resource};
 use super::findings::{Fate, Fields, Findings};
 use super::{Manifest, Remark, account};
@@ -21,6 +30,7 @@ use crate::base::{Problem, Problems, Span};
 use crate::gate::Gate;
 use crate::rollout::Judgement;
 use crate::rollout::argo::{ArgoPlan, Command};
+use crate::telemetry::Reporter;
 use crate::telemetry::exposition::{Service, Vendor};
 
 /// What no manifest says about a rollout.
@@ -66,6 +76,8 @@ pub struct Import {
     pub analysis: Vec<Gate>,
     /// Whose metrics the queries read.
     pub vendor: Vendor,
+    /// Whom the queries ask, if they say so.
+    pub reporter: Option<Reporter>,
     /// What the queries call the service.
     pub service: Service,
     /// The names of the metrics that ask systems which are not simulated, in the order of their
@@ -75,6 +87,8 @@ pub struct Import {
     pub warnings: Vec<Remark>,
     /// Every field with what became of it, in the order written.
     pub account: Vec<(String, Fate)>,
+    /// What became of its AnalysisTemplates and all others.
+    pub templates: Vec<Account>,
 }
 
 /// Reads the one Rollout of some manifests, with the analyses that it names; they may hold other
@@ -86,21 +100,89 @@ pub struct Import {
 pub fn read(manifests: &[Manifest], circumstances: &Circumstances) -> Result<Import, Problems> {
     let resources = documents::resources(manifests)?;
     let rollout = the_rollout(manifests, &resources)?;
-    let manifest = &manifests[rollout.file];
     let mut findings = Findings::default();
     let mut analyses = references::Analyses::new(&rollout.node, &resources);
     let import = Fields::of_document(&rollout.node)
         .and_then(|document| canary::read(&mut findings, &document, circumstances, &mut analyses));
+    let references::Analyses {
+        templates, asked, ..
+    } = analyses;
+    let templates = templates.into_all();
+    let wrong = (templates.iter()).any(|template| template.findings.errors() > 0);
     match import {
-        Some(mut import) if findings.errors() == 0 => {
-            import.analysis = analyses.gates;
-            import.questions = analyses.questions;
+        Some(mut import) if findings.errors() == 0 && !wrong => {
+            let queries = asked.gates.iter().filter_map(|gate| match gate {
+                Gate::ArgoMetric(metric) => metric.source.query(),
+                _ => None,
+            });
+            let queries: Vec<&str> = queries.collect();
+            import.vendor = vendor_of(&queries).unwrap_or(import.vendor);
+            import.reporter = reporter_of(&queries);
+            import.analysis = asked.gates;
+            import.questions = asked.questions;
             import.account = account::draw_up(&mut findings, &rollout.node, &grammar::ROLLOUT);
             import.warnings = Manifest::remarks(rollout.file, findings.problems);
+            for template in templates {
+                let file = template.resource.file;
+                let (account, problems) = template.account();
+                import.templates.push(account);
+                import.warnings.extend(Manifest::remarks(file, problems));
+            }
             Ok(import)
         }
-        _ => Err(manifest.refuse(findings.problems)),
+        _ => {
+            let mut found = vec![(rollout.file, findings.problems)];
+            found.extend(templates.into_iter().map(templates::Template::problems));
+            Err(refuse(manifests, found))
+        }
     }
+}
+
+/// Whose metrics some queries name.
+fn vendor_of(queries: &[&str]) -> Option<Vendor> {
+    let named = |vendor: Vendor| {
+        let mut names = vendor.histograms().iter().chain([vendor.requests()].iter());
+        names.any(|name| queries.iter().any(|query| query.contains(name)))
+    };
+    let all = Vendor::NAMES.into_iter().map(|(_, vendor)| vendor);
+    all.into_iter().find(|vendor| named(*vendor))
+}
+
+/// Whether queries ask for what was seen from the sender's side.
+fn reporter_of(queries: &[&str]) -> Option<Reporter> {
+    let ask = |words: &[&str]| {
+        let mut texts = queries.iter().map(|query| query.replace([' ', '\n', '\''], ""));
+        texts.any(|text| words.iter().any(|word| text.contains(word)))
+    };
+    if ask(&["reporter=\"source\"", "reporter=source", "direction=\"outbound\""]) {
+        Some(Reporter::Client)
+    } else if ask(&["reporter=\"destination\"", "direction=\"inbound\""]) {
+        Some(Reporter::Server)
+    } else {
+        None
+    }
+}
+
+/// All errors, file by file, each once.
+fn refuse(manifests: &[Manifest], found: Vec<(usize, Vec<Problem>)>) -> Problems {
+    let mut by_file = vec![Vec::new(); manifests.len()];
+    for (file, problems) in found {
+        let Some(known) = by_file.get_mut(file) else {
+            continue;
+        };
+        for problem in problems {
+            if !known.contains(&problem) {
+                known.push(problem);
+            }
+        }
+    }
+    let refused = manifests.iter().zip(by_file);
+    let refused = refused.map(|(manifest, problems)| manifest.refuse(problems));
+    let refused: Vec<Problems> = refused.filter(|one| !one.problems.is_empty()).collect();
+    Problems::gather(refused).unwrap_or_else(|| {
+        let message = "what Argo Rollouts would do with it cannot be told".to_owned();
+        Problems::about(Path::new("--argo"), message)
+    })
 }
 
 /// The only Rollout.

@@ -34,7 +34,7 @@ fn whole(number: f64) -> Option<u64> {
 }
 
 /// A Go duration without a sign: no days, no blanks.
-fn go_duration(text: &str) -> Option<Span> {
+pub(super) fn go_duration(text: &str) -> Option<Span> {
     let units = text.split(|c: char| c.is_ascii_digit() || c == '.');
     let known = |unit: &str| matches!(unit, "" | "h" | "m" | "s" | "ms" | "us" | "µs" | "ns");
     if !units.into_iter().all(known) {

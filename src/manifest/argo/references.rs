@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::super::documents::Resource;
 use super::super::findings::{Field, Fields, Findings};
 use super::super::yaml::{Node, Value};
+use super::templates::{Asked, Templates};
 use crate::gate::Gate;
 use crate::rollout::argo::RunSpec;
 use crate::telemetry::Version;
@@ -20,6 +21,8 @@ pub(super) enum Place {
     Step,
     /// In an experiment.
     Experiment,
+    /// Nowhere: a template is looked at by itself.
+    Alone,
 }
 
 /// A template by its name.
@@ -50,12 +53,11 @@ pub(super) struct Order {
 /// The analyses of a Rollout: the templates there are, and what was made of them so far.
 pub(super) struct Analyses<'m> {
     rollout: &'m Node,
-    resources: &'m [Resource],
+    pub(super) templates: Templates<'m>,
     service: Service,
     /// The templates of the experiment that is being read, by the version that they start.
     experiment: Vec<(String, Version)>,
-    pub(super) gates: Vec<Gate>,
-    pub(super) questions: Vec<String>,
+    pub(super) asked: Asked,
     inconclusive: bool,
 }
 
@@ -63,11 +65,10 @@ impl<'m> Analyses<'m> {
     pub(super) fn new(rollout: &'m Node, resources: &'m [Resource]) -> Analyses<'m> {
         Analyses {
             rollout,
-            resources,
+            templates: Templates::among(resources),
             service: Service::default(),
             experiment: Vec::new(),
-            gates: Vec::new(),
-            questions: Vec::new(),
+            asked: Asked::default(),
             inconclusive: false,
         }
     }
@@ -224,40 +225,15 @@ impl<'m> Analyses<'m> {
 
     /// Makes the run of an order.
     fn place(&mut self, findings: &mut Findings, order: &Order) -> Option<Arc<RunSpec>> {
-        for reference in &order.references {
-            self.template(findings, reference)?;
-        }
-        None
-    }
-
-    /// The template of a reference.
-    fn template(&self, findings: &mut Findings, reference: &Reference) -> Option<&'m Resource> {
-        let kind = if reference.cluster {
-            "ClusterAnalysisTemplate"
-        } else {
-            "AnalysisTemplate"
-        };
-        let mut all = self
-            .resources
-            .iter()
-            .filter(|resource| resource.kind == kind);
-        let found = all
-            .clone()
-            .find(|one| one.name.as_deref() == Some(&reference.name));
-        if found.is_none() {
-            let message = format!("there is no {kind} `{}` in these files", reference.name);
-            let names: Vec<&str> = all.by_ref().filter_map(|one| one.name.as_deref()).collect();
-            let help = match names.as_slice() {
-                [] => "name its file too".to_owned(),
-                names => format!("name its file too; found {}", names.join(", ")),
-            };
-            findings.error(&reference.path, &message, reference.place.clone(), &help);
-        }
-        found
+        let run = self.templates.run(findings, order, &mut self.asked)?;
+        self.inconclusive |= run.gates().iter().any(|gate| {
+            matches!(self.asked.gates.get(gate), Some(Gate::ArgoMetric(metric)) if metric.may_be_inconclusive())
+        });
+        Some(Arc::new(run))
     }
 }
 
-fn reference(findings: &mut Findings, fields: &Fields<'_>) -> Option<Reference> {
+pub(super) fn reference(findings: &mut Findings, fields: &Fields<'_>) -> Option<Reference> {
     let cluster = findings.truth(fields, "clusterScope");
     let Some((name, field)) = findings.text(fields, "templateName") else {
         let place = fields.place.clone();

@@ -6,7 +6,7 @@ use super::super::account::{self, Account, Grammar};
 use super::super::documents::{self, Resource};
 use super::super::kinds::{self, Reader};
 use super::super::yaml::{Node, Value};
-use super::super::{Manifest, Remark, gateway, istio, smi};
+use super::super::{Manifest, Remark, gateway, istio, nginx, smi, traefik};
 use super::settle::{Context, Shape, settle, shape};
 use super::which::Known;
 use super::{Facts, Import, Reading, Table};
@@ -48,6 +48,8 @@ pub fn read(manifests: &[Manifest], wishes: &Wishes) -> Result<Outcome, Problems
             tables.extend(read_one(index, reading, &mut facts));
         }
     }
+    tables.extend(nginx::tables(&mut readings));
+    tables.extend(traefik::tables(&mut readings));
     check_destinations(&tables, &mut readings, &facts);
     let known = known(&resources);
     let controller = controller(&resources);
@@ -64,7 +66,7 @@ pub fn read(manifests: &[Manifest], wishes: &Wishes) -> Result<Outcome, Problems
         // What is wrong inside comes first: it may be why nothing is found.
         Err(problem) if sound => return Err(about(manifests, &tables, problem)),
         Err(_) | Ok(None) => None,
-        Ok(Some(table)) => settle(table, &mut readings[table.reading], &context),
+        Ok(Some(table)) => settle(table, &mut readings, &context),
     };
     finish(manifests, readings, import)
 }
@@ -329,6 +331,9 @@ fn grammar(kind: &str) -> &'static Grammar {
         "VirtualService" => &istio::VIRTUAL_SERVICE,
         "DestinationRule" => &istio::DESTINATION_RULE,
         "HTTPRoute" | "GRPCRoute" => &gateway::ROUTE,
+        "Ingress" => &nginx::INGRESS,
+        "TraefikService" => &traefik::TRAEFIK_SERVICE,
+        "IngressRoute" => &traefik::INGRESS_ROUTE,
         _ => &smi::TRAFFIC_SPLIT,
     }
 }

@@ -583,9 +583,14 @@ impl Argo {
 
     /// Tells of the route in force if it has changed.
     fn publish(&mut self) {
-        let reach = Reach::Everyone;
+        let share = self.share();
+        let (canary, reach) = match (self.headers.is_empty(), share.is_zero()) {
+            (true, _) => (share, Reach::Everyone),
+            (false, true) => (Weight::FULL, Reach::Matched),
+            (false, false) => (share, Reach::EveryoneAndMatched),
+        };
         let route = Routing {
-            canary: self.share(),
+            canary,
             reach,
             mirror: self.mirrored(),
         };

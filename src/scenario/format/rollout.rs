@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 
 use super::{Share, Span, Weight};
+use crate::rollout::ArgoPlan;
 use crate::scenario::defaults;
 
 /// One file, or several.
@@ -27,6 +28,12 @@ pub struct Rollout {
     /// MetricTemplates that it names are in other files. It brings its own steps and metrics: no
     /// other field of this section goes with it.
     pub flagger: Option<Manifests>,
+    /// A Rollout of Argo in YAML, relative to the scenario, used unmodified; a list when the
+    /// AnalysisTemplates that it names are in other files. It brings its own steps and analyses: of
+    /// the other fields of this section only `name`, `cluster` and `judgement` go with it.
+    pub argo: Option<Manifests>,
+    /// What a Rollout of Argo does not say.
+    pub cluster: Option<Cluster>,
     /// A canary config of Kayenta's in JSON, relative to the scenario, used unmodified; a list when
     /// the pipeline with its canary stage goes with it. The fields that follow, up to `params`, are
     /// the settings of the run; what they leave out is the pipeline's.
@@ -68,7 +75,7 @@ pub struct Rollout {
     pub location: Option<String>,
     /// Other variables of queries.
     pub params: Option<BTreeMap<String, String>>,
-    /// Which controller, when it is not Flagger.
+    /// Which controller, when no manifests say.
     #[schemars(extend("default" = "staged"))]
     pub controller: Option<Controller>,
     /// Weights and how long each is held; promotion comes after the last.
@@ -128,8 +135,11 @@ pub enum Controller {
 #[derive(Debug, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Step {
-    /// Canary percentage.
+    /// Canary percentage; zero only beside a mirror.
     pub weight: Weight,
+    /// Percentage of stable's requests that are copied to the canary, whose answers nobody gets.
+    #[schemars(extend("default" = "0%"))]
+    pub mirror: Option<Weight>,
     /// How long it is held: a multiple of the rollout's interval.
     pub hold: Span,
     /// Whether a person has to confirm before the rollout goes on from here.
@@ -175,6 +185,36 @@ pub enum Inconclusive {
     Fail,
     /// The step's clock stops until a check is conclusive.
     Hold,
+}
+
+/// What no manifest says about a cluster and the people around it.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Cluster {
+    /// How long a new pod takes to be ready.
+    #[schemars(extend("default" = ArgoPlan::POD_START.to_string()))]
+    pub pod_start: Option<Span>,
+    /// How long requests take to follow a weight that was set.
+    #[schemars(extend("default" = "0s"))]
+    pub propagation: Option<Span>,
+    /// What people do about an inconclusive analysis.
+    #[schemars(extend("default" = "resume"))]
+    pub when_inconclusive: Option<WhenInconclusive>,
+    /// The service that requests are sent to where the Rollout names none for each version, as
+    /// queries call it. Left out: the Rollout's own name.
+    pub service: Option<String>,
+}
+
+/// What people do about an inconclusive analysis of Argo.
+#[derive(Debug, JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+pub enum WhenInconclusive {
+    /// They resume: what was inconclusive is measured again.
+    Resume,
+    /// They promote: the step is skipped.
+    Promote,
+    /// They abort.
+    Abort,
 }
 
 /// What happens when the failures are reached.

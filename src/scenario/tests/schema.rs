@@ -22,6 +22,7 @@ const LATENCIES: [&str; 5] = [
 fn every_table() -> Vec<String> {
     let mut texts = vec![
         with("rollout", "flagger = \"plain-flagger.yaml\""),
+        with("rollout", "argo = \"plain-argo.yaml\"\ncluster = {}"),
         LEAST.to_owned()
             + "[split]\naffinity = {}\nretries = {}\nejection = {}\n[telemetry]\nbuckets = { ms = [5] }\n[experiment]\n[live]\n",
         with("rollout", "office_hours = {}"),

@@ -3,7 +3,7 @@
 
 use std::str::FromStr;
 
-use super::super::{Reporter, Unit, Version};
+use super::super::{Buckets, Reporter, Unit, Version};
 use super::Service;
 use crate::base::ParseUnitError;
 
@@ -130,6 +130,16 @@ impl Vendor {
         match self {
             Vendor::Istio | Vendor::Linkerd => Unit::Milliseconds,
             Vendor::Nginx | Vendor::Traefik => Unit::Seconds,
+        }
+    }
+
+    /// The bounds that its latency histogram has by default.
+    pub fn buckets(self) -> Buckets {
+        match self {
+            Vendor::Istio => Buckets::istio(),
+            Vendor::Linkerd => Buckets::linkerd(),
+            Vendor::Nginx => Buckets::nginx(),
+            Vendor::Traefik => Buckets::traefik(),
         }
     }
 

@@ -77,6 +77,11 @@ impl Query {
         &self.text
     }
 
+    /// Whether it answers with a bare number.
+    pub fn is_scalar(&self) -> bool {
+        self.expr.value_type() == parser::value::ValueType::Scalar
+    }
+
     /// Whose answers it gives.
     pub fn semantics(&self) -> Semantics {
         self.semantics
