@@ -7,6 +7,7 @@ mod faults;
 mod load;
 mod output;
 mod power;
+mod promql;
 mod report;
 mod run;
 mod scenarios;
@@ -48,6 +49,8 @@ enum Command {
     Load(Box<load::LoadArguments>),
     /// Does the simulator tell the truth? The scenario for real and in virtual time, compared
     Conform(Box<conform::ConformArguments>),
+    /// Ask a PromQL query of recorded samples
+    Promql(promql::PromqlArguments),
     /// Draw table, figures and report again from stored rows
     Report(report::ReportArguments),
     /// List the built-in scenarios, or show one
@@ -74,6 +77,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Load(arguments) => load::load(&arguments),
         Command::Conform(arguments) => conform::conform(&arguments),
+        Command::Promql(arguments) => promql::promql(&arguments),
         Command::Report(arguments) => report::report(&arguments),
         Command::Scenarios(arguments) => scenarios::scenarios(&arguments),
         Command::Faults(arguments) => faults::faults(&arguments),

@@ -11,6 +11,7 @@ mod json;
 mod live;
 mod markdown;
 mod plot;
+mod promql;
 mod quantity;
 mod table;
 mod ticks;
@@ -22,6 +23,7 @@ pub use csv::csv;
 pub use json::json;
 pub use live::{live_head, live_outcome, live_tick};
 pub use markdown::markdown;
+pub use promql::{promql, promql_json};
 pub use table::table;
 pub use ticks::ticks;
 
