@@ -120,7 +120,7 @@ fn matching() -> impl Strategy<Value = &'static str> {
         "ignoring(c)",
         "on(p, c)",
         "ignoring(v)",
-        "on(p) group_left",
+        "on(p) group_left()",
         "on(p) group_left(v)",
         "on(p) group_right(c)",
         "ignoring(c) group_left(v)",

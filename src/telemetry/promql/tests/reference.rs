@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use promql_parser::label::MatchOp;
 use promql_parser::parser::token::{T_LAND, T_LOR};
 use promql_parser::parser::{
     AggregateExpr, BinaryExpr, Call, Expr, LabelModifier, Offset, VectorMatchCardinality,
@@ -262,7 +263,8 @@ impl Walk<'_> {
                 let none = self.vector(&args[0], now)?.is_empty();
                 let labels = match &*args[0] {
                     Expr::VectorSelector(selector) => {
-                        let equal = selector.matchers.matchers.iter();
+                        let matchers = selector.matchers.matchers.iter();
+                        let equal = matchers.filter(|m| matches!(m.op, MatchOp::Equal));
                         Labels::new(equal.map(|m| (&m.name, &m.value)))
                     }
                     _ => Labels::none(),

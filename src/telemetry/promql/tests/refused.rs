@@ -33,7 +33,7 @@ fn what_a_server_refuses_is_refused_at_its_place() {
             "unexpected character inside braces: '-'",
         ),
         ("sum(x", "", "unclosed left parenthesis"),
-        ("RATE(x[1m])", "(", "there is no function `RATE`"),
+        ("RATE(x[1m])", "RATE", "there is no function `RATE`"),
         (
             "rate(x)",
             "rate",

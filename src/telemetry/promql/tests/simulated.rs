@@ -171,9 +171,6 @@ fn edges_are_enough_for_the_window_that_ends_now() {
     let text =
         "sum by (le, destination_version) (rate(istio_request_duration_milliseconds_bucket[1m]))";
     let edges = bound(text, &dialect, &plan);
-    let every = bound(&text.replace("[1m]", "[1m] offset 0s"), &dialect, &plan);
-    // An offset of no length is none.
-    assert!(!every.demand().every_scrape);
     let every = bound(&text.replace("[1m]", "[1m] @ end()"), &dialect, &plan);
     assert!(every.demand().every_scrape && !edges.demand().every_scrape);
     assert!(edges.demand().latency && edges.demand().stable && !edges.demand().sums);
@@ -209,8 +206,17 @@ fn other_functions_read_every_scrape() {
     assert_eq!(ask(canary, 40), (true, Span::from_secs(300), vec![204.0]));
     assert_eq!(ask(&format!("timestamp({canary})"), 40).2, [34.0]);
     assert_eq!(ask(&format!("count_over_time({canary}[1m])"), 64).2, [4.0]);
-    // The scrape before the first request shows no series yet.
-    assert_eq!(ask(&format!("count_over_time({canary}[10m])"), 64).2, [4.0]);
+    assert_eq!(ask(&format!("count_over_time({canary}[10m])"), 64).2, [5.0]);
+    // Failures begin in the second minute: their series is born then.
+    let failing = canary.replace("200", "500");
+    assert_eq!(
+        ask(&format!("count_over_time({failing}[10m])"), 64).2,
+        [0.0; 0]
+    );
+    assert_eq!(
+        ask(&format!("count_over_time({failing}[10m])"), 79).2,
+        [1.0]
+    );
     assert_eq!(ask(&format!("irate({canary}[1m])"), 50).2, [6.0]);
     let (_, reach, values) = ask(
         &format!("max_over_time(rate({canary}[30s])[1m:15s] offset 15s)"),
