@@ -219,7 +219,7 @@ fn every_example_is_understood_or_refused_for_a_reason() {
                         warning.problem.one_line(Path::new(name), &text)
                     );
                 }
-                for (path, fate) in &import.account {
+                for (path, fate) in import.account.iter().flat_map(|of| &of.fields) {
                     if let Fate::Ignored(why) = fate
                         && why.contains("knows no such field")
                     {

@@ -121,13 +121,33 @@ fn try_all(name: &str) {
 }
 
 #[test]
+fn rollouts_of_argo() {
+    try_all("argo");
+}
+
+#[test]
+fn conditions() {
+    try_all("condition");
+}
+
+#[test]
 fn canaries() {
     try_all("flagger");
 }
 
 #[test]
+fn queries() {
+    try_all("promql");
+}
+
+#[test]
 fn scenarios() {
     try_all("scenario");
+}
+
+#[test]
+fn splits() {
+    try_all("split");
 }
 
 #[test]

@@ -4,11 +4,39 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::Manifest;
-use super::documents::resources_of;
+use super::documents::{Resource, resources_of};
 use super::findings::{Fate, Findings};
 use super::kinds::{self, Found};
 use super::yaml::{Entry, Node, Value};
 use crate::base::Problem;
+
+/// What became of the fields of one resource, by their paths.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fates {
+    /// Which of the manifests holds it, by its number.
+    pub file: usize,
+    /// What it calls itself: `Canary podinfo`.
+    pub title: String,
+    /// Every field in the order written, or one without a path where the whole shares one fate.
+    pub fields: Vec<(String, Fate)>,
+}
+
+impl Fates {
+    /// Those of a resource.
+    pub(super) fn of(resource: &Resource, fields: Vec<(String, Fate)>) -> Fates {
+        Fates {
+            file: resource.file,
+            title: resource.title(),
+            fields,
+        }
+    }
+
+    /// Those of a resource of a kind that is not read.
+    pub(super) fn of_another(resource: &Resource) -> Fates {
+        let why = "resources of this kind decide nothing here".to_owned();
+        Fates::of(resource, vec![(String::new(), Fate::Ignored(why))])
+    }
+}
 
 /// What a kind of resource is known to hold.
 #[derive(Debug)]

@@ -18,7 +18,7 @@ pub mod split;
 mod text;
 mod yaml;
 
-pub use account::{Account, Accounted};
+pub use account::{Account, Accounted, Fates};
 pub use findings::Fate;
 pub use kinds::{Found, Reader, sort};
 pub use text::{Manifest, Remark, read_text};

@@ -6,7 +6,7 @@ use super::files::{self, FileError, Files};
 use crate::base::Problems;
 use crate::gate::Gate;
 use crate::manifest::argo::{self, Circumstances};
-use crate::manifest::{Account, Found, Manifest, Reader, Remark, flagger};
+use crate::manifest::{Account, Fates, Found, Manifest, Reader, Remark, flagger};
 use crate::rollout::Plan;
 use crate::telemetry::Buckets;
 use crate::telemetry::exposition::{Service, Vendor};
@@ -97,25 +97,26 @@ pub(super) fn account(
     manifests: &[Manifest],
     found: &[Found],
 ) -> Result<(Vec<Account>, Vec<Remark>), Problems> {
-    let (deciding, warnings) = match controller {
+    let read = || found.iter().filter(|one| controller.reads(one));
+    match controller {
         Controller::Flagger => {
             let import = flagger::read(manifests)?;
-            (import.account, import.warnings)
+            let accounts = read().map(|one| {
+                let is_own = |of: &&Fates| of.file == one.file && of.title == one.title;
+                let own = import.account.iter().find(is_own);
+                let fields = own.map(|own| own.fields.clone()).unwrap_or_default();
+                Account::located(manifests, one, fields)
+            });
+            Ok((accounts.collect(), import.warnings))
         }
         Controller::Argo => {
             let import = argo::read(manifests, &Circumstances::default())?;
-            (import.account, import.warnings)
+            let rollout = read().find(|one| controller.decides(one));
+            let rollout = rollout.map(|one| Account::located(manifests, one, import.account));
+            let accounts = rollout.into_iter().chain(import.templates);
+            Ok((accounts.collect(), import.warnings))
         }
-    };
-    let read = found.iter().filter(|one| controller.reads(one));
-    let accounts = read.map(|one| {
-        let fields = match controller.decides(one) {
-            true => deciding.clone(),
-            false => Vec::new(),
-        };
-        Account::located(manifests, one, fields)
-    });
-    Ok((accounts.collect(), warnings))
+    }
 }
 
 /// What a rollout takes from manifests.

@@ -103,6 +103,7 @@ mod tests {
                 min: None,
                 max: Some(max),
             },
+            empty: None,
         })
     }
 

@@ -19,6 +19,8 @@ pub struct CustomCheck {
     pub source: Source,
     /// What it is held against.
     pub limits: Limits,
+    /// What an answer without data counts as; `None`: a failed check.
+    pub empty: Option<f64>,
 }
 
 /// Whether a query gave a number.
@@ -36,7 +38,8 @@ impl CustomCheck {
         let number = self.ask(now, telemetry);
         let answer = match number {
             Number::Found(number) => Some(number),
-            Number::None | Number::Error => None,
+            Number::None => self.empty,
+            Number::Error => None,
         };
         let comparison = compare(Metric::Query, self.limits, Unit::Milliseconds, answer);
         Verdict {
@@ -108,6 +111,7 @@ mod tests {
                 min: Some(1.0),
                 max: Some(5.0),
             },
+            empty: None,
         };
         let plan = Plan::plain(Sampling::Exact, Birth::Zero, Buckets::istio());
         let mut telemetry = Telemetry::new(&plan, Span::ZERO);

@@ -17,6 +17,9 @@ mod steps;
 mod template_grammar;
 mod templates;
 
+#[cfg(test)]
+mod tests;
+
 use std::path::Path;
 
 use self::templates::{Asked, Templates};
@@ -95,7 +98,6 @@ pub struct Import {
 pub fn read(manifests: &[Manifest], circumstances: &Circumstances) -> Result<Import, Problems> {
     let resources = documents::resources(manifests)?;
     let rollout = the_rollout(manifests, &resources)?;
-    let manifest = &manifests[rollout.file];
     let mut findings = Findings::default();
     let mut analyses = references::Analyses::new(&rollout.node, &resources);
     let import = Fields::of_document(&rollout.node)

@@ -91,6 +91,27 @@ pub(super) fn service(spec: &Fields<'_>, identity: &Identity) -> Service {
     }
 }
 
+/// What queries' templates call the Canary and its parts.
+///
+/// Flagger 1.44.0, `pkg/controller/scheduler_metrics.go`, `toMetricModel`. A Knative service's route
+/// is the name of a revision, which only the cluster knows.
+pub(super) fn names(spec: &Fields<'_>, identity: &Identity) -> Vec<(&'static str, String)> {
+    let name_of = |key: &str| {
+        let reference = Fields::of_document(spec.get(key)?.node)?;
+        Some(reference.get("name")?.node.text()?.to_owned())
+    };
+    let target = name_of("targetRef").unwrap_or_else(|| identity.name.clone());
+    let or_target = |key: &str| name_of(key).unwrap_or_else(|| target.clone());
+    vec![
+        ("name", identity.name.clone()),
+        ("namespace", identity.namespace.clone()),
+        ("service", or_target("service")),
+        ("ingress", or_target("ingressRef")),
+        ("route", or_target("routeRef")),
+        ("target", target),
+    ]
+}
+
 /// The kind of workload that is analysed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Target {

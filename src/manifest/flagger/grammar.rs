@@ -1,4 +1,4 @@
-//! What a Canary may hold.
+//! What a Canary and a MetricTemplate may hold.
 
 use super::super::account::Grammar;
 
@@ -35,7 +35,7 @@ const IGNORED: &[(&str, &str)] = &[
     ("spec.analysis.webhooks[]", "hooks are not called"),
     (
         "spec.analysis.metrics[].templateVariables",
-        "there is no template",
+        "there is no query",
     ),
     ("spec.targetRef", "only what it targets matters"),
     (
@@ -98,3 +98,31 @@ const KNOWN: &[(&str, &[&str])] = &[
     ),
     ("spec.analysis.metrics[].thresholdRange", &["min", "max"]),
 ];
+
+/// The fields of a MetricTemplate.
+pub(super) const TEMPLATE: Grammar = Grammar {
+    reader: "Flagger 1.44.0",
+    ignored: &[
+        ("metadata", "names and labels decide nothing"),
+        ("status", "a status is not read"),
+        (
+            "spec.provider",
+            "who is asked is simulated, so no address or key is needed",
+        ),
+    ],
+    known: &[
+        ("spec", &["provider", "query"]),
+        (
+            "spec.provider",
+            &[
+                "type",
+                "address",
+                "headers",
+                "secretRef",
+                "region",
+                "insecureSkipVerify",
+            ],
+        ),
+    ],
+    renamed: &[],
+};

@@ -1,31 +1,35 @@
-//! `spec.analysis.metrics`: the builtin ones become gates; the others cannot be evaluated here.
+//! `spec.analysis.metrics`: each becomes a gate, in the order in which they are evaluated.
 //!
 //! Flagger 1.44.0, `pkg/controller/scheduler_metrics.go`, `runBuiltinMetricChecks` and
 //! `runMetricChecks`.
 
 use super::super::findings::{Field, Fields, Findings};
-use crate::base::Span;
+use super::custom::{self, Questions};
+use super::limits;
 use crate::gate::Gate;
-use crate::gate::flagger::{FlaggerCheck, Limits, Metric, Provider};
+use crate::gate::flagger::{FlaggerCheck, Metric, Provider};
 use crate::telemetry::Version;
 
-/// Whose queries they are, and which version those select.
+/// Whose builtin queries they are, and which version those select.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Source {
     pub(super) provider: Provider,
     pub(super) version: Version,
 }
 
-/// Range of a query whose metric names none.
-const DEFAULT_WINDOW: Span = Span::from_secs(60);
-
-/// Reads the metrics into gates, in the order in which Flagger evaluates them.
-pub(super) fn read(findings: &mut Findings, analysis: &Fields<'_>, source: Source) -> Vec<Gate> {
+/// Reads the metrics into gates: builtin ones and inline queries in the order written, after them
+/// those by MetricTemplates.
+pub(super) fn read(
+    findings: &mut Findings,
+    analysis: &Fields<'_>,
+    source: Source,
+    questions: &mut Questions<'_, '_>,
+) -> Vec<Gate> {
     let items = match analysis.get("metrics") {
         Some(field) => findings.list(&field),
         None => Vec::new(),
     };
-    let (mut gates, mut passing) = (Vec::new(), Vec::new());
+    let (mut gates, mut last) = (Vec::new(), Vec::new());
     for item in &items {
         let Some(metric) = findings.map(item) else {
             continue;
@@ -42,18 +46,24 @@ pub(super) fn read(findings: &mut Findings, analysis: &Fields<'_>, source: Sourc
             }
             continue;
         };
-        let not_evaluated = not_evaluated(findings, &metric, name);
         match name {
             "request-success-rate" => {
-                gates.push(gate(findings, &metric, Metric::SuccessRate, source));
+                gates.push(builtin(findings, &metric, Metric::SuccessRate, source));
             }
-            "request-duration" => gates.push(gate(findings, &metric, Metric::Duration, source)),
-            _ if not_evaluated.is_empty() => report_unknown(findings, &place, name),
-            _ => {}
+            "request-duration" => gates.push(builtin(findings, &metric, Metric::Duration, source)),
+            _ if metric.has("query") || metric.has("templateRef") => {}
+            _ => report_unknown(findings, &place, name),
         }
-        passing.extend(not_evaluated);
+        if metric.has("query") {
+            let check = custom::inline(findings, &metric, name, questions);
+            gates.extend(check.map(Gate::CustomCheck));
+        }
+        if metric.has("templateRef") {
+            let check = custom::by_template(findings, &metric, name, questions);
+            last.extend(check.map(Gate::CustomCheck));
+        }
     }
-    report_not_evaluated(findings, &passing, gates.is_empty());
+    gates.extend(last);
     if items.is_empty() {
         let message = "there are none: nothing is checked, and every canary is promoted unless a hook refuses";
         findings.warn(
@@ -78,238 +88,12 @@ fn report_unknown(findings: &mut Findings, place: &Field<'_>, name: &str) {
     findings.error(&place.path, &message, place.place(), &help);
 }
 
-/// A query or template of a metric, which is taken to pass.
-struct NotEvaluated<'a> {
-    field: Field<'a>,
-    metric: String,
-}
-
-fn not_evaluated<'a>(
-    findings: &mut Findings,
-    metric: &Fields<'a>,
-    name: &str,
-) -> Vec<NotEvaluated<'a>> {
-    const WHY: &str = "queries and templates cannot be evaluated; this one is taken to pass";
-    let fields = ["query", "templateRef"]
-        .into_iter()
-        .filter_map(|key| metric.get(key));
-    let found: Vec<NotEvaluated<'a>> = fields
-        .map(|field| NotEvaluated {
-            field,
-            metric: name.to_owned(),
-        })
-        .collect();
-    for part in &found {
-        findings.mark_ignored(&part.field.path, WHY);
-    }
-    if !found.is_empty() {
-        for key in [
-            "templateVariables",
-            "interval",
-            "thresholdRange",
-            "threshold",
-        ] {
-            if metric.has(key) {
-                findings.mark_ignored(&metric.path_of(key), WHY);
-            }
-        }
-    }
-    if metric.has("templateRef") && !metric.has("interval") {
-        let message = "is missing, and templates have no default for it: where this one uses \
-                       {{ interval }}, every check fails";
-        let place = metric.get("templateRef").map(|field| field.key_span);
-        let place = place.unwrap_or_else(|| metric.place.clone());
-        findings.warn(&metric.path_of("interval"), message, place);
-    }
-    found
-}
-
-fn report_not_evaluated(findings: &mut Findings, parts: &[NotEvaluated<'_>], alone: bool) {
-    for NotEvaluated { field, metric } in parts {
-        let what = if field.path.ends_with("query") {
-            "an inline query"
-        } else {
-            "a template"
-        };
-        if alone {
-            let message = format!(
-                "`{metric}` is {what}, which cannot be evaluated yet, and there is no builtin metric \
-                 beside it to answer with"
-            );
-            let help =
-                "add the builtin request-success-rate or request-duration to get an answer for it";
-            findings.error(&field.path, &message, field.key_span.clone(), help);
-        } else {
-            let message =
-                format!("`{metric}` is {what}, which cannot be evaluated yet: it is taken to pass");
-            findings.warn(&field.path, &message, field.key_span.clone());
-        }
-    }
-}
-
-fn gate(findings: &mut Findings, fields: &Fields<'_>, metric: Metric, source: Source) -> Gate {
+fn builtin(findings: &mut Findings, fields: &Fields<'_>, metric: Metric, source: Source) -> Gate {
     Gate::FlaggerCheck(FlaggerCheck {
         metric,
         provider: source.provider,
         version: source.version,
-        limits: limits(findings, fields, metric),
-        window: window(findings, fields),
+        limits: limits::limits(findings, fields, metric),
+        window: limits::window(findings, fields),
     })
-}
-
-fn window(findings: &mut Findings, fields: &Fields<'_>) -> Span {
-    let Some((text, field)) = findings.text(fields, "interval") else {
-        return DEFAULT_WINDOW;
-    };
-    if text.is_empty() {
-        return DEFAULT_WINDOW;
-    }
-    prometheus_span(text).unwrap_or_else(|| {
-        let message =
-            format!("`{text}` is not a range that Prometheus understands: every check fails");
-        let help = "write a duration above zero, like 30s, 1m or 1m30s";
-        findings.error(&field.path, &message, field.place(), help);
-        DEFAULT_WINDOW
-    })
-}
-
-/// A range in PromQL: whole numbers of y, w, d, h, m, s and ms, each at most once and in this order;
-/// or, since Prometheus 2.54, a number of seconds.
-fn prometheus_span(text: &str) -> Option<Span> {
-    const UNITS: [(&str, u64); 7] = [
-        ("y", 365 * 86_400_000),
-        ("w", 7 * 86_400_000),
-        ("d", 86_400_000),
-        ("h", 3_600_000),
-        ("m", 60_000),
-        ("s", 1_000),
-        ("ms", 1),
-    ];
-    let text = text.trim();
-    if let Ok(seconds) = text.parse::<f64>() {
-        return (seconds.is_finite() && seconds > 0.0).then(|| Span::from_secs_f64(seconds));
-    }
-    let (mut rest, mut millis, mut units) = (text, 0_u64, UNITS.as_slice());
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
-        let number: u64 = rest[..digits].parse().ok()?;
-        let letters = rest[digits..].find(|c: char| c.is_ascii_digit());
-        let end = letters.map_or(rest.len(), |letters| digits + letters);
-        let at = units
-            .iter()
-            .position(|(unit, _)| *unit == &rest[digits..end])?;
-        millis = millis.checked_add(number.checked_mul(units[at].1)?)?;
-        units = &units[at + 1..];
-        rest = &rest[end..];
-    }
-    // Nanoseconds must fit as well.
-    (millis > 0 && millis < u64::MAX / 1_000_000).then(|| Span::from_millis(millis))
-}
-
-fn limits(findings: &mut Findings, fields: &Fields<'_>, metric: Metric) -> Limits {
-    let Some(range) = fields.get("thresholdRange") else {
-        return old_threshold(findings, fields, metric);
-    };
-    if fields.has("threshold") {
-        let path = fields.path_of("threshold");
-        findings.mark_ignored(&path, "thresholdRange is there");
-    }
-    let Some(bounds) = findings.map(&range) else {
-        return Limits::Threshold(0.0);
-    };
-    findings.mark_used(&range.path);
-    let min = findings.number(&bounds, "min");
-    let max = findings.number(&bounds, "max");
-    report_odd_limits(findings, &bounds, metric, min, max);
-    Limits::Range { min, max }
-}
-
-fn report_odd_limits(
-    findings: &mut Findings,
-    bounds: &Fields<'_>,
-    metric: Metric,
-    min: Option<f64>,
-    max: Option<f64>,
-) {
-    let place = bounds.place.clone();
-    let path = |key: &str| bounds.path_of(key);
-    match (min, max) {
-        (None, None) if !bounds.has("min") && !bounds.has("max") => {
-            let message = "neither min nor max: whatever has a value passes";
-            findings.warn(bounds.path(), message, place);
-        }
-        (Some(min), Some(max)) if min > max => {
-            let message = format!("{min} is above the max of {max}: every check fails");
-            findings.warn(&path("min"), &message, place);
-        }
-        (Some(min), _) if metric == Metric::SuccessRate && min > 100.0 => {
-            let message = format!("no success rate reaches {min} %: every check fails");
-            findings.warn(&path("min"), &message, place);
-        }
-        (Some(min), _)
-            if metric == Metric::SuccessRate && (0.0..=1.0).contains(&min) && min > 0.0 =>
-        {
-            let message = format!("this is {min} %: success rates go from 0 to 100");
-            findings.warn(&path("min"), &message, place);
-        }
-        (_, Some(max)) if metric == Metric::Duration && max.fract() != 0.0 => {
-            let message = format!(
-                "limits are whole milliseconds, so {max} becomes {} ms",
-                max.trunc()
-            );
-            findings.warn(&path("max"), &message, place);
-        }
-        _ => {}
-    }
-}
-
-fn old_threshold(findings: &mut Findings, fields: &Fields<'_>, metric: Metric) -> Limits {
-    let limit = findings.number(fields, "threshold");
-    if limit.is_none() && !fields.has("threshold") {
-        let message = match metric {
-            Metric::SuccessRate => "is missing: whatever has a value passes",
-            Metric::Duration | Metric::Query => {
-                "is missing: the limit is 0 ms, and everything from 1 ms on fails"
-            }
-        };
-        findings.warn(
-            &fields.path_of("thresholdRange"),
-            message,
-            fields.place.clone(),
-        );
-    }
-    Limits::Threshold(limit.unwrap_or(0.0))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn windows_are_written_as_prometheus_wants_them() {
-        let seconds = |text| prometheus_span(text).map(Span::as_secs_f64);
-        for (text, expected) in [
-            ("1m", 60.0),
-            ("1h30m", 5_400.0),
-            ("1m30s", 90.0),
-            ("500ms", 0.5),
-            ("1w", 604_800.0),
-            ("60", 60.0),
-        ] {
-            assert_eq!(seconds(text), Some(expected), "{text}");
-        }
-        for text in [
-            "",
-            "0s",
-            "1.5m",
-            "30s1m",
-            "1m1m",
-            "1min",
-            "-1m",
-            "m",
-            "99999999999y",
-        ] {
-            assert_eq!(seconds(text), None, "{text}");
-        }
-    }
 }

@@ -7,9 +7,13 @@
 
 mod analysis;
 mod canary;
+mod custom;
+mod go_template;
 mod grammar;
+mod limits;
 mod metrics;
 mod provider;
+mod templates;
 mod webhooks;
 
 #[cfg(test)]
@@ -17,10 +21,13 @@ mod tests;
 
 use std::path::Path;
 
+use custom::Questions;
+use templates::{Template, Templates};
+
+use super::account::{self, Fates};
 use super::documents::{self, Resource};
 use super::findings::{Fate, Fields, Findings};
-use super::yaml::Node;
-use super::{Manifest, Remark, account};
+use super::{Manifest, Remark};
 use crate::base::{Problem, Problems};
 use crate::gate::Gate;
 use crate::rollout::flagger::FlaggerPlan;
@@ -38,7 +45,7 @@ pub struct Import {
     pub provider: &'static str,
     /// How it rolls out.
     pub plan: FlaggerPlan,
-    /// Its builtin checks, in the order in which they are evaluated; none when it checks nothing.
+    /// Its checks, in the order in which they are evaluated; none when it checks nothing.
     pub analysis: Vec<Gate>,
     /// The default histogram of what the provider's latency query reads.
     pub buckets: Buckets,
@@ -52,29 +59,94 @@ pub struct Import {
     pub questions: Vec<String>,
     /// What it means differently from what may have been meant, in order of place.
     pub warnings: Vec<Remark>,
-    /// Every field with what became of it, in the order written.
-    pub account: Vec<(String, Fate)>,
+    /// What became of every field: of the Canary first, then of the MetricTemplates, then of
+    /// everything else.
+    pub account: Vec<Fates>,
 }
 
-/// Reads the one Canary of some manifests, which may hold other resources.
+/// Reads the one Canary of some manifests, with the MetricTemplates that it refers to. They may hold
+/// other resources.
 ///
 /// # Errors
 /// All at once: text that is not YAML, no Canary or more than one, fields that the API server
-/// refuses, rollouts that never end, metrics that fail every check, and analyses of which nothing
-/// can be evaluated here.
+/// refuses, rollouts that never end, metrics that fail every check, and queries that cannot be asked.
 pub fn read(manifests: &[Manifest]) -> Result<Import, Problems> {
     let resources = documents::resources(manifests)?;
     let canary = the_canary(manifests, &resources)?;
-    let manifest = &manifests[canary.file];
     let mut findings = Findings::default();
-    let import = read_canary(&mut findings, &canary.node);
+    let mut templates = Templates::among(&resources);
+    let import = read_canary(&mut findings, canary, manifests, &mut templates);
+    let templates = templates.into_all();
+    let wrong = templates
+        .iter()
+        .any(|template| template.findings.errors() > 0);
     match import {
-        Some(mut import) if findings.errors() == 0 => {
-            import.account = account::draw_up(&mut findings, &canary.node, &grammar::CANARY);
+        Some(mut import) if findings.errors() == 0 && !wrong => {
+            let account = account::draw_up(&mut findings, &canary.node, &grammar::CANARY);
+            import.account.push(Fates::of(canary, account));
             import.warnings = Manifest::remarks(canary.file, findings.problems);
+            for template in templates {
+                import.add(template);
+            }
+            let others = resources.iter().filter(|other| !is_read(other));
+            import.account.extend(others.map(Fates::of_another));
             Ok(import)
         }
-        _ => Err(manifest.refuse(findings.problems)),
+        _ => {
+            let found = templates
+                .into_iter()
+                .map(|template| (template.resource.file, template.findings));
+            refuse(
+                manifests,
+                [(canary.file, findings)].into_iter().chain(found),
+            )
+        }
+    }
+}
+
+/// Whether a resource is of a kind that is read.
+fn is_read(resource: &Resource) -> bool {
+    resource.kind == "Canary" || resource.is("flagger.app", "MetricTemplate")
+}
+
+/// All errors, file by file.
+fn refuse(
+    manifests: &[Manifest],
+    found: impl Iterator<Item = (usize, Findings)>,
+) -> Result<Import, Problems> {
+    let mut problems = vec![Vec::new(); manifests.len()];
+    for (file, findings) in found {
+        if let Some(of_file) = problems.get_mut(file) {
+            of_file.extend(findings.problems);
+        }
+    }
+    let refused = manifests.iter().zip(problems);
+    let refused = refused.map(|(manifest, problems)| manifest.refuse(problems));
+    let refused: Vec<Problems> = refused.filter(|one| !one.problems.is_empty()).collect();
+    Err(Problems::gather(refused).unwrap_or_else(|| {
+        Problems::about(
+            Path::new("--flagger"),
+            "the Canary cannot be understood".to_owned(),
+        )
+    }))
+}
+
+impl Import {
+    /// Takes in a template's warnings and what became of its fields.
+    fn add(&mut self, mut template: Template<'_>) {
+        let resource = template.resource;
+        if !template.is_used() {
+            let why = "no metric of the Canary refers to it".to_owned();
+            self.account.push(Fates::of(
+                resource,
+                vec![(String::new(), Fate::Ignored(why))],
+            ));
+            return;
+        }
+        let account = account::draw_up(&mut template.findings, &resource.node, &grammar::TEMPLATE);
+        self.account.push(Fates::of(resource, account));
+        let remarks = Manifest::remarks(resource.file, template.findings.problems);
+        self.warnings.extend(remarks);
     }
 }
 
@@ -115,8 +187,13 @@ fn the_canary<'r>(
 }
 
 /// Reads the parts; `None` or errors among the findings when it cannot be used.
-fn read_canary(findings: &mut Findings, document: &Node) -> Option<Import> {
-    let document = Fields::of_document(document)?;
+fn read_canary<'r>(
+    findings: &mut Findings,
+    canary: &Resource,
+    manifests: &'r [Manifest],
+    templates: &mut Templates<'r>,
+) -> Option<Import> {
+    let document = Fields::of_document(&canary.node)?;
     let identity = canary::identity(findings, &document);
     let Some(field) = document.get("spec") else {
         let help = "a Canary has a spec with targetRef, service and analysis";
@@ -146,6 +223,14 @@ fn read_canary(findings: &mut Findings, document: &Node) -> Option<Import> {
         hooks: webhooks::read(findings, &analysis),
     };
     let plan = analysis::read(findings, &analysis, &context);
+    let mut questions = Questions {
+        manifests,
+        file: canary.file,
+        names: canary::names(&spec, &identity),
+        namespace: identity.namespace.clone(),
+        templates,
+        asked: Vec::new(),
+    };
     let analysis = if skip_analysis {
         let path = spec.path_of("skipAnalysis");
         let place = spec.get("skipAnalysis").map(|field| field.place());
@@ -154,7 +239,7 @@ fn read_canary(findings: &mut Findings, document: &Node) -> Option<Import> {
         findings.mark_ignored(&analysis.path_of("metrics"), "the analysis is skipped");
         Vec::new()
     } else {
-        metrics::read(findings, &analysis, setting.source)
+        metrics::read(findings, &analysis, setting.source, &mut questions)
     };
     Some(Import {
         service: canary::service(&spec, &identity),
@@ -165,7 +250,7 @@ fn read_canary(findings: &mut Findings, document: &Node) -> Option<Import> {
         analysis,
         buckets: provider::buckets(setting.source.provider),
         vendor: provider::vendor(setting.source.provider),
-        questions: Vec::new(),
+        questions: questions.asked,
         warnings: Vec::new(),
         account: Vec::new(),
     })

@@ -37,6 +37,11 @@ pub fn analysis_interval(text: &str) -> Interval {
     }
 }
 
+/// Whether a text is a Go duration, which some providers of metrics want.
+pub fn is_duration(text: &str) -> bool {
+    go_nanos(text).is_some()
+}
+
 /// Nanoseconds of a Go duration (`1m30s`, `1.5h`, `-5s`, `0`); `None` when it is not one.
 fn go_nanos(text: &str) -> Option<f64> {
     let (sign, mut rest) = match text.as_bytes().first()? {

@@ -14,7 +14,7 @@ mod strategy;
 mod race;
 
 pub use controller::{Flagger, Live};
-pub use interval::{Interval, analysis_interval};
+pub use interval::{Interval, analysis_interval, is_duration};
 pub use status::Status;
 pub use strategy::{Obstacle, Strategy};
 

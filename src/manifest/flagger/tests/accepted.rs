@@ -52,7 +52,7 @@ fn every_field_is_accounted_for() {
         "  service:",
         "  autoscalerRef: {kind: Scaler}\n  color: red\n  service:",
     );
-    let account = import(&text).account;
+    let account = &import(&text).account[0].fields;
     let shown: Vec<String> = account
         .iter()
         .map(|(path, fate)| match fate {

@@ -2,6 +2,7 @@
 
 mod accepted;
 mod refused;
+mod templates;
 mod warned;
 
 use std::path::PathBuf;

@@ -1,6 +1,6 @@
 //! What is refused, and where the fault is said to be.
 
-use super::{CANARY, changed, errors, import, manifest, warned};
+use super::{CANARY, changed, errors, import, manifest};
 use crate::manifest::flagger::read;
 
 const STEP: &str = "stepWeight: 20";
@@ -241,27 +241,6 @@ fn rollouts_that_never_end_are_refused() {
 #[test]
 fn metrics_that_cannot_be_evaluated_are_named() {
     let metric = "    - name: request-success-rate\n      interval: 30s\n      thresholdRange:\n        min: 99\n";
-    let template = "    - name: latency\n      interval: 1m\n      templateRef: {name: latency}\n      thresholdRange: {max: 1}\n";
-    let beside = import(&changed(metric, &format!("{metric}{template}")));
-    assert_eq!(beside.analysis.len(), 1);
-    let text = changed(metric, &format!("{metric}{template}"));
-    let warned = warned(&text, &beside.warnings);
-    assert_eq!(warned.len(), 1, "{warned:#?}");
-    assert!(
-        warned[0].starts_with("26: spec.analysis.metrics[1].templateRef: `latency` is a template")
-    );
-
-    let alone = errors(&changed(metric, template));
-    assert!(
-        alone[0].contains("spec.analysis.metrics[0].templateRef"),
-        "{alone:#?}"
-    );
-    let query = template.replace("templateRef: {name: latency}", "query: up");
-    assert!(
-        errors(&changed(metric, &query))[0]
-            .contains("metrics[0].query: `latency` is an inline query")
-    );
-
     let neither = "    - name: request-sucess-rate\n";
     let found = errors(&changed(metric, neither));
     assert!(
