@@ -24,7 +24,7 @@ pub(super) fn bind(scenario: &mut Scenario) -> Vec<Remark> {
     for gate in gates {
         match gate {
             Gate::Kayenta(analysis) => with_queries.push(analysis),
-            Gate::ArgoMetric(_) => metrics.push(gate),
+            Gate::ArgoMetric(_) | Gate::CustomCheck(_) => metrics.push(gate),
             _ => {}
         }
     }
@@ -74,16 +74,18 @@ pub(super) fn bind(scenario: &mut Scenario) -> Vec<Remark> {
     }
     for gate in metrics {
         let bound = gate.bind(&catalogue);
-        let Gate::ArgoMetric(metric) = gate else {
-            continue;
+        let (name, unmatched) = match gate {
+            Gate::ArgoMetric(metric) => (&metric.name, metric.source.unmatched()),
+            // The importer has said so, with the place.
+            Gate::CustomCheck(check) => (&check.name, &[][..]),
+            _ => continue,
         };
-        let name = &metric.name;
         if let Err(refusal) = bound {
             let message = format!("{name}: {refusal}");
             say(error(Subject::Rollout, message, help(&refusal)));
             continue;
         }
-        for selector in metric.source.unmatched() {
+        for selector in unmatched {
             say(warning(
                 Subject::Rollout,
                 format!("{name}: `{selector}` finds no series, so it has no data"),
