@@ -1,9 +1,12 @@
 //! MetricTemplates: found, rendered, asked, and what is wrong with them.
 
 use super::{CANARY, changed, import, manifest, read};
+use crate::base::Span;
 use crate::gate::flagger::Limits;
 use crate::gate::{CustomCheck, Gate, Source};
 use crate::manifest::{Fate, Fates, Manifest};
+use crate::telemetry::Reporter;
+use crate::telemetry::exposition::Vendor;
 
 /// A template that Datadog answers.
 const TEMPLATE: &str = "\
