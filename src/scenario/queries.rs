@@ -61,7 +61,7 @@ fn bind_to(catalogue: &Catalogue, analysis: &mut [Gate], subject: Subject) -> Ve
     for gate in analysis {
         match gate {
             Gate::Kayenta(analysis) => with_queries.push(analysis),
-            Gate::ArgoMetric(_) => metrics.push(gate),
+            Gate::ArgoMetric(_) | Gate::CustomCheck(_) => metrics.push(gate),
             _ => {}
         }
     }
@@ -95,16 +95,18 @@ fn bind_to(catalogue: &Catalogue, analysis: &mut [Gate], subject: Subject) -> Ve
     }
     for gate in metrics {
         let bound = gate.bind(catalogue);
-        let Gate::ArgoMetric(metric) = gate else {
-            continue;
+        let (name, unmatched) = match gate {
+            Gate::ArgoMetric(metric) => (&metric.name, metric.source.unmatched()),
+            // The importer has said so, with the place.
+            Gate::CustomCheck(check) => (&check.name, &[][..]),
+            _ => continue,
         };
-        let name = &metric.name;
         if let Err(refusal) = bound {
             let message = format!("{name}: {refusal}");
             say(error(subject, message, help(&refusal)));
             continue;
         }
-        for selector in metric.source.unmatched() {
+        for selector in unmatched {
             say(warning(
                 subject,
                 format!("{name}: `{selector}` finds no series, so it has no data"),
