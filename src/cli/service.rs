@@ -93,7 +93,9 @@ impl From<Series> for Birth {
 impl ServiceArguments {
     /// Whether a controller's own manifests are named.
     fn follows_manifests(&self) -> bool {
-        [&self.flagger, &self.argo, &self.kayenta].iter().any(|files| !files.is_empty())
+        [&self.flagger, &self.argo, &self.kayenta]
+            .iter()
+            .any(|files| !files.is_empty())
     }
 
     /// The scenario asked for, with its changes.

@@ -8,8 +8,8 @@ use super::defaults;
 use super::reader::{Table, Value};
 use super::traffic::positive_span;
 use crate::base::{Problem, Problems, Span, Weight};
-use crate::gate::kayenta::{CanaryAnalysis, Judge, Source, Sources, Thresholds, Window};
-use crate::gate::{Gate, GateSet};
+use crate::gate::kayenta::{CanaryAnalysis, Judge, Sources, Thresholds, Window};
+use crate::gate::{Gate, GateSet, Source};
 use crate::manifest::Manifest;
 use crate::manifest::kayenta::{self, Import, Scope, Stage};
 use crate::rollout::spinnaker::Request;
@@ -278,7 +278,7 @@ fn sources(
                     })
                 });
                 match parsed {
-                    Ok(query) => Some(Source::Query(query, None)),
+                    Ok(query) => Some(Source::Written(query)),
                     Err(problem) => {
                         if !problems.contains(&problem) {
                             problems.push(problem);

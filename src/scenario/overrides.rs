@@ -4,9 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::controllers::{self, Beside, Controller};
 use super::files::Files;
-use super::{
-    EngineChoice, Scenario, builtin, check, experiment, figures, file, queries, traffic,
-};
+use super::{EngineChoice, Scenario, builtin, check, experiment, figures, file, queries, traffic};
 use crate::base::{Probability, Problem, Problems, Rate, Seed, Severity, Span, Weight};
 use crate::engine::live::options::{Proxy, Source, Speed};
 use crate::model::service::Latency;

@@ -8,8 +8,8 @@ use super::metric::Missing;
 use super::mix::{MetricSet, MixError, mix};
 use super::score::Class;
 use crate::base::{Span, Time};
-use crate::gate::{Outcome, Rule, Verdict};
-use crate::telemetry::promql::{Answer, AskError, BindError, Bound, Catalogue, Labels, Query};
+use crate::gate::{Outcome, Rule, Source, Verdict};
+use crate::telemetry::promql::{Answer, AskError, BindError, Bound, Catalogue, Labels};
 use crate::telemetry::{Demand, Figure, Telemetry, Version};
 
 /// One judgement of a canary.
@@ -40,23 +40,14 @@ pub enum Window {
     Between(Time, Time),
 }
 
-/// Where a metric's samples come from.
+/// Where a metric's samples come from. Other systems are asked once a step, and what they answered is
+/// in [`Telemetry::supplied_series`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sources {
     /// Those of the old version.
     pub control: Source,
     /// Those of the new version.
     pub experiment: Source,
-}
-
-/// Where one side's samples come from.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Source {
-    /// A query of ours, bound to the series that there are before it is asked.
-    Query(Query, Option<Box<Bound>>),
-    /// Another system, which the engine asks once a step: the number of the question, and the answers
-    /// in [`Telemetry::supplied_series`].
-    Supplied(usize),
 }
 
 /// Why there is no judgement.
@@ -112,15 +103,6 @@ impl Window {
         match self {
             Window::Since(_, length) | Window::Last(length) => length,
             Window::Between(from, to) => to.since(from),
-        }
-    }
-}
-
-impl Source {
-    fn bound(&self) -> Option<&Bound> {
-        match self {
-            Source::Query(_, bound) => bound.as_deref(),
-            Source::Supplied(_) => None,
         }
     }
 }
@@ -210,9 +192,8 @@ impl CanaryAnalysis {
         let skipped = before.div_ceil(step.as_nanos());
         let first = (from + step * skipped).saturating_sub(earlier);
         match source {
-            Source::Query(_, bound) => {
-                let bound = bound.as_deref();
-                let bound = bound.ok_or_else(|| AnalysisError::Unbound(name()))?;
+            Source::Written(_) => Err(AnalysisError::Unbound(name())),
+            Source::Bound(_, bound) => {
                 let asked = bound.ask_range(now, (first, end), step, telemetry);
                 let answer = asked.map_err(|error| AnalysisError::Query {
                     metric: name(),
@@ -265,12 +246,8 @@ impl CanaryAnalysis {
         let mut refused = Vec::new();
         for (sources, metric) in self.sources.iter_mut().zip(&self.judge.metrics) {
             for source in [&mut sources.control, &mut sources.experiment] {
-                let Source::Query(query, bound) = source else {
-                    continue;
-                };
-                match query.bind_over(catalogue, back) {
-                    Ok(found) => *bound = Some(Box::new(found)),
-                    Err(error) => refused.push((metric.name.clone(), error)),
+                if let Err(error) = source.bind(catalogue, back) {
+                    refused.push((metric.name.clone(), error));
                 }
             }
         }
@@ -285,7 +262,7 @@ impl CanaryAnalysis {
         let all = self.judge.metrics.iter().zip(&self.sources);
         let all = all.flat_map(|(metric, sources)| {
             let bound = [&sources.control, &sources.experiment].into_iter();
-            let unmatched = bound.filter_map(Source::bound).flat_map(Bound::unmatched);
+            let unmatched = bound.flat_map(Source::unmatched);
             unmatched.map(|selector| (metric.name.as_str(), selector.as_str()))
         });
         let mut found: Vec<(&str, &str)> = all.collect();
@@ -342,7 +319,7 @@ impl CanaryAnalysis {
                 version,
                 step,
             }),
-            Source::Query(..) => None,
+            Source::Written(_) | Source::Bound(..) => None,
         })
     }
 
@@ -371,3 +348,6 @@ impl fmt::Display for CanaryAnalysis {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -151,10 +151,16 @@ fn vendor_of(queries: &[&str]) -> Option<Vendor> {
 /// Whether queries ask for what was seen from the sender's side.
 fn reporter_of(queries: &[&str]) -> Option<Reporter> {
     let ask = |words: &[&str]| {
-        let mut texts = queries.iter().map(|query| query.replace([' ', '\n', '\''], ""));
+        let mut texts = queries
+            .iter()
+            .map(|query| query.replace([' ', '\n', '\''], ""));
         texts.any(|text| words.iter().any(|word| text.contains(word)))
     };
-    if ask(&["reporter=\"source\"", "reporter=source", "direction=\"outbound\""]) {
+    if ask(&[
+        "reporter=\"source\"",
+        "reporter=source",
+        "direction=\"outbound\"",
+    ]) {
         Some(Reporter::Client)
     } else if ask(&["reporter=\"destination\"", "direction=\"inbound\""]) {
         Some(Reporter::Server)
