@@ -40,10 +40,7 @@ impl Source {
 
     /// The text of a query.
     pub fn query(&self) -> Option<&str> {
-        match self {
-            Source::Supplied(_) => None,
-            Source::Written(query) | Source::Bound(query, _) => Some(query.text()),
-        }
+        self.written().map(Query::text)
     }
 
     /// The number of the question to another system.
@@ -60,14 +57,25 @@ impl Source {
             None => format!("what another system answers to `{metric}`"),
             Some(query) => {
                 let words: Vec<&str> = query.split_whitespace().collect();
-                words.join(" ")
+                format!("`{}`", words.join(" "))
             }
+        }
+    }
+
+    /// A query, whether it has found its series or not.
+    pub fn written(&self) -> Option<&Query> {
+        match self {
+            Source::Supplied(_) => None,
+            Source::Written(query) | Source::Bound(query, _) => Some(query),
         }
     }
 
     /// The longest window that is looked through; zero where nothing here is.
     pub fn window(&self) -> Span {
-        self.bound().map_or(Span::ZERO, Bound::window)
+        /// What a query without a window says that it has.
+        const NONE: Span = Span::from_millis(1);
+        let window = self.bound().map_or(Span::ZERO, Bound::window);
+        if window <= NONE { Span::ZERO } else { window }
     }
 
     /// How far back it reads.

@@ -70,6 +70,7 @@ pub(super) fn traffic_split(index: usize, reading: &mut Reading<'_>) -> Option<T
         title: reading.resource.title(),
         name: reading.resource.name.clone().unwrap_or_default(),
         place: reading.start(),
+        canary: None,
         routes: vec![Route {
             path,
             place: place(reading, field.key_span.clone()),

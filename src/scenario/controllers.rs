@@ -7,7 +7,7 @@ use super::kayenta;
 use crate::base::Problems;
 use crate::gate::Gate;
 use crate::manifest::argo::{self, Circumstances};
-use crate::manifest::{self, Account, Found, Manifest, Reader, Remark, flagger};
+use crate::manifest::{self, Account, Found, Manifest, Measured, Reader, Remark, flagger};
 use crate::rollout::Plan;
 use crate::telemetry::exposition::{Service, Vendor};
 use crate::telemetry::{Buckets, Reporter};
@@ -110,7 +110,7 @@ pub(super) fn account(
     let read = found.iter().filter(|one| controller.reads(one));
     Ok(match controller {
         Controller::Flagger => {
-            let import = flagger::read(manifests)?;
+            let import = flagger::read(manifests, &Measured::plain())?;
             let account = |one: &Found| {
                 let own =
                     (import.account.iter()).find(|of| of.file == one.file && of.title == one.title);
@@ -120,7 +120,7 @@ pub(super) fn account(
             (read.map(account).collect(), import.warnings)
         }
         Controller::Argo => {
-            let import = argo::read(manifests, &Circumstances::default())?;
+            let import = argo::read(manifests, &Circumstances::default(), &Measured::plain())?;
             let account = |one: &Found| {
                 let template = (import.templates.iter())
                     .find(|of| of.file == one.file && of.title == one.title);
@@ -145,12 +145,24 @@ pub(super) fn account(
 }
 
 /// What a scenario says beside the manifests of a controller.
-#[derive(Default)]
 pub(super) struct Beside {
+    /// What it says of the metrics that queries can ask for.
+    pub(super) measured: Measured,
     /// What no Rollout of Argo says.
     pub(super) argo: Circumstances,
     /// The settings of a run by Spinnaker.
     pub(super) kayenta: kayenta::Settings,
+}
+
+impl Beside {
+    /// A scenario that says only how its metrics are collected.
+    pub(super) fn new(measured: Measured) -> Beside {
+        Beside {
+            measured,
+            argo: Circumstances::default(),
+            kayenta: kayenta::Settings::default(),
+        }
+    }
 }
 
 /// What a rollout takes from manifests.
@@ -192,8 +204,8 @@ pub(super) fn import(
         return Err(problems);
     }
     match controller {
-        Controller::Flagger => follow_canary(&manifests),
-        Controller::Argo => follow_rollout(&manifests, &beside.argo),
+        Controller::Flagger => follow_canary(&manifests, &beside.measured),
+        Controller::Argo => follow_rollout(&manifests, beside),
         Controller::Kayenta => kayenta::follow(&manifests, &beside.kayenta),
     }
 }
@@ -202,8 +214,8 @@ fn about(path: &Path, error: &FileError) -> Problems {
     Problems::about(path, error.to_string())
 }
 
-fn follow_canary(manifests: &[Manifest]) -> Result<Imported, Problems> {
-    let import = flagger::read(manifests)?;
+fn follow_canary(manifests: &[Manifest], measured: &Measured) -> Result<Imported, Problems> {
+    let import = flagger::read(manifests, measured)?;
     let warnings = import.warnings.iter();
     Ok(Imported {
         warnings: warnings
@@ -212,18 +224,15 @@ fn follow_canary(manifests: &[Manifest]) -> Result<Imported, Problems> {
         plan: Plan::Flagger(import.plan),
         analysis: import.analysis,
         buckets: Some(import.buckets),
-        reporter: None,
+        reporter: Some(import.reporter),
         vendor: Some(import.vendor),
         service: Some(import.service),
         questions: import.questions,
     })
 }
 
-fn follow_rollout(
-    manifests: &[Manifest],
-    circumstances: &Circumstances,
-) -> Result<Imported, Problems> {
-    let import = argo::read(manifests, circumstances)?;
+fn follow_rollout(manifests: &[Manifest], beside: &Beside) -> Result<Imported, Problems> {
+    let import = argo::read(manifests, &beside.argo, &beside.measured)?;
     let warnings = import.warnings.iter();
     Ok(Imported {
         warnings: warnings
@@ -231,8 +240,8 @@ fn follow_rollout(
             .collect(),
         plan: Plan::Argo(import.plan),
         analysis: import.analysis,
-        buckets: Some(import.vendor.buckets()),
-        reporter: import.reporter,
+        buckets: Some(import.buckets),
+        reporter: Some(import.reporter),
         vendor: Some(import.vendor),
         service: Some(import.service),
         questions: import.questions,

@@ -200,6 +200,7 @@ pub(super) fn follow(manifests: &[Manifest], settings: &Settings) -> Result<Impo
         }),
         analysis,
         buckets: None,
+        reporter: None,
         vendor: None,
         service: Some(service),
         questions,

@@ -5,6 +5,7 @@ use super::controllers::{self, Beside, Controller, Imported};
 use super::defaults;
 use super::files::Files;
 use super::gates;
+use super::hooks;
 use super::kayenta;
 use super::latency;
 use super::names::Known;
@@ -13,14 +14,16 @@ use super::traffic::positive_span;
 use super::week;
 use crate::base::{Probability, Problems, Span, Weight};
 use crate::gate::Gate;
+use crate::manifest::Measured;
 use crate::manifest::argo::Circumstances;
+use crate::model::hooks::Hook;
 use crate::model::service::Latency;
 use crate::rollout::argo::Command;
 use crate::rollout::{
     Counting, Judgement, OfficeHours, Plan, Rollback, StagedPlan, Step, WhenInconclusive,
 };
-use crate::telemetry::Buckets;
 use crate::telemetry::exposition::{Service, Vendor};
+use crate::telemetry::{Buckets, Reporter};
 
 /// More checks than this in one rollout are a slip of a unit.
 const MOST_CHECKS: u64 = 1_000_000;
@@ -33,6 +36,8 @@ pub(super) struct Rollout {
     pub(super) analysis: Vec<Gate>,
     /// Those of the Canary's provider.
     pub(super) buckets: Option<Buckets>,
+    /// Whom the manifests' queries ask.
+    pub(super) reporter: Option<Reporter>,
     /// Whose metrics the Canary's provider asks for.
     pub(super) vendor: Option<Vendor>,
     /// What the Canary calls the service.
@@ -40,6 +45,8 @@ pub(super) struct Rollout {
     /// The names of the metrics that ask systems which are not simulated, in the order of their
     /// questions' numbers.
     pub(super) questions: Vec<String>,
+    /// How hooks answer.
+    pub(super) hooks: Vec<Hook>,
     /// What the importer of the Canary warned of.
     pub(super) warnings: Vec<String>,
 }
@@ -51,6 +58,7 @@ impl From<&Rollout> for Rival {
             rollout: rollout.plan.clone(),
             analysis: rollout.analysis.clone(),
             questions: rollout.questions.clone(),
+            hooks: rollout.hooks.clone(),
         }
     }
 }
@@ -61,11 +69,12 @@ pub(super) fn read_rivals(
     files: Files<'_>,
     foreign: &mut Option<Problems>,
     names: &Known,
+    measured: &Measured,
 ) -> Option<Vec<Rollout>> {
     let items = list.list()?;
     let rivals = items.iter().map(|item| {
         let mut problems = None;
-        let rival = read(item.table()?, files, &mut problems, names);
+        let rival = read(item.table()?, files, &mut problems, names, measured);
         let all = foreign.take().into_iter().chain(problems).collect();
         *foreign = Problems::gather(all);
         rival
@@ -80,12 +89,13 @@ pub(super) fn read(
     files: Files<'_>,
     foreign: &mut Option<Problems>,
     names: &Known,
+    measured: &Measured,
 ) -> Option<Rollout> {
     let name = match table.get("name") {
         None => Some(None),
         Some(value) => value.words().map(Some),
     };
-    let rollout = read_unnamed(table, files, foreign, names)?;
+    let rollout = read_unnamed(table, files, foreign, names, measured)?;
     Some(Rollout {
         name: name?.map_or_else(|| rollout.name.clone(), str::to_owned),
         ..rollout
@@ -97,10 +107,11 @@ fn read_unnamed(
     files: Files<'_>,
     foreign: &mut Option<Problems>,
     names: &Known,
+    measured: &Measured,
 ) -> Option<Rollout> {
     for controller in Controller::ALL {
         if let Some(value) = table.get(controller.key()) {
-            let mut beside = Beside::default();
+            let mut beside = Beside::new(measured.clone());
             match controller {
                 Controller::Flagger => {}
                 Controller::Argo => beside.argo = read_circumstances(&mut table)?,
@@ -158,6 +169,7 @@ fn read_unnamed(
         None => Some(Vec::new()),
         Some(value) => gates::read(&value, names),
     };
+    table.hint("hooks", "only a Flagger Canary asks hooks");
     table.finish();
     let plan = StagedPlan {
         steps: steps?.into(),
@@ -177,9 +189,11 @@ fn read_unnamed(
         plan,
         analysis: analysis?,
         buckets: None,
+        reporter: None,
         vendor: None,
         service: None,
         questions: Vec::new(),
+        hooks: Vec::new(),
         warnings: Vec::new(),
     })
 }
@@ -358,14 +372,6 @@ fn follow(
     foreign: &mut Option<Problems>,
     beside: &Beside,
 ) -> Option<Rollout> {
-    let usual = Beside::default();
-    let beside = match controller {
-        Controller::Flagger => Some(usual),
-        Controller::Argo => read_circumstances(&mut table).map(|argo| Beside { argo, ..usual }),
-        Controller::Kayenta => {
-            kayenta::settings(&mut table).map(|kayenta| Beside { kayenta, ..usual })
-        }
-    };
     for key in [
         "controller",
         "steps",
@@ -392,6 +398,10 @@ fn follow(
             ),
         );
     }
+    let hooks = match table.get("hooks") {
+        None => Some(Vec::new()),
+        Some(value) => hooks::read(&value),
+    };
     table.finish();
     let names: Vec<Value<'_>> = match value.text() {
         Some(_) => vec![value.clone()],
@@ -408,15 +418,18 @@ fn follow(
             plan,
             analysis,
             buckets,
+            reporter,
             vendor,
             service,
             questions,
             warnings,
         }) => Some(Rollout {
+            hooks: hooks?,
             name: plan.controller().to_owned(),
             plan,
             analysis,
             buckets,
+            reporter,
             vendor,
             service,
             questions,

@@ -11,8 +11,9 @@ use super::super::{CommandError, output};
 use crate::base::{Problems, Severity, place};
 use crate::experiment::{self, Options};
 use crate::manifest::split::Wishes;
-use crate::manifest::{Found, Manifest, Reader, sort};
-use crate::scenario::draft::{self, Source};
+use crate::manifest::{Fate, Found, Manifest, Reader, around, sort};
+use crate::scenario::Scenario;
+use crate::scenario::draft::{self, Draft, Source};
 
 /// What came of one file.
 #[derive(Debug, Serialize)]
@@ -36,6 +37,8 @@ struct Tried {
 enum Outcome {
     /// It was understood, and one rollout of it was played.
     Ran,
+    /// It holds templates only; a rollout of ours around them was played.
+    StoodIn,
     /// It says something about rollouts that is not understood, or that is wrong.
     Refused,
     /// It holds resources that are nobody's here.
@@ -48,6 +51,7 @@ struct Folder {
     folder: String,
     files: usize,
     ran: usize,
+    stood_in: usize,
     refused: usize,
     nothing: usize,
     /// Files that are no manifests by their name.
@@ -123,6 +127,7 @@ fn try_all(folder: &Path, files: &[PathBuf]) -> Result<Folder, CommandError> {
         surveyed.files += 1;
         match tried.outcome {
             Outcome::Ran => surveyed.ran += 1,
+            Outcome::StoodIn => surveyed.stood_in += 1,
             Outcome::Refused => surveyed.refused += 1,
             Outcome::Nothing => surveyed.nothing += 1,
         }
@@ -164,36 +169,85 @@ fn try_one(path: &Path) -> Result<Tried, CommandError> {
         .unwrap_or_default()
         .to_string_lossy()
         .into_owned();
-    let source = Source { name, manifest };
     let folder = path.parent().unwrap_or(Path::new(""));
+    let around = around(&manifest).filter(|_| !found.iter().any(is_rollout));
+    let source = Source { name, manifest };
+    if let Some(text) = around {
+        return try_around(path, source, &text, &found);
+    }
     match draft::draft(&[source], &Wishes::default(), folder) {
-        Ok(draft) => {
-            play(draft.scenario)?;
-            let ignored = draft.accounts.iter().flat_map(|account| &account.fields);
-            let ignored = ignored
-                .filter(|field| field.fate != crate::manifest::Fate::Used)
-                .count();
-            let title = draft.split.as_ref().map(|split| split.title.clone());
-            let decider = draft.controller.and_then(|_| {
-                let mut ours = found.iter().filter(|one| one.reader != Reader::Nobody);
-                ours.find(|one| matches!(one.kind.as_str(), "Canary" | "Rollout" | ""))
-            });
-            let title = decider
-                .map(|one| one.title.clone())
-                .or(title)
-                .unwrap_or_default();
-            let warnings = draft.warnings.len();
-            Ok(Tried {
-                said: format!("{title}: {ignored} fields ignored, {warnings} warnings"),
-                ..tried(path, Outcome::Ran, &found)
-            })
-        }
+        Ok(draft) => understood(path, Outcome::Ran, draft, &found),
         Err(problems) => Ok(refused(path, &found, &problems)),
     }
 }
 
+/// Whether a resource is a rollout or a split, not only what one uses.
+fn is_rollout(one: &Found) -> bool {
+    matches!(one.kind.as_str(), "Canary" | "Rollout") || one.reader == Reader::Split
+}
+
+/// Tries templates in a rollout of ours.
+fn try_around(
+    path: &Path,
+    source: Source,
+    text: &str,
+    found: &[Found],
+) -> Result<Tried, CommandError> {
+    let cannot = |error: std::io::Error| CommandError::Log {
+        path: std::env::temp_dir(),
+        error,
+    };
+    let folder = tempfile::tempdir().map_err(cannot)?;
+    let own = folder.path().join("stand-in.yaml");
+    std::fs::write(&own, text).map_err(cannot)?;
+    let whole = std::path::absolute(path).map_err(cannot)?;
+    let sources = [
+        Source {
+            name: whole.display().to_string(),
+            ..source
+        },
+        Source {
+            name: "stand-in.yaml".to_owned(),
+            manifest: Manifest {
+                path: PathBuf::from("stand-in"),
+                text: text.to_owned(),
+            },
+        },
+    ];
+    match draft::draft(&sources, &Wishes::default(), folder.path()) {
+        Ok(draft) => understood(path, Outcome::StoodIn, draft, found),
+        Err(problems) => Ok(refused(path, found, &problems)),
+    }
+}
+
+/// Plays what was understood.
+fn understood(
+    path: &Path,
+    outcome: Outcome,
+    draft: Draft,
+    found: &[Found],
+) -> Result<Tried, CommandError> {
+    let fields = draft.accounts.iter().flat_map(|account| &account.fields);
+    let ignored = fields.filter(|field| field.fate != Fate::Used).count();
+    let decider = found.iter().find(|one| match draft.controller {
+        Some(_) => matches!(one.reader, Reader::Flagger | Reader::Argo | Reader::Kayenta),
+        None => false,
+    });
+    let title = match (decider, &draft.split) {
+        (Some(decider), _) => decider.title.clone(),
+        (None, Some(split)) => split.title.clone(),
+        (None, None) => String::new(),
+    };
+    let warnings = draft.warnings.len();
+    play(draft.scenario)?;
+    Ok(Tried {
+        said: format!("{title}: {ignored} fields ignored, {warnings} warnings"),
+        ..tried(path, outcome, found)
+    })
+}
+
 /// Plays one rollout, so that a file that can be read but not played is met here.
-fn play(mut scenario: crate::scenario::Scenario) -> Result<(), CommandError> {
+fn play(mut scenario: Scenario) -> Result<(), CommandError> {
     scenario.experiment.weights.truncate(1);
     scenario.experiment.trials = Some(1);
     let options = Options {
@@ -272,79 +326,60 @@ fn kind_of(message: &str) -> String {
 
 fn told(surveyed: &[Folder], each: bool) -> String {
     let mut text = String::new();
-    for folder in surveyed {
-        if folder.files == 0 && !each {
-            continue;
-        }
-        let Folder {
-            files,
-            ran,
-            refused,
-            nothing,
-            ..
-        } = folder;
-        let _ = writeln!(
-            text,
-            "{}: {files} files: {ran} ran, {refused} were refused, {nothing} hold nothing of ours",
-            folder.folder
-        );
-        let foreign: usize = folder.foreign.values().sum();
-        let kinds: Vec<String> = folder
-            .foreign
-            .iter()
+    for folder in surveyed.iter().filter(|folder| folder.files > 0) {
+        let counts = counted(std::slice::from_ref(folder));
+        let _ = writeln!(text, "{}: {counts}", folder.folder);
+        let kinds: Vec<String> = (folder.foreign.iter())
             .map(|(kind, number)| format!("{number} {kind}"))
             .collect();
-        let _ = writeln!(
-            text,
-            "{}",
-            output::narrow(
-                &format!(
-                    "  {} resources of ours, {foreign} of kinds that are not read{}{}",
-                    folder.resources,
-                    if kinds.is_empty() { "" } else { ": " },
-                    kinds.join(", ")
-                ),
-                output::WIDTH,
-                "    "
-            )
-        );
+        let kinds = match kinds.as_slice() {
+            [] => String::new(),
+            kinds => format!(", and of kinds that are not read {}", kinds.join(", ")),
+        };
+        let line = format!("  {} resources of ours{kinds}", folder.resources);
+        let _ = writeln!(text, "{}", output::narrow(&line, output::WIDTH, "    "));
         let mut reasons: Vec<(&String, &usize)> = folder.reasons.iter().collect();
         reasons.sort_by(|a, b| b.1.cmp(a.1).then(a.0.cmp(b.0)));
         for (reason, number) in reasons {
-            let line = output::narrow(
-                &format!("  {number:>4}  {reason}"),
-                output::WIDTH,
-                "        ",
-            );
-            let _ = writeln!(text, "{line}");
+            let prefix = format!("  {number:>4}  ");
+            let indent = " ".repeat(prefix.len());
+            let reason = output::narrow(reason, output::WIDTH - prefix.len(), &indent);
+            let _ = writeln!(text, "{prefix}{reason}");
         }
-        if each {
-            for tried in &folder.each {
-                let _ = writeln!(text, "  {}", line(tried));
-            }
+        for tried in folder.each.iter().filter(|_| each) {
+            let _ = writeln!(text, "  {}", line_of(tried));
         }
     }
-    let sum = |of: fn(&Folder) -> usize| surveyed.iter().map(of).sum::<usize>();
+    let passed_over: usize = surveyed.iter().map(|folder| folder.passed_over).sum();
     let _ = writeln!(
         text,
-        "{} files: {} ran, {} were refused, {} hold nothing of ours; {} other files were passed over",
-        sum(|one| one.files),
-        sum(|one| one.ran),
-        sum(|one| one.refused),
-        sum(|one| one.nothing),
-        sum(|one| one.passed_over)
+        "{}; {passed_over} other files were passed over",
+        counted(surveyed)
     );
     text
 }
 
-fn line(tried: &Tried) -> String {
+fn counted(folders: &[Folder]) -> String {
+    let sum = |of: fn(&Folder) -> usize| folders.iter().map(of).sum::<usize>();
+    format!(
+        "{} files: {} ran, {} ran in a rollout of ours, {} were refused, {} hold nothing of ours",
+        sum(|one| one.files),
+        sum(|one| one.ran),
+        sum(|one| one.stood_in),
+        sum(|one| one.refused),
+        sum(|one| one.nothing)
+    )
+}
+
+fn line_of(tried: &Tried) -> String {
     let outcome = match tried.outcome {
         Outcome::Ran => "ran",
+        Outcome::StoodIn => "stood in",
         Outcome::Refused => "refused",
         Outcome::Nothing => "nothing",
     };
     let name = Path::new(&tried.file).file_name().unwrap_or_default();
-    let mut line = format!("{outcome:<8} {}: {}", name.to_string_lossy(), tried.said);
+    let mut line = format!("{outcome:<9} {}: {}", name.to_string_lossy(), tried.said);
     if tried.outcome != Outcome::Nothing && !tried.foreign.is_empty() {
         let _ = write!(line, "; not read: {}", tried.foreign.join(", "));
     }

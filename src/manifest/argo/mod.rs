@@ -25,13 +25,14 @@ use std::path::Path;
 use super::account::Account;
 use super::documents::{self, Resource};
 use super::findings::{Fate, Fields, Findings};
-use super::{Manifest, Remark, account};
+use super::{Manifest, Measured, Remark, account};
 use crate::base::{Problem, Problems, Span};
 use crate::gate::Gate;
 use crate::rollout::Judgement;
 use crate::rollout::argo::{ArgoPlan, Command};
-use crate::telemetry::Reporter;
 use crate::telemetry::exposition::{Service, Vendor};
+use crate::telemetry::promql::Query;
+use crate::telemetry::{Buckets, Reporter};
 
 /// What no manifest says about a rollout.
 #[derive(Debug, Clone, PartialEq)]
@@ -76,8 +77,10 @@ pub struct Import {
     pub analysis: Vec<Gate>,
     /// Whose metrics the queries read.
     pub vendor: Vendor,
-    /// Whom the queries ask, if they say so.
-    pub reporter: Option<Reporter>,
+    /// Whom the queries ask.
+    pub reporter: Reporter,
+    /// The histogram that they read.
+    pub buckets: Buckets,
     /// What the queries call the service.
     pub service: Service,
     /// The names of the metrics that ask systems which are not simulated, in the order of their
@@ -92,12 +95,16 @@ pub struct Import {
 }
 
 /// Reads the one Rollout of some manifests, with the analyses that it names; they may hold other
-/// resources.
+/// resources. `measured` says what queries can ask for, `circumstances` what no manifest says.
 ///
 /// # Errors
 /// All at once: text that is not YAML, no Rollout or more than one, fields that Argo Rollouts refuses,
 /// templates that are missing or cannot be evaluated, and strategies that are not replayed.
-pub fn read(manifests: &[Manifest], circumstances: &Circumstances) -> Result<Import, Problems> {
+pub fn read(
+    manifests: &[Manifest],
+    circumstances: &Circumstances,
+    measured: &Measured,
+) -> Result<Import, Problems> {
     let resources = documents::resources(manifests)?;
     let rollout = the_rollout(manifests, &resources)?;
     let mut findings = Findings::default();
@@ -112,12 +119,15 @@ pub fn read(manifests: &[Manifest], circumstances: &Circumstances) -> Result<Imp
     match import {
         Some(mut import) if findings.errors() == 0 && !wrong => {
             let queries = asked.gates.iter().filter_map(|gate| match gate {
-                Gate::ArgoMetric(metric) => metric.source.query(),
+                Gate::ArgoMetric(metric) => metric.source.written().cloned(),
                 _ => None,
             });
-            let queries: Vec<&str> = queries.collect();
-            import.vendor = vendor_of(&queries).unwrap_or(import.vendor);
-            import.reporter = reporter_of(&queries);
+            let queries: Vec<Query> = queries.collect();
+            let usual = (import.vendor, Reporter::Server, &import.vendor.buckets());
+            let shown = measured.exhibit(usual, &import.service, &queries);
+            import.vendor = shown.vendor;
+            import.reporter = shown.reporter;
+            import.buckets = shown.buckets;
             import.analysis = asked.gates;
             import.questions = asked.questions;
             import.account = account::draw_up(&mut findings, &rollout.node, &grammar::ROLLOUT);
@@ -135,37 +145,6 @@ pub fn read(manifests: &[Manifest], circumstances: &Circumstances) -> Result<Imp
             found.extend(templates.into_iter().map(templates::Template::problems));
             Err(refuse(manifests, found))
         }
-    }
-}
-
-/// Whose metrics some queries name.
-fn vendor_of(queries: &[&str]) -> Option<Vendor> {
-    let named = |vendor: Vendor| {
-        let mut names = vendor.histograms().iter().chain([vendor.requests()].iter());
-        names.any(|name| queries.iter().any(|query| query.contains(name)))
-    };
-    let all = Vendor::NAMES.into_iter().map(|(_, vendor)| vendor);
-    all.into_iter().find(|vendor| named(*vendor))
-}
-
-/// Whether queries ask for what was seen from the sender's side.
-fn reporter_of(queries: &[&str]) -> Option<Reporter> {
-    let ask = |words: &[&str]| {
-        let mut texts = queries
-            .iter()
-            .map(|query| query.replace([' ', '\n', '\''], ""));
-        texts.any(|text| words.iter().any(|word| text.contains(word)))
-    };
-    if ask(&[
-        "reporter=\"source\"",
-        "reporter=source",
-        "direction=\"outbound\"",
-    ]) {
-        Some(Reporter::Client)
-    } else if ask(&["reporter=\"destination\"", "direction=\"inbound\""]) {
-        Some(Reporter::Server)
-    } else {
-        None
     }
 }
 

@@ -64,6 +64,7 @@ pub(super) fn route(index: usize, reading: &mut Reading<'_>) -> Option<Table> {
         name: reading.resource.name.clone().unwrap_or_default(),
         place: reading.start(),
         routes,
+        canary: None,
     })
 }
 

@@ -211,7 +211,7 @@ fn one_version_with_a_fault_is_taken_and_one_without_is_not() {
                http:\n  - route: [{destination: {host: a}}]\n";
     assert_one(
         &errors(one),
-        "2: VirtualService a splits nothing: every request goes to `a`",
+        "2: `VirtualService a` splits nothing: every request goes to `a`",
         "two destinations",
     );
     let faulty = one.replace(
@@ -326,7 +326,7 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
     (
         "    - destination:\n        host: reviews\n        subset: v1\n",
         "    - {}\n    - destination:\n        host: reviews\n        subset: v1\n",
-        "9: spec.http[0].route[0].destination: is missing",
+        "8: spec.http[0].route[0].destination: is missing",
         "",
     ),
     (

@@ -45,6 +45,7 @@ pub(in crate::manifest) fn read(index: usize, reading: &mut Reading<'_>) -> Opti
         name: reading.resource.name.clone().unwrap_or_default(),
         place: reading.start(),
         routes,
+        canary: None,
     })
 }
 

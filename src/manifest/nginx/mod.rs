@@ -11,7 +11,7 @@ mod grammar;
 mod tests;
 
 use super::findings::Fields;
-use super::split::{Branch, Destination, Place, Reading, Route, Said, System, Table};
+use super::split::{Branch, Destination, Reading, Route, Said, System, Table};
 use super::yaml::{Node, Value};
 use annotations::{Annotations, Settings};
 
@@ -196,8 +196,9 @@ fn table(canary: &Ingress, mains: &[Ingress], readings: &mut [Reading<'_>]) -> T
         reading: canary.reading,
         title: reading.resource.title(),
         name: reading.resource.name.clone().unwrap_or_default(),
-        place: Place { ..start },
+        place: start,
         routes,
+        canary: Some(own),
     }
 }
 

@@ -236,6 +236,8 @@ pub(super) struct Table {
     pub(super) name: String,
     pub(super) place: Place,
     pub(super) routes: Vec<Route>,
+    /// The canary, where the system itself knows which it is.
+    pub(super) canary: Option<Destination>,
 }
 
 /// Facts about destinations that other resources state.

@@ -81,6 +81,11 @@ fn read_one(index: usize, reading: &mut Reading<'_>, facts: &mut Facts) -> Optio
         }
         "HTTPRoute" | "GRPCRoute" => gateway::route(index, reading),
         "TrafficSplit" => smi::traffic_split(index, reading),
+        "HTTPRouteGroup" => {
+            let why = "it names routes, and the scenario's traffic is that of the split's";
+            reading.findings.mark_ignored("spec", why);
+            None
+        }
         _ => None,
     }
 }
@@ -135,7 +140,7 @@ fn choose<'t>(
         [first, ..] if context.controller.is_some() && most == Some(Shape::Plain) => *first,
         several => {
             let names: Vec<&str> = several.iter().map(|table| table.title.as_str()).collect();
-            let message = format!("{} splits: {}", names.len(), documents::shortened(&names));
+            let message = format!("{} splits: `{}`", names.len(), documents::shortened(&names));
             let place = several[1].place.clone();
             let problem = Problem::error(message, Some(place.span));
             return Err(problem.help("say which: --split NAME"));
@@ -177,7 +182,10 @@ fn nothing_split(table: &Table) -> Problem {
         || "one place".to_owned(),
         |branch| format!("`{}`", branch.to),
     );
-    let message = format!("{} splits nothing: every request goes to {to}", table.title);
+    let message = format!(
+        "`{}` splits nothing: every request goes to {to}",
+        table.title
+    );
     let help = "a split has two destinations with weights, or one that some requests match";
     Problem::error(message, Some(table.place.span.clone())).help(help)
 }

@@ -75,9 +75,11 @@ pub(super) fn settle(
     let reading = &mut readings[table.reading];
     report_unreachable(table, reading);
     let main = &table.routes[index];
-    let (canary, why) = match shape {
-        Shape::Plain => (None, String::new()),
-        _ => {
+    let own = table.canary.as_ref().filter(|_| context.canary.is_none());
+    let (canary, why) = match (shape, own) {
+        (Shape::Plain, _) => (None, String::new()),
+        (_, Some(own)) => (Some(own.clone()), "its annotations say so".to_owned()),
+        (_, None) => {
             let candidates = candidates(table, shape, index);
             match choose(&candidates, context.canary, context.known, context.facts) {
                 Ok((canary, why)) => (Some(canary), explained(why, shape)),

@@ -199,7 +199,7 @@ fn of_several_splits_one_is_asked_for() {
     );
     assert_one(
         &errors(&two),
-        "11: 2 splits: TrafficSplit shop, TrafficSplit bar",
+        "11: 2 splits: `TrafficSplit shop, TrafficSplit bar`",
         "--split NAME",
     );
     let wish = |name: &str| Wishes {
@@ -281,7 +281,7 @@ fn what_is_built_to_exhaust_a_reader_ends_quickly() {
     // Long, but nothing is wrong with it but that it splits nothing.
     assert_one(
         &errors(&long),
-        "2: TrafficSplit shop splits nothing",
+        "2: `TrafficSplit shop` splits nothing",
         "two destinations",
     );
 }

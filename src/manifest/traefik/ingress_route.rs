@@ -37,6 +37,7 @@ pub(super) fn read(
         name: reading.resource.name.clone().unwrap_or_default(),
         place: reading.start(),
         routes,
+        canary: None,
     })
 }
 

@@ -140,6 +140,7 @@ pub(super) fn table(
         title: reading.resource.title(),
         place: reading.start(),
         routes: vec![route],
+        canary: None,
         name,
     })
 }

@@ -109,6 +109,9 @@ pub struct Rollout {
     pub min_requests: Option<u64>,
     /// When weights grow and people answer. Left out: at any hour.
     pub office_hours: Option<OfficeHours>,
+    /// How the people and systems answer that a Flagger Canary's webhooks ask. Left out: they agree
+    /// at once, and nobody wants a rollback.
+    pub hooks: Option<Vec<Hook>>,
     /// What a check checks, in this order; the first gate that fails decides.
     pub gates: Option<Vec<Gate>>,
 }
@@ -121,6 +124,55 @@ pub enum AnalysisType {
     RealTime,
     /// All at the end of the lifetime.
     Retrospective,
+}
+
+/// How the webhooks of one type answer; of several of one type all have to agree, and one that wants
+/// a rollback is enough.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Hook {
+    /// The webhook's type in the Canary.
+    #[schemars(rename = "type")]
+    pub kind: HookType,
+    /// The answer; for `rollback`, whether to roll back.
+    pub answer: YesOrNo,
+    /// How long after it was first asked it gives this answer, and the other one until then: a time,
+    /// or two quantiles, `p50=20m,p90=60m`, from which each trial draws. Left out: at once.
+    #[schemars(extend("examples" = ["30m", "p50=20m,p90=60m"]))]
+    pub after: Option<String>,
+    /// The answer while the canary's fault is there: that of a test that finds it. Left out: the
+    /// same.
+    pub faulty: Option<YesOrNo>,
+    /// Chance that it cannot be asked, which counts as a no. Left out: none.
+    pub failing: Option<Share>,
+}
+
+/// Types of webhooks that decide something.
+#[derive(Debug, JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+pub enum HookType {
+    /// May the rollout start?
+    ConfirmRollout,
+    /// A test before the first traffic.
+    PreRollout,
+    /// A test beside the metrics.
+    Rollout,
+    /// May the weight grow?
+    ConfirmTrafficIncrease,
+    /// May the canary be promoted?
+    ConfirmPromotion,
+    /// Should it be rolled back at once?
+    Rollback,
+}
+
+/// One or the other.
+#[derive(Debug, JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+pub enum YesOrNo {
+    /// Yes.
+    Yes,
+    /// No.
+    No,
 }
 
 /// Controllers that are written down in the scenario.

@@ -26,6 +26,7 @@ fn every_table() -> Vec<String> {
         LEAST.to_owned()
             + "[split]\naffinity = {}\nretries = {}\nejection = {}\n[telemetry]\nbuckets = { ms = [5] }\n[experiment]\n[live]\n",
         with("rollout", "office_hours = {}"),
+        with("rollout", "flagger = \"plain-flagger.yaml\"\nhooks = [{}]"),
     ];
     for latency in LATENCIES {
         texts.push(with(
