@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::judge::{Judge, Judgement, Pair};
-use super::metric::Missing;
 use super::mix::{MetricSet, MixError, mix};
 use super::score::Class;
 use crate::base::{Span, Time};
@@ -109,7 +108,7 @@ impl Window {
 
 impl CanaryAnalysis {
     /// Judges what the window shows. The value is the score; below the pass threshold and above the
-    /// marginal one the outcome is inconclusive.
+    /// marginal one the outcome is inconclusive. How many requests are behind it nobody can tell.
     pub fn judge(&self, now: Time, telemetry: &Telemetry) -> Verdict {
         let Ok(judgement) = self.judgement(now, telemetry) else {
             return Verdict {
@@ -117,7 +116,7 @@ impl CanaryAnalysis {
                 gate: 0,
                 value: f64::NAN,
                 threshold: f64::NAN,
-                samples: 0.0,
+                samples: f64::NAN,
                 rule: Rule::NotEvaluated,
             };
         };
@@ -137,7 +136,7 @@ impl CanaryAnalysis {
             gate: 0,
             value: score,
             threshold,
-            samples: judgement.least_points() as f64,
+            samples: f64::NAN,
             rule,
         }
     }
@@ -321,12 +320,6 @@ impl CanaryAnalysis {
             }),
             Source::Written(_) | Source::Bound(..) => None,
         })
-    }
-
-    /// Whether points that are missing become zeros in any metric.
-    pub fn replaces_missing(&self) -> bool {
-        let metrics = self.judge.metrics.iter();
-        (metrics.map(|metric| metric.analysis.missing)).any(|missing| missing == Missing::Replace)
     }
 }
 

@@ -1,5 +1,7 @@
 use super::*;
-use crate::gate::kayenta::{Analysis, Direction, Group, JudgeName, Label, Metric, Thresholds};
+use crate::gate::kayenta::{
+    Analysis, Direction, Group, JudgeName, Label, Metric, Missing, Thresholds,
+};
 use crate::telemetry::exposition::{Dialect, Vendor};
 use crate::telemetry::promql::{Query, Semantics};
 use crate::telemetry::{Birth, Buckets, Phase, Plan, Sampling, Status};
@@ -154,7 +156,10 @@ fn scores_become_verdicts_by_both_thresholds() {
     );
     let passed = sliding.judge(minute(60), &answered(60, 61));
     assert_eq!((passed.value, passed.threshold), (100.0, 95.0));
-    assert_eq!((passed.outcome, passed.samples), (Outcome::Pass, 31.0));
+    assert_eq!(
+        (passed.outcome, passed.rule),
+        (Outcome::Pass, Rule::WithinLimits)
+    );
 }
 
 #[test]
@@ -206,7 +211,7 @@ fn a_query_is_asked_at_every_point_of_both_sides() {
         (Label::High, 21, 21)
     );
     let verdict = analysis.judge(minute(21), &telemetry);
-    assert_eq!((verdict.outcome, verdict.samples), (Outcome::Fail, 21.0));
+    assert_eq!((verdict.outcome, verdict.value), (Outcome::Fail, 0.0));
 }
 
 #[test]
