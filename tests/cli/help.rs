@@ -11,6 +11,8 @@ fn every_page_of_help_fits_a_hundred_columns_and_stays_as_it_was_read() {
         "power",
         "run",
         "conform",
+        "judge",
+        "judge kayenta",
         "load",
         "promql",
         "report",

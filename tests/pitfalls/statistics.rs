@@ -1,7 +1,7 @@
 //! Tests that are asked for more than they promise.
 
 use super::{
-    altered, assert_share, exactly, normal, parsed, played, shipped, text, watched, written,
+    altered, assert_share, exactly, held, normal, parsed, played, shipped, text, watched, written,
 };
 
 /// For each rollout, the first look at which an alarm sounds, if any does.
