@@ -179,7 +179,13 @@ pub(super) fn follow(manifests: &[Manifest], settings: &Settings) -> Result<Impo
     }
     let analysis = match (request.retrospective, request.lookback) {
         (true, _) => (judgements.iter())
-            .map(|one| gate(Window::Between(one.experiment.0, one.experiment.1)))
+            .map(|one| {
+                gate(Window::Between {
+                    from: one.experiment.0,
+                    to: one.experiment.1,
+                    at: one.at,
+                })
+            })
             .collect(),
         (false, Some(lookback)) => vec![gate(Window::Last(lookback))],
         (false, None) => {

@@ -35,8 +35,15 @@ pub enum Window {
     Since(Time, Span),
     /// So much before the judgement.
     Last(Span),
-    /// From one time to another.
-    Between(Time, Time),
+    /// From one time to another, looked at later.
+    Between {
+        /// Where it begins.
+        from: Time,
+        /// Where it ends.
+        to: Time,
+        /// When it is judged.
+        at: Time,
+    },
 }
 
 /// Where a metric's samples come from. Other systems are asked once a step, and what they answered is
@@ -93,7 +100,7 @@ impl Window {
         match self {
             Window::Since(begin, _) => (begin.min(now), now),
             Window::Last(length) => (now.saturating_sub(length), now),
-            Window::Between(from, to) => (from, to),
+            Window::Between { from, to, .. } => (from, to),
         }
     }
 
@@ -101,7 +108,7 @@ impl Window {
     pub fn length(self) -> Span {
         match self {
             Window::Since(_, length) | Window::Last(length) => length,
-            Window::Between(from, to) => to.since(from),
+            Window::Between { from, to, .. } => to.since(from),
         }
     }
 }
@@ -271,16 +278,11 @@ impl CanaryAnalysis {
 
     /// How far before a judgement the earliest point lies.
     fn back(&self) -> Span {
-        self.window.length() + self.control_offset + self.before()
-    }
-
-    /// How long before the judgement its window may end.
-    fn before(&self) -> Span {
-        match self.window {
-            // Judged afterwards, with others that look at more.
-            Window::Between(from, _) => from.since(Time::START),
-            Window::Since(..) | Window::Last(_) => Span::ZERO,
-        }
+        let back = match self.window {
+            Window::Since(_, length) | Window::Last(length) => length,
+            Window::Between { from, at, .. } => at.since(from),
+        };
+        back + self.control_offset
     }
 
     /// How far back it reads.
@@ -337,7 +339,7 @@ impl fmt::Display for CanaryAnalysis {
         match self.window {
             Window::Since(..) => write!(f, " since the start"),
             Window::Last(length) => write!(f, " over {length}"),
-            Window::Between(from, to) => write!(f, " over {}", to.since(from)),
+            Window::Between { from, to, .. } => write!(f, " over {}", to.since(from)),
         }
     }
 }

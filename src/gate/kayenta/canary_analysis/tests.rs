@@ -95,7 +95,11 @@ fn windows_grow_slide_or_stand_and_include_both_ends() {
         only(&sliding, minute(120), &telemetry),
         (Label::High, 31, 31)
     );
-    let standing = supplied(Window::Between(minute(0), minute(50)));
+    let standing = supplied(Window::Between {
+        from: minute(0),
+        to: minute(50),
+        at: minute(120),
+    });
     assert_eq!(
         only(&standing, minute(120), &telemetry),
         (Label::Pass, 51, 51)
