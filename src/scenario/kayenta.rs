@@ -47,7 +47,14 @@ const FEW_POINTS: u64 = 50;
 pub(super) fn settings(table: &mut Table<'_>) -> Option<Settings> {
     let weight = match table.get("weight") {
         None => Some(None),
-        Some(value) => value.quantity::<Weight>().map(Some),
+        Some(value) => value.quantity::<Weight>().and_then(|weight| {
+            if weight.is_zero() {
+                let help = "write a percentage above 0%";
+                value.refuse(format_args!("{weight} sends nothing to the canary"), help);
+                return None;
+            }
+            Some(Some(weight))
+        }),
     };
     let control = match table.get("control") {
         None => Some(None),
