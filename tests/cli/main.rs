@@ -6,6 +6,7 @@ mod bad_input;
 mod explained;
 mod help;
 mod interruption;
+mod judged;
 mod live;
 mod memory;
 mod obstacles;
