@@ -81,7 +81,7 @@ pub enum BindError {
         part: String,
     },
     /// It would take too much memory or time.
-    #[error("the query reads or makes more than {most} series")]
+    #[error("the query reads more than {most} samples or makes more than {most} series")]
     TooLarge {
         /// What is allowed.
         most: usize,
