@@ -134,6 +134,15 @@ impl Catalogue {
             .collect()
     }
 
+    /// Whether there are series of single routes.
+    pub(super) fn has_routes(&self) -> bool {
+        let of_route = |entry: &Entry| match entry.column {
+            Column::Counter(counter) => counter.route.is_some(),
+            Column::Recorded(_) => false,
+        };
+        self.entries.iter().any(of_route)
+    }
+
     pub(super) fn origin(&self) -> Origin {
         self.origin
     }

@@ -16,6 +16,7 @@ pub(super) fn size(pattern: &str) -> u64 {
             }
             '[' => {
                 while letters.next_if(|letter| *letter != ']').is_some() {}
+                letters.next();
                 1
             }
             '(' => {

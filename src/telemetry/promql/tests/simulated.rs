@@ -1,6 +1,6 @@
 //! Queries of a simulated service: what they answer is what windows show.
 
-use super::super::{Answer, BindError, Bound, Catalogue, Query, Semantics};
+use super::super::{Answer, AskError, BindError, Bound, Catalogue, Labels, Query, Semantics};
 use crate::base::{Probability, Span, Time, split_mix};
 use crate::telemetry::exposition::{Dialect, Vendor};
 use crate::telemetry::{
@@ -258,6 +258,20 @@ fn routes_are_seen_by_queries_that_name_them() {
 }
 
 #[test]
+fn a_service_without_routes_answers_queries_that_name_them() {
+    let plan = plan(Buckets::istio(), Birth::Zero);
+    let dialect = Dialect::new(Vendor::Istio, &plan, Vec::new(), Vec::new());
+    let telemetry = played(&plan, Span::from_secs(4), |_| true);
+    let bound = bound(
+        "sum by (route) (rate(istio_requests_total[1m]))",
+        &dialect,
+        &plan,
+    );
+    let answer = bound.ask(Time::from_secs(300), &telemetry).unwrap();
+    assert_eq!(answer.values().len(), 1);
+}
+
+#[test]
 fn exact_metrics_answer_rises_over_one_window() {
     let plan = Plan::plain(Sampling::Exact, Birth::FirstRequest, Buckets::istio());
     let dialect = Dialect::new(Vendor::Istio, &plan, Vec::new(), Vec::new());
@@ -317,5 +331,26 @@ fn a_metric_that_nobody_exports_is_told_with_those_that_are() {
     assert_eq!(
         catalogue.values("traefik_service_requests_total", "code"),
         ["200", "500"]
+    );
+}
+
+#[test]
+fn where_a_server_answers_queries_are_looked_up() {
+    let plan = plan(Buckets::istio(), Birth::Zero);
+    let dialect = Dialect::new(Vendor::Istio, &plan, Vec::new(), Vec::new());
+    let bound = bound("sum(rate(istio_requests_total[1m]))", &dialect, &plan);
+    let mut telemetry = played(&plan, Span::from_secs(4), |_| true);
+    telemetry.go_by_answers();
+    let now = Time::from_secs(300);
+    assert_eq!(bound.ask(now, &telemetry), Err(AskError::NoAnswer));
+    let answer = Answer::Vector(vec![(Labels::none(), 7.0)]);
+    telemetry.answer_query(now, bound.text(), answer.clone());
+    assert_eq!(bound.ask(now, &telemetry), Ok(answer));
+    let mut values = Vec::new();
+    bound.ask_values(now, &telemetry, &mut values).unwrap();
+    assert_eq!(values, [7.0]);
+    assert_eq!(
+        bound.ask(Time::from_secs(301), &telemetry),
+        Err(AskError::NoAnswer)
     );
 }
