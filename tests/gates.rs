@@ -187,6 +187,7 @@ fn word(action: Action) -> String {
         Action::Route(Routing { canary, reach, .. }) => match reach {
             Reach::Everyone => format!("route {}", canary.as_percent()),
             Reach::Matched => format!("route matched {}", canary.as_percent()),
+            Reach::EveryoneAndMatched => format!("route {} and matched", canary.as_percent()),
         },
     }
 }

@@ -22,7 +22,12 @@ pub(super) struct ServiceArguments {
     #[arg(long, value_name = "FILE", conflicts_with = "flagger", help_heading = SERVICE)]
     pub argo: Vec<PathBuf>,
     /// Kayenta canary config, unmodified, in place of the rollout; again for its pipeline
-    #[arg(long, value_name = "FILE", help_heading = SERVICE)]
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["flagger", "argo"],
+        help_heading = SERVICE
+    )]
     pub kayenta: Vec<PathBuf>,
     /// Requests over both versions: 20/s, 3k/s, 1200/m
     #[arg(long, allow_hyphen_values = true, help_heading = SERVICE)]

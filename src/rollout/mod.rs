@@ -264,7 +264,8 @@ impl Plan {
     /// Whether stable's requests are copied to the canary at any time.
     pub fn mirrors(&self) -> bool {
         match self {
-            Plan::Staged(_) | Plan::Spinnaker(_) => false,
+            Plan::Spinnaker(_) => false,
+            Plan::Staged(plan) => plan.mirrors(),
             Plan::Flagger(plan) => plan.mirrors(),
             Plan::Argo(plan) => plan.mirrors(),
         }

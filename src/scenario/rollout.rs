@@ -477,11 +477,15 @@ fn read_steps(list: &Value<'_>, interval: Option<Span>, warmup: Option<Span>) ->
 }
 
 fn read_step(mut table: Table<'_>, interval: Option<Span>, warmup: Option<Span>) -> Option<Step> {
+    let mirror = match table.get("mirror") {
+        None => Some(Weight::ZERO),
+        Some(value) => value.quantity(),
+    };
     let weight = table
         .require("weight", "write weight = \"5%\"")
         .and_then(|value| {
             let weight: Weight = value.quantity()?;
-            if weight.is_zero() {
+            if weight.is_zero() && mirror.is_some_and(Weight::is_zero) {
                 value.refuse(
                     format_args!("`{}` sends nothing to the canary", value.written()),
                     "write a percentage above 0%",
@@ -523,6 +527,7 @@ fn read_step(mut table: Table<'_>, interval: Option<Span>, warmup: Option<Span>)
     table.finish();
     Some(Step {
         weight: weight?,
+        mirror: mirror?,
         hold: hold?,
         pause: pause?,
     })

@@ -187,8 +187,11 @@ pub enum Controller {
 #[derive(Debug, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Step {
-    /// Canary percentage.
+    /// Canary percentage; zero only beside a mirror.
     pub weight: Weight,
+    /// Percentage of stable's requests that are copied to the canary, whose answers nobody gets.
+    #[schemars(extend("default" = "0%"))]
+    pub mirror: Option<Weight>,
     /// How long it is held: a multiple of the rollout's interval.
     pub hold: Span,
     /// Whether a person has to confirm before the rollout goes on from here.
