@@ -6,9 +6,11 @@ mod errors;
 mod explain;
 mod faults;
 mod import;
+mod judge;
 mod load;
 mod output;
 mod power;
+mod promql;
 mod report;
 mod run;
 mod scenarios;
@@ -48,12 +50,16 @@ enum Command {
     Run(Box<run::RunArguments>),
     /// Why a verdict fell: what was read, by which rule, and what would have changed it
     Explain(Box<explain::ExplainArguments>),
+    /// One gate on one set of figures: its verdict, its reasons, what would have changed it
+    Judge(Box<judge::JudgeArguments>),
     /// Send requests on schedule, and say how long they took from when they were due
     Load(Box<load::LoadArguments>),
     /// Does the simulator tell the truth? The scenario for real and in virtual time, compared
     Conform(Box<conform::ConformArguments>),
     /// Read manifests of meshes, ingresses and controllers into a scenario
     Import(Box<import::ImportArguments>),
+    /// Ask a PromQL query of recorded samples
+    Promql(promql::PromqlArguments),
     /// Draw table, figures and report again from stored rows
     Report(report::ReportArguments),
     /// List the built-in scenarios, or show one
@@ -79,9 +85,11 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Power(arguments) => power::power(&arguments),
         Command::Run(arguments) => run::run(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),
+        Command::Judge(arguments) => judge::judge(&arguments),
         Command::Load(arguments) => load::load(&arguments),
         Command::Conform(arguments) => conform::conform(&arguments),
         Command::Import(arguments) => import::import(&arguments),
+        Command::Promql(arguments) => promql::promql(&arguments),
         Command::Report(arguments) => report::report(&arguments),
         Command::Scenarios(arguments) => scenarios::scenarios(&arguments),
         Command::Faults(arguments) => faults::faults(&arguments),

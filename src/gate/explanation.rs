@@ -173,7 +173,7 @@ impl Gate {
 
 /// The number of failures on the other side of the least success ratio `min`.
 fn other_failures(verdict: &Verdict, ratio: f64, min: f64, bounded: bool) -> Option<String> {
-    if bounded || !ratio.is_finite() {
+    if bounded || !ratio.is_finite() || !verdict.samples.is_finite() {
         return None;
     }
     let requests = verdict.samples.round();

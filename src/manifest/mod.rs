@@ -7,6 +7,7 @@
 
 mod account;
 pub mod argo;
+pub mod dataset;
 mod documents;
 mod findings;
 pub mod flagger;

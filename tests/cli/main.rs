@@ -10,6 +10,7 @@ mod interruption;
 mod live;
 mod memory;
 mod obstacles;
+mod promql;
 #[expect(dead_code, reason = "nothing here reads ../shared")]
 #[path = "../shared_folder/mod.rs"]
 mod shared_folder;

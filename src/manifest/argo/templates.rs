@@ -111,19 +111,35 @@ impl<'m> Templates<'m> {
         self.run_of(findings, order, &named, asked)
     }
 
-    /// The run of one template alone.
+    /// The run of one template by itself; arguments that it does not have are let be.
     pub(super) fn run_alone(
         &mut self,
         findings: &mut Findings,
         index: usize,
-        order: &Order,
+        arguments: &[(String, String)],
         asked: &mut Asked,
     ) -> Option<RunSpec> {
         let mut named = Vec::new();
         if !self.gather(index, &mut named) {
             return None;
         }
-        self.run_of(findings, order, &named, asked)
+        let node = &self.all[index].resource.node;
+        let args = node.get("spec").and_then(|spec| spec.get("args"));
+        let place = args
+            .map(|args| args.span.clone())
+            .filter(|span| !span.is_empty());
+        let order = Order {
+            references: Vec::new(),
+            arguments: arguments.to_vec(),
+            dry_run: Vec::new(),
+            retained: Vec::new(),
+            path: "spec.args".to_owned(),
+            place: place
+                .or_else(|| self.all[index].resource.kind_place())
+                .unwrap_or(0..0),
+            role: Place::Alone,
+        };
+        self.run_of(findings, &order, &named, asked)
     }
 
     fn run_of(

@@ -12,7 +12,7 @@ mod go_template;
 mod grammar;
 mod limits;
 mod metrics;
-mod provider;
+pub(super) mod provider;
 mod templates;
 mod webhooks;
 

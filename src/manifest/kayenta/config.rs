@@ -33,7 +33,7 @@ const JUDGES: [(&str, Option<JudgeName>); 3] = [
 ];
 
 /// Reads a config; `None` or errors among the findings when Kayenta could not use it.
-pub(super) fn read(findings: &mut Findings, config: &Fields<'_>) -> Option<Config> {
+pub(in crate::manifest) fn read(findings: &mut Findings, config: &Fields<'_>) -> Option<Config> {
     let name = findings
         .text(config, "name")
         .map(|(name, _)| name.to_owned());
@@ -130,7 +130,10 @@ fn classifier(
 }
 
 /// A pass and a marginal threshold.
-pub(super) fn thresholds(findings: &mut Findings, field: &Field<'_>) -> Option<Thresholds> {
+pub(in crate::manifest) fn thresholds(
+    findings: &mut Findings,
+    field: &Field<'_>,
+) -> Option<Thresholds> {
     let fields = findings.map(field)?;
     let mut limit = |key: &str| {
         let field = fields.get(key)?;

@@ -123,7 +123,7 @@ fn scope_name(findings: &mut Findings, item: &Field<'_>, metric: &Fields<'_>) {
     }
 }
 
-fn analysis(findings: &mut Findings, canary: &Fields<'_>) -> Analysis {
+pub(in crate::manifest) fn analysis(findings: &mut Findings, canary: &Fields<'_>) -> Analysis {
     let default = Analysis::default();
     if let Some(field) = canary.get("outlierStrategy") {
         let message = "an old field that Kayenta no longer reads: write outliers.strategy";

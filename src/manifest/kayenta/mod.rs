@@ -5,9 +5,9 @@
 //! probably meant is a warning. Rules are those of Kayenta at revision a69573be and of the canary stage
 //! of Spinnaker's orca.
 
-mod config;
+pub(super) mod config;
 mod grammar;
-mod metric;
+pub(super) mod metric;
 mod query;
 mod stage;
 

@@ -34,5 +34,8 @@ pub use quantile::histogram_quantile;
 pub(super) use quantile::quantile_of_counts;
 pub use query::{Query, QueryError};
 pub use rate::{Extrapolation, increase, rate};
-pub use samples::{STALE, Samples, Series};
+pub use samples::{STALE, Samples, SamplesError, Series};
 pub use semantics::Semantics;
+
+#[cfg(test)]
+mod tests;

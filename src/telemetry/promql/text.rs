@@ -66,8 +66,9 @@ fn tokens(text: &str) -> Vec<Token> {
         let length = bytes[from..].iter().position(|byte| !inside(*byte));
         length.map_or(bytes.len(), |length| from + length)
     };
-    let mut tokens = Vec::new();
+    let mut tokens: Vec<Token> = Vec::new();
     let mut at = 0;
+    let mut brackets = false;
     while let Some(&byte) = bytes.get(at) {
         let next = bytes.get(at + 1).copied().unwrap_or_default();
         let (kind, end) = match byte {
@@ -91,11 +92,18 @@ fn tokens(text: &str) -> Vec<Token> {
                     };
                 (kind, end)
             }
+            // Between brackets a colon parts a subquery's range and step.
+            b':' if brackets => (Kind::Symbol, at + 1),
             _ if is_word(byte) => (Kind::Word, run(at, |b| is_word(b) || b.is_ascii_digit())),
             b'=' | b'!' | b'<' | b'>' if next == b'=' || next == b'~' => (Kind::Symbol, at + 2),
             _ => (Kind::Symbol, text.ceil_char_boundary(at + 1)),
         };
         let span = at..end;
+        brackets = match byte {
+            b'[' => true,
+            b']' => false,
+            _ => brackets,
+        };
         tokens.push(Token { kind, span });
         at = end;
     }
@@ -143,7 +151,7 @@ fn check_depth(text: &str, tokens: &[Token]) -> Result<(), QueryError> {
             Kind::Word => ["and", "or", "unless", "atan2"]
                 .iter()
                 .any(|operator| word.eq_ignore_ascii_case(operator)),
-            Kind::Symbol => !matches!(word, ")" | "]" | "}" | "," | "=" | "=~" | "!~"),
+            Kind::Symbol => !matches!(word, ")" | "]" | "}" | "," | ":" | "=" | "=~" | "!~"),
             _ => false,
         };
         steps += usize::from(counts);
@@ -248,6 +256,25 @@ fn duration(text: &str) -> Option<f64> {
         rest = more;
     }
     Some(millis)
+}
+
+/// The name of the innermost function or aggregation around a place, which may be one of its
+/// brackets.
+pub(super) fn called(text: &str, tokens: &[Token], place: &Range<usize>) -> Option<Range<usize>> {
+    let word = |place: usize| &text[tokens[place].span.clone()];
+    let at = tokens.iter().position(|token| token.span == *place)?;
+    let (mut open, mut depth) = (at, 0);
+    while open == at || word(open) != "(" || depth > 0 {
+        match word(open) {
+            "(" if open == at => break,
+            "(" => depth -= 1,
+            ")" if open < at => depth += 1,
+            _ => {}
+        }
+        open = open.checked_sub(1)?;
+    }
+    let before = tokens.get(open.checked_sub(1)?)?;
+    (before.kind == Kind::Word).then(|| before.span.clone())
 }
 
 /// The first token up to which a text cannot be completed to a query any more: there lies what the
