@@ -32,7 +32,7 @@ fn rollout(templates: &[&Resource]) -> String {
     for template in templates {
         let cluster = template.kind.starts_with("Cluster");
         names.push_str(&format!(
-            "            - {{templateName: {:?}, clusterScope: {cluster}}}\n",
+            "        - {{templateName: {:?}, clusterScope: {cluster}}}\n",
             template.name.as_deref().unwrap_or_default()
         ));
         for name in asked(&template.node) {
@@ -49,8 +49,9 @@ fn rollout(templates: &[&Resource]) -> String {
         "apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {{name: stand-in{}}}\nspec:\n  \
          replicas: 5\n  selector: {{matchLabels: {{app: stand-in}}}}\n  \
          template: {{metadata: {{labels: {{app: stand-in}}}}, spec: {{containers: [{{name: a, image: a}}]}}}}\n  \
-         strategy:\n    canary:\n      steps:\n      - setWeight: 20\n      - analysis:\n          \
-         templates:\n{names}          args: [{}]\n      - setWeight: 50\n      - pause: {{duration: 10m}}\n",
+         strategy:\n    canary:\n      analysis:\n        templates:\n{names}        args: [{}]\n      \
+         steps:\n      - setWeight: 20\n      - pause: {{duration: 10m}}\n      - setWeight: 50\n      \
+         - pause: {{duration: 10m}}\n",
         namespace(templates),
         arguments.join(", ")
     )
