@@ -8,7 +8,7 @@ use super::super::{Exhibit, Manifest};
 use super::go_template::{self, Model, TemplateError};
 use super::limits::{self, DEFAULT_INTERVAL};
 use super::templates::{Content, Found, Query, System, Templates};
-use crate::gate::flagger::{Limits, Metric};
+use crate::gate::flagger::{FlaggerCheck, Limits, Metric};
 use crate::gate::{CustomCheck, Gate, Source};
 use crate::rollout::flagger::is_duration;
 use crate::telemetry::promql::{self, Bound, Semantics};
@@ -17,7 +17,7 @@ use crate::telemetry::promql::{self, Bound, Semantics};
 #[derive(Debug)]
 pub(super) enum Draft {
     /// One that asks for nothing that has to be found first.
-    Builtin(Gate),
+    Builtin(FlaggerCheck),
     /// One by a query.
     Custom(Custom),
 }
@@ -362,7 +362,7 @@ pub(super) fn bind(
             empty,
         } = match draft {
             Draft::Custom(draft) => draft,
-            Draft::Builtin(gate) => return Some(gate),
+            Draft::Builtin(check) => return Some(Gate::FlaggerCheck(check)),
         };
         let source = match asks {
             Asks::Another(question) => Source::Supplied(question),
