@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use coalmine::gate::argo::{Condition, Found};
 use coalmine::manifest::argo::Circumstances;
 use coalmine::manifest::split::Wishes;
-use coalmine::manifest::{self, Manifest};
+use coalmine::manifest::{self, Manifest, Measured};
 use coalmine::scenario;
 use coalmine::telemetry::promql::{Catalogue, Labels, Query, Samples, Semantics};
 
@@ -69,7 +69,10 @@ fn reasons<T>(read: Result<T, coalmine::base::Problems>) {
 /// Reads a Canary with its templates.
 pub fn flagger(data: &[u8]) {
     if let Some(text) = text(data) {
-        reasons(manifest::flagger::read(&[manifest(text)]));
+        reasons(manifest::flagger::read(
+            &[manifest(text)],
+            &Measured::plain(),
+        ));
     }
 }
 
@@ -79,6 +82,7 @@ pub fn argo(data: &[u8]) {
         reasons(manifest::argo::read(
             &[manifest(text)],
             &Circumstances::default(),
+            &Measured::plain(),
         ));
     }
 }

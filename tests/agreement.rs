@@ -355,6 +355,7 @@ fn staged_rollouts_that_compare_versions() {
     let step = |percent, minutes| Step {
         weight: Weight::percent(percent).unwrap(),
         hold: Span::from_secs(60) * minutes,
+        mirror: Weight::ZERO,
         pause: false,
     };
     case.rollout = Plan::Staged(StagedPlan {
@@ -421,6 +422,7 @@ fn staged(case: &mut Case, gate: Gate) {
     let step = |percent| Step {
         weight: Weight::percent(percent).unwrap(),
         hold: Span::from_secs(300),
+        mirror: Weight::ZERO,
         pause: false,
     };
     case.rollout = Plan::Staged(StagedPlan {

@@ -18,7 +18,7 @@ use std::sync::Mutex;
 
 use coalmine::gate::Gate;
 use coalmine::manifest::flagger::{self, Import};
-use coalmine::manifest::{Fate, Manifest};
+use coalmine::manifest::{Fate, Manifest, Measured};
 use coalmine::rollout::flagger::Strategy;
 
 /// The examples by file name; `None`, on record, where they are not to be had.
@@ -210,7 +210,7 @@ fn every_example_is_understood_or_refused_for_a_reason() {
     for (name, path) in &files {
         let text = std::fs::read_to_string(path).expect("a readable example");
         println!("{name}");
-        match Manifest::open(path).and_then(|one| flagger::read(&[one])) {
+        match Manifest::open(path).and_then(|one| flagger::read(&[one], &Measured::plain())) {
             Ok(import) => {
                 println!("    understood: {}", line(&import));
                 for warning in &import.warnings {

@@ -6,7 +6,8 @@ use std::path::Path;
 use coalmine::base::{Span, Time};
 use coalmine::gate::flagger::{Answer, FlaggerCheck, Limits, Metric, Provider, compare};
 use coalmine::gate::{Outcome, Rule, Verdict};
-use coalmine::rollout::flagger::{Flagger, FlaggerPlan, FlaggerSettings, HookKinds, Router};
+use coalmine::rollout::HookKinds;
+use coalmine::rollout::flagger::{Flagger, FlaggerPlan, FlaggerSettings, Router};
 use coalmine::rollout::{Action, Need, Phase, Reach, Readiness, Routing, Surroundings};
 use coalmine::telemetry::{self, Birth, Buckets, Sampling, Status, Telemetry, Unit, Version};
 

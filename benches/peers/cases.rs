@@ -138,6 +138,7 @@ fn plan(ladder: &[f64]) -> Plan {
     let step = |percent: &f64| Step {
         weight: Weight::clamped(*percent),
         hold,
+        mirror: Weight::ZERO,
         pause: false,
     };
     Plan::Staged(StagedPlan {

@@ -46,6 +46,8 @@ pub enum Purpose {
     Judgement = 13,
     /// What systems answer that are not simulated.
     Figures = 14,
+    /// What hooks answer, and when.
+    Hooks = 15,
 }
 
 /// A stream of random numbers. Equal keys give equal streams, on every machine.

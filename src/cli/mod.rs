@@ -6,6 +6,7 @@ mod errors;
 mod explain;
 mod faults;
 mod import;
+mod judge;
 mod load;
 mod output;
 mod power;
@@ -48,6 +49,8 @@ enum Command {
     Run(Box<run::RunArguments>),
     /// Why a verdict fell: what was read, by which rule, and what would have changed it
     Explain(Box<explain::ExplainArguments>),
+    /// One gate on one set of figures: its verdict, its reasons, what would have changed it
+    Judge(Box<judge::JudgeArguments>),
     /// Send requests on schedule, and say how long they took from when they were due
     Load(Box<load::LoadArguments>),
     /// Does the simulator tell the truth? The scenario for real and in virtual time, compared
@@ -79,6 +82,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Power(arguments) => power::power(&arguments),
         Command::Run(arguments) => run::run(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),
+        Command::Judge(arguments) => judge::judge(&arguments),
         Command::Load(arguments) => load::load(&arguments),
         Command::Conform(arguments) => conform::conform(&arguments),
         Command::Import(arguments) => import::import(&arguments),

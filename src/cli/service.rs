@@ -21,6 +21,14 @@ pub(super) struct ServiceArguments {
     /// Argo Rollout, unmodified, in place of the scenario's rollout; again for its templates
     #[arg(long, value_name = "FILE", conflicts_with = "flagger", help_heading = SERVICE)]
     pub argo: Vec<PathBuf>,
+    /// Kayenta canary config, unmodified, in place of the rollout; again for its pipeline
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["flagger", "argo"],
+        help_heading = SERVICE
+    )]
+    pub kayenta: Vec<PathBuf>,
     /// Requests over both versions: 20/s, 3k/s, 1200/m
     #[arg(long, allow_hyphen_values = true, help_heading = SERVICE)]
     pub rate: Option<Rate>,
@@ -83,16 +91,24 @@ impl From<Series> for Birth {
 }
 
 impl ServiceArguments {
+    /// Whether a controller's own manifests are named.
+    fn follows_manifests(&self) -> bool {
+        [&self.flagger, &self.argo, &self.kayenta]
+            .iter()
+            .any(|files| !files.is_empty())
+    }
+
     /// The scenario asked for, with its changes.
     pub(super) fn scenario(&self, experiment: Overrides) -> Result<Scenario, CommandError> {
         let base = match &self.scenario {
             Some(path) => read(path)?,
-            None if !self.flagger.is_empty() || !self.argo.is_empty() => scenario::neutral()?,
+            None if self.follows_manifests() => scenario::neutral()?,
             None => named("default")?,
         };
         let overrides = Overrides {
             flagger: self.flagger.clone(),
             argo: self.argo.clone(),
+            kayenta: self.kayenta.clone(),
             rate: self.rate,
             errors: self.errors,
             latency: self.latency.clone(),

@@ -75,6 +75,7 @@ fn decide(
     while need != Need::Nothing {
         let before = looks.len();
         systems.supply(now, telemetry);
+        systems.record(now, analysis, telemetry);
         match need {
             Need::Nothing => {}
             Need::Verdict => gate::judge_in_order(analysis, now, telemetry, looks),

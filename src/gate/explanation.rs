@@ -38,7 +38,9 @@ impl Gate {
         let rule = match verdict.rule {
             rule if verdict.threshold.is_nan() => rule.to_string(),
             Rule::WithinLimits => format!("within limits, the nearest being {limit}"),
-            Rule::BelowMinimum | Rule::AboveMaximum => format!("{} of {limit}", verdict.rule),
+            Rule::BelowMinimum | Rule::NotAboveMinimum | Rule::AboveMaximum => {
+                format!("{} of {limit}", verdict.rule)
+            }
             Rule::WorseThanStable => format!("worse than stable by more than {limit}"),
             Rule::Significant => format!("{}: p at most {limit}", verdict.rule),
             rule => rule.to_string(),
@@ -46,7 +48,10 @@ impl Gate {
         Explanation {
             gate: self.to_string(),
             reads: self.reads(),
-            from: now.saturating_sub(self.window()),
+            from: match self {
+                Gate::Kayenta(analysis) => analysis.window.ends(now).0,
+                _ => now.saturating_sub(self.window()),
+            },
             to: now,
             value: (!verdict.value.is_nan()).then(|| self.with_unit(verdict.value)),
             samples: verdict.samples,
@@ -86,11 +91,15 @@ impl Gate {
             },
             Gate::CustomCheck(check) => check.source.reads(&check.name),
             Gate::ArgoMetric(metric) => metric.source.reads(&metric.name),
+            Gate::Kayenta(analysis) => analysis.reads(),
         }
     }
 
     /// What would have changed a verdict.
     fn change(&self, now: Time, telemetry: &Telemetry, verdict: &Verdict) -> String {
+        if let Gate::Kayenta(analysis) = self {
+            return analysis.change(now, telemetry);
+        }
         match verdict.rule {
             Rule::NoData => {
                 "two scrapes in the window that show requests: more traffic, a higher weight or a \
@@ -164,7 +173,7 @@ impl Gate {
 
 /// The number of failures on the other side of the least success ratio `min`.
 fn other_failures(verdict: &Verdict, ratio: f64, min: f64, bounded: bool) -> Option<String> {
-    if bounded || !ratio.is_finite() {
+    if bounded || !ratio.is_finite() || !verdict.samples.is_finite() {
         return None;
     }
     let requests = verdict.samples.round();

@@ -20,6 +20,7 @@ pub use business::{Business, SampledBy};
 pub use comparison::{Comparison, ComparisonLimit, Metric};
 pub use explanation::Explanation;
 pub use flagger::{CustomCheck, FlaggerCheck};
+pub use kayenta::CanaryAnalysis;
 pub use latency_quantile::LatencyQuantile;
 pub use series::RouteSeries;
 pub use source::Source;
@@ -111,6 +112,8 @@ pub enum Rule {
     WithinLimits,
     /// The value was below its minimum.
     BelowMinimum,
+    /// The value was not above its minimum, and equal does not do.
+    NotAboveMinimum,
     /// The value was above its maximum.
     AboveMaximum,
     /// The canary was worse than stable by more than is allowed.
@@ -153,6 +156,7 @@ impl fmt::Display for Rule {
         f.pad(match self {
             Rule::WithinLimits => "within limits",
             Rule::BelowMinimum => "below the minimum",
+            Rule::NotAboveMinimum => "not above the minimum",
             Rule::AboveMaximum => "above the maximum",
             Rule::WorseThanStable => "worse than stable",
             Rule::Significant => "significantly worse than stable",
@@ -188,6 +192,8 @@ pub enum Gate {
     CustomCheck(CustomCheck),
     /// A metric of one of Argo Rollouts' analyses.
     ArgoMetric(ArgoMetric),
+    /// A judgement of Kayenta's.
+    Kayenta(CanaryAnalysis),
 }
 
 impl Gate {
@@ -202,6 +208,7 @@ impl Gate {
             Gate::FlaggerCheck(gate) => gate.judge(now, telemetry),
             Gate::CustomCheck(gate) => gate.judge(now, telemetry),
             Gate::ArgoMetric(gate) => gate.judge(now, telemetry),
+            Gate::Kayenta(gate) => gate.judge(now, telemetry),
         }
     }
 
@@ -216,6 +223,7 @@ impl Gate {
             Gate::FlaggerCheck(gate) => gate.window,
             Gate::CustomCheck(gate) => gate.window(),
             Gate::ArgoMetric(gate) => gate.window(),
+            Gate::Kayenta(gate) => gate.window.length(),
         }
     }
 
@@ -224,6 +232,7 @@ impl Gate {
         match self {
             Gate::CustomCheck(gate) => gate.source.reach(),
             Gate::ArgoMetric(gate) => gate.reach(),
+            Gate::Kayenta(gate) => gate.reach(),
             _ => self.window(),
         }
     }
@@ -252,6 +261,15 @@ impl Gate {
         }
     }
 
+    /// The series of answers that the gate reads of systems which are not simulated.
+    pub fn recorded(&self) -> impl Iterator<Item = kayenta::Recorded> {
+        let analysis = match self {
+            Gate::Kayenta(gate) => Some(gate),
+            _ => None,
+        };
+        analysis.into_iter().flat_map(CanaryAnalysis::recorded)
+    }
+
     /// What the gate reads.
     pub fn demand(&self) -> Demand {
         match self {
@@ -263,6 +281,7 @@ impl Gate {
             Gate::FlaggerCheck(gate) => gate.demand(),
             Gate::CustomCheck(gate) => gate.demand(),
             Gate::ArgoMetric(gate) => gate.demand(),
+            Gate::Kayenta(gate) => gate.demand(),
         }
     }
 }
@@ -279,6 +298,7 @@ impl fmt::Display for Gate {
             Gate::FlaggerCheck(gate) => gate.fmt(f),
             Gate::CustomCheck(gate) => gate.fmt(f),
             Gate::ArgoMetric(gate) => gate.fmt(f),
+            Gate::Kayenta(gate) => gate.fmt(f),
         }
     }
 }

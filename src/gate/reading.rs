@@ -72,7 +72,8 @@ impl Gate {
             Gate::TwoProportionZ(_)
             | Gate::Business(_)
             | Gate::CustomCheck(_)
-            | Gate::ArgoMetric(_) => Unit::Number,
+            | Gate::ArgoMetric(_)
+            | Gate::Kayenta(_) => Unit::Number,
             Gate::Comparison(gate) => match (gate.limit, gate.metric) {
                 (ComparisonLimit::Ratio(_), _) => Unit::Number,
                 (ComparisonLimit::Difference(_), Compared::ErrorRatio) => Unit::Share,

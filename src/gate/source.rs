@@ -15,43 +15,39 @@ pub enum Source {
     Supplied(usize),
     /// A query as a manifest has it. It has no answer until [`Source::bind`] has found its series.
     Written(Query),
-    /// A query of the simulated metrics.
-    Bound(Arc<Bound>),
+    /// A query of the simulated metrics, with the series that it found.
+    Bound(Query, Arc<Bound>),
 }
 
 impl Source {
     /// Finds the series of a query that is also asked for instants up to `back` before the one at
-    /// hand; does nothing to other sources.
+    /// hand, whatever it found before; does nothing to other sources.
     ///
     /// # Errors
     /// The query reads what is not exported, or cannot be evaluated here.
     pub fn bind(&mut self, catalogue: &Catalogue, back: Span) -> Result<(), BindError> {
         let query = match self {
-            Source::Written(query) => query,
-            Source::Supplied(_) | Source::Bound(_) => return Ok(()),
+            Source::Written(query) | Source::Bound(query, _) => query.clone(),
+            Source::Supplied(_) => return Ok(()),
         };
         let bound = match back {
             Span::ZERO => query.bind(catalogue)?,
             back => query.bind_over(catalogue, back)?,
         };
-        *self = Source::Bound(Arc::new(bound));
+        *self = Source::Bound(query, Arc::new(bound));
         Ok(())
     }
 
     /// The text of a query.
     pub fn query(&self) -> Option<&str> {
-        match self {
-            Source::Supplied(_) => None,
-            Source::Written(query) => Some(query.text()),
-            Source::Bound(bound) => Some(bound.text()),
-        }
+        self.written().map(Query::text)
     }
 
     /// The number of the question to another system.
     pub fn question(&self) -> Option<usize> {
         match self {
             Source::Supplied(question) => Some(*question),
-            Source::Written(_) | Source::Bound(_) => None,
+            Source::Written(_) | Source::Bound(..) => None,
         }
     }
 
@@ -61,14 +57,25 @@ impl Source {
             None => format!("what another system answers to `{metric}`"),
             Some(query) => {
                 let words: Vec<&str> = query.split_whitespace().collect();
-                words.join(" ")
+                format!("`{}`", words.join(" "))
             }
+        }
+    }
+
+    /// A query, whether it has found its series or not.
+    pub fn written(&self) -> Option<&Query> {
+        match self {
+            Source::Supplied(_) => None,
+            Source::Written(query) | Source::Bound(query, _) => Some(query),
         }
     }
 
     /// The longest window that is looked through; zero where nothing here is.
     pub fn window(&self) -> Span {
-        self.bound().map_or(Span::ZERO, Bound::window)
+        /// What a query without a window says that it has.
+        const NONE: Span = Span::from_millis(1);
+        let window = self.bound().map_or(Span::ZERO, Bound::window);
+        if window <= NONE { Span::ZERO } else { window }
     }
 
     /// How far back it reads.
@@ -81,9 +88,14 @@ impl Source {
         self.bound().map_or_else(Demand::default, Bound::demand)
     }
 
+    /// Selectors of a query that find no series.
+    pub fn unmatched(&self) -> &[String] {
+        self.bound().map_or(&[], Bound::unmatched)
+    }
+
     fn bound(&self) -> Option<&Bound> {
         match self {
-            Source::Bound(bound) => Some(bound),
+            Source::Bound(_, bound) => Some(bound),
             Source::Supplied(_) | Source::Written(_) => None,
         }
     }

@@ -64,8 +64,14 @@ impl<'a> Fields<'a> {
         })
     }
 
+    /// Where a field is written whose value is null.
+    pub(super) fn null(&self, key: &str) -> Option<Range<usize>> {
+        let entry = self.entries.iter().find(|entry| entry.key == key)?;
+        (entry.value.value == Value::Null).then(|| entry.key_span.clone())
+    }
+
     /// The keys of all fields, in the order in which they are written.
-    pub(super) fn keys(&self) -> impl Iterator<Item = &'a str> {
+    pub(super) fn keys(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         self.entries.iter().map(|entry| entry.key.as_str())
     }
 

@@ -2,7 +2,7 @@
 
 use super::Manifest;
 use super::documents::{self, Resource};
-use super::yaml::Value;
+use super::kayenta;
 use crate::base::Problems;
 
 /// Who reads a resource.
@@ -64,16 +64,8 @@ fn reader(resource: &Resource) -> Reader {
         "VirtualService" if group.ends_with("k8s.aws") => Reader::Nobody,
         "VirtualService" | "DestinationRule" | "HTTPRoute" | "GRPCRoute" | "TrafficSplit"
         | "HTTPRouteGroup" | "TraefikService" | "IngressRoute" | "Ingress" => Reader::Split,
-        "" if is_kayenta(resource) => Reader::Kayenta,
+        // A canary config has no kind.
+        "" if kayenta::knows(&resource.node) => Reader::Kayenta,
         _ => Reader::Nobody,
     }
-}
-
-/// A canary config has no kind, but metrics and what weighs them.
-fn is_kayenta(resource: &Resource) -> bool {
-    let Value::Map(entries) = &resource.node.value else {
-        return false;
-    };
-    let has = |key: &str| entries.iter().any(|entry| entry.key == key);
-    has("metrics") && (has("classifier") || has("judge") || has("applications") || has("services"))
 }

@@ -7,18 +7,26 @@
 
 mod account;
 pub mod argo;
+pub mod dataset;
 mod documents;
 mod findings;
 pub mod flagger;
 mod gateway;
 mod istio;
+pub mod kayenta;
 mod kinds;
+mod measured;
+mod nginx;
 mod smi;
 pub mod split;
+mod stand_in;
 mod text;
+mod traefik;
 mod yaml;
 
 pub use account::{Account, Accounted, Fates};
 pub use findings::Fate;
 pub use kinds::{Found, Reader, sort};
+pub use measured::{Exhibit, Measured};
+pub use stand_in::around;
 pub use text::{Manifest, Remark, read_text};

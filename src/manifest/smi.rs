@@ -61,7 +61,7 @@ pub(super) fn traffic_split(index: usize, reading: &mut Reading<'_>) -> Option<T
     let items = reading.findings.list(&field);
     let to: Vec<Branch> = items
         .iter()
-        .filter_map(|item| backend(reading, item, quantities))
+        .filter_map(|item| backend(index, reading, item, quantities))
         .collect();
     let path = field.path.clone();
     (!to.is_empty()).then(|| Table {
@@ -70,6 +70,7 @@ pub(super) fn traffic_split(index: usize, reading: &mut Reading<'_>) -> Option<T
         title: reading.resource.title(),
         name: reading.resource.name.clone().unwrap_or_default(),
         place: reading.start(),
+        canary: None,
         routes: vec![Route {
             path,
             place: place(reading, field.key_span.clone()),
@@ -91,7 +92,12 @@ fn place(reading: &Reading<'_>, span: Range<usize>) -> Place {
     }
 }
 
-fn backend(reading: &mut Reading<'_>, item: &Field<'_>, quantities: bool) -> Option<Branch> {
+fn backend(
+    index: usize,
+    reading: &mut Reading<'_>,
+    item: &Field<'_>,
+    quantities: bool,
+) -> Option<Branch> {
     let fields = reading.findings.map(item)?;
     let service = reading.findings.text(&fields, "service");
     for key in ["service", "weight"] {
@@ -107,6 +113,7 @@ fn backend(reading: &mut Reading<'_>, item: &Field<'_>, quantities: bool) -> Opt
             host: service?.0.to_owned(),
             subset: None,
         },
+        reading: index,
         weight: weight?,
         path: fields.path_of("weight"),
     })

@@ -127,7 +127,8 @@ impl World {
         }
         let own = (self.faults.iter()).filter(|fault| fault.target != Target::Both);
         let first = own.map(|fault| fault.schedule.onset).min();
-        let told = self.figures.iter().any(|figures| figures.faulty.is_some());
+        let told = self.figures.iter().any(|figures| figures.faulty.is_some())
+            || self.hooks.iter().any(|hook| hook.faulty.is_some());
         first.or(told.then_some(Time::START))
     }
 

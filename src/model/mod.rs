@@ -5,6 +5,7 @@ mod behaviour;
 mod coupling;
 pub mod fault;
 pub mod figures;
+pub mod hooks;
 pub mod service;
 pub mod split;
 pub mod traffic;
@@ -14,6 +15,7 @@ pub use behaviour::{Course, Outcome, REFUSAL};
 use crate::base::Probability;
 use fault::{Fault, Target};
 use figures::Figures;
+use hooks::Hook;
 use service::{Goal, Service};
 use split::{Affinity, Ejection, Retries, Rules, Split};
 use traffic::Traffic;
@@ -47,6 +49,8 @@ pub struct World {
     pub matched: Probability,
     /// What systems answer that are not simulated, by the number of the question.
     pub figures: Vec<Figures>,
+    /// How hooks answer; a kind that is not among them agrees.
+    pub hooks: Vec<Hook>,
 }
 
 impl World {
@@ -66,6 +70,7 @@ impl World {
             ejection: None,
             matched: Probability::ZERO,
             figures: Vec::new(),
+            hooks: Vec::new(),
         }
     }
 
@@ -84,6 +89,12 @@ impl World {
                 .map(|figures| Figures {
                     faulty: None,
                     ..figures
+                })
+                .collect(),
+            hooks: (self.hooks.iter().cloned())
+                .map(|hook| Hook {
+                    faulty: None,
+                    ..hook
                 })
                 .collect(),
             ..self.clone()

@@ -94,7 +94,7 @@ fn styled(style: Style, colour: bool) -> Style {
 }
 
 /// Words in lines, the first after `lead` and the others below the first's words.
-fn say(text: &mut String, words: &str, lead: &str, width: usize, style: Style) {
+pub(super) fn say(text: &mut String, words: &str, lead: &str, width: usize, style: Style) {
     let taken = lead.chars().count();
     let lines = wrap(words, "", width.saturating_sub(taken).max(20));
     for (number, line) in lines.into_iter().enumerate() {

@@ -8,6 +8,7 @@ mod csv;
 mod heading;
 mod html;
 mod json;
+pub mod judgement;
 mod live;
 mod looks;
 mod markdown;

@@ -3,11 +3,13 @@
 
 pub mod argo;
 pub mod flagger;
+mod hooks;
 pub mod spinnaker;
 mod staged;
 
 pub use argo::{Argo, ArgoPlan};
 pub use flagger::{Flagger, FlaggerPlan};
+pub use hooks::{HookKinds, Hooks};
 pub use spinnaker::{Spinnaker, SpinnakerPlan};
 pub use staged::{
     Counting, Judgement, OfficeHours, Rollback, Staged, StagedPlan, Step, WhenInconclusive,
@@ -109,37 +111,13 @@ pub enum Readiness {
     PastDeadline,
 }
 
-/// Whether each kind of hook would answer with success.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Hooks {
-    /// May the rollout start?
-    pub confirm_rollout: bool,
-    /// Checks before the first traffic.
-    pub pre_rollout: bool,
-    /// Checks beside the metrics.
-    pub rollout: bool,
-    /// May the weight grow?
-    pub confirm_traffic_increase: bool,
-    /// May the canary be promoted?
-    pub confirm_promotion: bool,
-    /// Should it be rolled back at once?
-    pub rollback: bool,
-}
-
 impl Default for Surroundings {
     fn default() -> Surroundings {
         Surroundings {
             canary: Readiness::Ready,
             primary: Readiness::Ready,
             new_revision: false,
-            hooks: Hooks {
-                confirm_rollout: true,
-                pre_rollout: true,
-                rollout: true,
-                confirm_traffic_increase: true,
-                confirm_promotion: true,
-                rollback: false,
-            },
+            hooks: Hooks::default(),
             canary_requests: 0,
             patience: 0,
         }
@@ -286,7 +264,8 @@ impl Plan {
     /// Whether stable's requests are copied to the canary at any time.
     pub fn mirrors(&self) -> bool {
         match self {
-            Plan::Staged(_) | Plan::Spinnaker(_) => false,
+            Plan::Spinnaker(_) => false,
+            Plan::Staged(plan) => plan.mirrors(),
             Plan::Flagger(plan) => plan.mirrors(),
             Plan::Argo(plan) => plan.mirrors(),
         }
@@ -361,6 +340,14 @@ impl Controller {
             Controller::Flagger(flagger) => flagger.poll_action(),
             Controller::Argo(argo) => argo.poll_action(),
             Controller::Spinnaker(spinnaker) => spinnaker.poll_action(),
+        }
+    }
+
+    /// Which hooks were asked at the last tick.
+    pub fn asked(&self) -> HookKinds {
+        match self {
+            Controller::Flagger(flagger) => flagger.asked(),
+            _ => HookKinds::default(),
         }
     }
 

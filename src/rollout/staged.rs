@@ -15,6 +15,8 @@ use crate::gate::{Outcome, Verdict};
 pub struct Step {
     /// The canary's share.
     pub weight: Weight,
+    /// Share of stable's requests that are copied to the canary.
+    pub mirror: Weight,
     /// How long it keeps this share. Steps end at checks, so in effect it is rounded up to a
     /// multiple of the interval.
     pub hold: Span,
@@ -116,6 +118,11 @@ impl StagedPlan {
     /// Percentages of an undisturbed rollout.
     pub fn steps(&self) -> Vec<Weight> {
         self.steps.iter().map(|step| step.weight).collect()
+    }
+
+    /// Whether requests are copied at any step.
+    pub fn mirrors(&self) -> bool {
+        self.steps.iter().any(|step| !step.mirror.is_zero())
     }
 
     /// The same rollout entered at `weight`: a step there first, then its own steps above it. The
@@ -388,7 +395,10 @@ impl Staged {
         self.action = Some(match self.plan.steps.get(step) {
             Some(step) => {
                 self.phase = Phase::Progressing;
-                Action::Route(Routing::weighted(step.weight))
+                Action::Route(Routing {
+                    mirror: step.mirror,
+                    ..Routing::weighted(step.weight)
+                })
             }
             None => {
                 self.phase = Phase::Succeeded;

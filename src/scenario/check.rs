@@ -8,7 +8,8 @@ use crate::engine::r#virtual::MOST_STRATA;
 use crate::gate::Gate;
 use crate::model::World;
 use crate::model::fault::{Fault, FaultKind};
-use crate::rollout::Plan;
+use crate::model::hooks::HookKind;
+use crate::rollout::{HookKinds, Plan};
 use crate::telemetry::Sampling;
 
 /// More scrapes than this in one rollout are a slip of a unit.
@@ -22,6 +23,7 @@ pub(super) enum Subject {
     Retries,
     Fault(usize),
     Figures(usize),
+    Hook(usize),
     Scrape,
     Rollout,
     Steps,
@@ -73,6 +75,7 @@ fn remarks_without_rivals(scenario: &Scenario) -> Vec<Remark> {
     check_retries(scenario, &mut remarks);
     check_steps(scenario, &mut remarks);
     check_figures(scenario, &mut remarks);
+    check_hooks(scenario, &mut remarks);
     for (index, gate) in scenario.analysis.iter().enumerate() {
         if !gate.window().is_zero() {
             check_window(scenario, index, gate.window(), &mut remarks);
@@ -95,7 +98,7 @@ fn remarks_without_rivals(scenario: &Scenario) -> Vec<Remark> {
     remarks
 }
 
-fn error(subject: Subject, message: String, help: impl Into<String>) -> Remark {
+pub(super) fn error(subject: Subject, message: String, help: impl Into<String>) -> Remark {
     Remark {
         severity: Severity::Error,
         subject,
@@ -104,7 +107,7 @@ fn error(subject: Subject, message: String, help: impl Into<String>) -> Remark {
     }
 }
 
-fn warning(subject: Subject, message: String, help: impl Into<String>) -> Remark {
+pub(super) fn warning(subject: Subject, message: String, help: impl Into<String>) -> Remark {
     Remark {
         severity: Severity::Warning,
         ..error(subject, message, help)
@@ -268,6 +271,31 @@ fn check_figures(scenario: &Scenario, remarks: &mut Vec<Remark>) {
             format!("no metric asks for `{}`", figures.name),
             help,
         ));
+    }
+}
+
+/// Hooks that nobody asks.
+fn check_hooks(scenario: &Scenario, remarks: &mut Vec<Remark>) {
+    let asked = match &scenario.rollout {
+        Plan::Flagger(plan) => plan.settings().hooks,
+        _ => HookKinds::default(),
+    };
+    for (index, hook) in scenario.world.hooks.iter().enumerate() {
+        let is_asked = match hook.kind {
+            HookKind::ConfirmRollout => asked.confirm_rollout,
+            HookKind::PreRollout => asked.pre_rollout,
+            HookKind::Rollout => asked.rollout,
+            HookKind::ConfirmTrafficIncrease => asked.confirm_traffic_increase,
+            HookKind::ConfirmPromotion => asked.confirm_promotion,
+            HookKind::Rollback => asked.rollback,
+        };
+        if !is_asked {
+            remarks.push(warning(
+                Subject::Hook(index),
+                format!("the rollout asks no hook of type {}", hook.kind.name()),
+                "take it out, or add a webhook of this type to the Canary",
+            ));
+        }
     }
 }
 

@@ -3,13 +3,14 @@
 use std::path::Path;
 
 use super::files::{self, FileError, Files};
+use super::kayenta;
 use crate::base::Problems;
 use crate::gate::Gate;
 use crate::manifest::argo::{self, Circumstances};
-use crate::manifest::{Account, Fates, Found, Manifest, Reader, Remark, flagger};
+use crate::manifest::{self, Account, Found, Manifest, Measured, Reader, Remark, flagger};
 use crate::rollout::Plan;
-use crate::telemetry::Buckets;
 use crate::telemetry::exposition::{Service, Vendor};
+use crate::telemetry::{Buckets, Reporter};
 
 /// The most MiB of a manifest that are read.
 const MOST_MIB: u64 = 8;
@@ -21,17 +22,21 @@ pub(super) enum Controller {
     Flagger,
     /// A Rollout of Argo, with the AnalysisTemplates that it names.
     Argo,
+    /// A canary config of Kayenta's, with the pipeline that runs it.
+    Kayenta,
 }
 
 impl Controller {
     /// All of them.
-    pub(super) const ALL: [Controller; 2] = [Controller::Flagger, Controller::Argo];
+    pub(super) const ALL: [Controller; 3] =
+        [Controller::Flagger, Controller::Argo, Controller::Kayenta];
 
     /// The field of a scenario's rollout that names its manifests, and the option's name.
     pub(super) fn key(self) -> &'static str {
         match self {
             Controller::Flagger => "flagger",
             Controller::Argo => "argo",
+            Controller::Kayenta => "kayenta",
         }
     }
 
@@ -40,6 +45,7 @@ impl Controller {
         match self {
             Controller::Flagger => "Canary",
             Controller::Argo => "Rollout",
+            Controller::Kayenta => "canary config",
         }
     }
 }
@@ -48,7 +54,10 @@ impl Controller {
 impl Controller {
     /// Whether this resource is the one that the rollout follows.
     pub(super) fn decides(self, found: &Found) -> bool {
-        found.kind == self.subject()
+        match self {
+            Controller::Flagger | Controller::Argo => found.kind == self.subject(),
+            Controller::Kayenta => self.reads(found),
+        }
     }
 
     /// Whether the controller reads this resource.
@@ -56,6 +65,7 @@ impl Controller {
         match self {
             Controller::Flagger => found.reader == Reader::Flagger,
             Controller::Argo => found.reader == Reader::Argo,
+            Controller::Kayenta => found.reader == Reader::Kayenta,
         }
     }
 }
@@ -97,24 +107,60 @@ pub(super) fn account(
     manifests: &[Manifest],
     found: &[Found],
 ) -> Result<(Vec<Account>, Vec<Remark>), Problems> {
-    let read = || found.iter().filter(|one| controller.reads(one));
-    match controller {
+    let read = found.iter().filter(|one| controller.reads(one));
+    Ok(match controller {
         Controller::Flagger => {
-            let import = flagger::read(manifests)?;
-            let accounts = read().map(|one| {
-                let is_own = |of: &&Fates| of.file == one.file && of.title == one.title;
-                let own = import.account.iter().find(is_own);
+            let import = flagger::read(manifests, &Measured::plain())?;
+            let account = |one: &Found| {
+                let own =
+                    (import.account.iter()).find(|of| of.file == one.file && of.title == one.title);
                 let fields = own.map(|own| own.fields.clone()).unwrap_or_default();
                 Account::located(manifests, one, fields)
-            });
-            Ok((accounts.collect(), import.warnings))
+            };
+            (read.map(account).collect(), import.warnings)
         }
         Controller::Argo => {
-            let import = argo::read(manifests, &Circumstances::default())?;
-            let rollout = read().find(|one| controller.decides(one));
-            let rollout = rollout.map(|one| Account::located(manifests, one, import.account));
-            let accounts = rollout.into_iter().chain(import.templates);
-            Ok((accounts.collect(), import.warnings))
+            let import = argo::read(manifests, &Circumstances::default(), &Measured::plain())?;
+            let account = |one: &Found| {
+                let template = (import.templates.iter())
+                    .find(|of| of.file == one.file && of.title == one.title);
+                match (controller.decides(one), template) {
+                    (true, _) => Account::located(manifests, one, import.account.clone()),
+                    (false, Some(template)) => template.clone(),
+                    (false, None) => Account::located(manifests, one, Vec::new()),
+                }
+            };
+            (read.map(account).collect(), import.warnings)
+        }
+        Controller::Kayenta => {
+            let import = manifest::kayenta::read(manifests)?;
+            let account = |one: &Found| {
+                let own = import.account.iter().find(|(file, _)| *file == one.file);
+                let fields = own.map(|(_, fields)| fields.clone()).unwrap_or_default();
+                Account::located(manifests, one, fields)
+            };
+            (read.map(account).collect(), import.warnings)
+        }
+    })
+}
+
+/// What a scenario says beside the manifests of a controller.
+pub(super) struct Beside {
+    /// What it says of the metrics that queries can ask for.
+    pub(super) measured: Measured,
+    /// What no Rollout of Argo says.
+    pub(super) argo: Circumstances,
+    /// The settings of a run by Spinnaker.
+    pub(super) kayenta: kayenta::Settings,
+}
+
+impl Beside {
+    /// A scenario that says only how its metrics are collected.
+    pub(super) fn new(measured: Measured) -> Beside {
+        Beside {
+            measured,
+            argo: Circumstances::default(),
+            kayenta: kayenta::Settings::default(),
         }
     }
 }
@@ -125,6 +171,8 @@ pub(super) struct Imported {
     pub(super) analysis: Vec<Gate>,
     /// The default histogram of what the manifests' queries read.
     pub(super) buckets: Option<Buckets>,
+    /// Whom the queries ask.
+    pub(super) reporter: Option<Reporter>,
     /// Whose metrics the queries read.
     pub(super) vendor: Option<Vendor>,
     /// What the queries call the service.
@@ -136,12 +184,12 @@ pub(super) struct Imported {
     pub(super) warnings: Vec<String>,
 }
 
-/// Reads the manifests of these names; `circumstances` are what Argo's do not say.
+/// Reads the manifests of these names, with what they do not say themselves.
 pub(super) fn import(
     files: &Files<'_>,
     controller: Controller,
     names: &[String],
-    circumstances: &Circumstances,
+    beside: &Beside,
 ) -> Result<Imported, Problems> {
     let (mut manifests, mut refused) = (Vec::new(), Vec::new());
     for name in names {
@@ -156,8 +204,9 @@ pub(super) fn import(
         return Err(problems);
     }
     match controller {
-        Controller::Flagger => follow_canary(&manifests),
-        Controller::Argo => follow_rollout(&manifests, circumstances),
+        Controller::Flagger => follow_canary(&manifests, &beside.measured),
+        Controller::Argo => follow_rollout(&manifests, beside),
+        Controller::Kayenta => kayenta::follow(&manifests, &beside.kayenta),
     }
 }
 
@@ -165,8 +214,8 @@ fn about(path: &Path, error: &FileError) -> Problems {
     Problems::about(path, error.to_string())
 }
 
-fn follow_canary(manifests: &[Manifest]) -> Result<Imported, Problems> {
-    let import = flagger::read(manifests)?;
+fn follow_canary(manifests: &[Manifest], measured: &Measured) -> Result<Imported, Problems> {
+    let import = flagger::read(manifests, measured)?;
     let warnings = import.warnings.iter();
     Ok(Imported {
         warnings: warnings
@@ -175,17 +224,15 @@ fn follow_canary(manifests: &[Manifest]) -> Result<Imported, Problems> {
         plan: Plan::Flagger(import.plan),
         analysis: import.analysis,
         buckets: Some(import.buckets),
+        reporter: Some(import.reporter),
         vendor: Some(import.vendor),
         service: Some(import.service),
         questions: import.questions,
     })
 }
 
-fn follow_rollout(
-    manifests: &[Manifest],
-    circumstances: &Circumstances,
-) -> Result<Imported, Problems> {
-    let import = argo::read(manifests, circumstances)?;
+fn follow_rollout(manifests: &[Manifest], beside: &Beside) -> Result<Imported, Problems> {
+    let import = argo::read(manifests, &beside.argo, &beside.measured)?;
     let warnings = import.warnings.iter();
     Ok(Imported {
         warnings: warnings
@@ -193,7 +240,8 @@ fn follow_rollout(
             .collect(),
         plan: Plan::Argo(import.plan),
         analysis: import.analysis,
-        buckets: Some(import.vendor.buckets()),
+        buckets: Some(import.buckets),
+        reporter: Some(import.reporter),
         vendor: Some(import.vendor),
         service: Some(import.service),
         questions: import.questions,
@@ -201,7 +249,11 @@ fn follow_rollout(
 }
 
 /// A warning about a manifest on one line.
-fn remark_line(controller: Controller, manifests: &[Manifest], remark: &Remark) -> String {
+pub(super) fn remark_line(
+    controller: Controller,
+    manifests: &[Manifest],
+    remark: &Remark,
+) -> String {
     let (path, text) = match manifests.get(remark.file) {
         Some(manifest) => (manifest.path.as_path(), manifest.text.as_str()),
         None => (Path::new(""), ""),

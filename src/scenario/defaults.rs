@@ -2,6 +2,7 @@
 //! here.
 
 use crate::base::{Bytes, Probability, Span, Weight};
+use crate::gate::kayenta::Thresholds;
 use crate::model::service::Service;
 
 pub(super) const SUBJECT: &str = "Your own";
@@ -36,6 +37,17 @@ pub(super) const SWEEP: Span = Span::from_secs(10);
 pub(super) const BUSINESS_REQUESTS: u32 = 1_000;
 /// A loss of 3 % of what the business counts.
 pub(super) const BUSINESS_RATIO: f64 = 0.97;
+/// What Spinnaker's documentation starts with.
+pub(super) const KAYENTA_STEP: Span = Span::from_secs(60);
+pub(super) const KAYENTA_THRESHOLDS: Thresholds = Thresholds {
+    pass: 95.0,
+    marginal: 75.0,
+};
+pub(super) const KAYENTA_WEIGHT: f64 = 10.0;
+/// The canary's share while Spinnaker judges it.
+pub(super) fn kayenta_weight() -> Weight {
+    Weight::clamped(KAYENTA_WEIGHT)
+}
 pub(super) const MOST_TRIALS: u32 = 10_000;
 
 /// Half of the people on call have acted within 20 minutes, nine in ten within an hour.

@@ -15,9 +15,11 @@ use super::report::Report;
 use super::service::{self, Canary};
 use super::traffic::positive_span;
 use super::{
-    Rival, Scenario, experiment, figures, goals, live, rollout, split, telemetry, traffic,
+    Rival, Scenario, experiment, figures, goals, hooks, live, queries, rollout, split, telemetry,
+    traffic,
 };
 use crate::base::{Probability, Problem, Problems, Severity};
+use crate::manifest::Measured;
 use crate::model::World;
 use crate::model::fault::Target;
 use crate::model::service::Goal;
@@ -27,11 +29,13 @@ pub(super) fn read(text: &str, file: &Path, files: Files<'_>) -> Result<Scenario
     let (mut report, root) = Report::parse(text);
     report.files = files;
     let mut foreign = None;
-    let draft = read_root(Table::root(&report, &root), text, file, files, &mut foreign);
-    if let Some((scenario, places)) = &draft
+    let mut draft = read_root(Table::root(&report, &root), text, file, files, &mut foreign);
+    if let Some((scenario, places)) = &mut draft
         && !report.has_errors()
     {
-        for remark in check::remarks(scenario) {
+        let unbound = queries::bind(scenario);
+        queries::deploy_baseline(scenario);
+        for remark in unbound.into_iter().chain(check::remarks(scenario)) {
             let place = place_of(places, remark.subject);
             match remark.severity {
                 Severity::Error => report.error(place, remark.message, remark.help),
@@ -109,16 +113,28 @@ pub(super) fn read_root(
         None => Some(telemetry::unsaid()),
         Some(value) => value.table().and_then(telemetry::read),
     };
+    let shown = match (&measured, &world) {
+        (Some(measured), Some(world)) => measured.measured(world),
+        _ => Measured::plain(),
+    };
     let rollout = table
         .require(
             "rollout",
             "add [rollout] with flagger = \"canary.yaml\", or with steps",
         )
         .and_then(|value| value.table())
-        .and_then(|table| rollout::read(table, files, foreign, &names));
+        .and_then(|table| rollout::read(table, files, foreign, &names, &shown));
+    // Rivals read what is shown to the scenario's own rollout.
+    let of_own = (rollout.as_ref()).map(|own| (own.buckets.clone(), own.reporter));
+    let (buckets, reporter) = of_own.unwrap_or_default();
+    let shown = Measured {
+        buckets: (shown.buckets.or(buckets)).or_else(|| Some(shown.plan.buckets.clone())),
+        reporter: (shown.reporter.or(reporter)).or(Some(shown.plan.reporter)),
+        ..shown
+    };
     let rivals = match table.get("rivals") {
         None => Some(Vec::new()),
-        Some(value) => rollout::read_rivals(&value, files, foreign, &names),
+        Some(value) => rollout::read_rivals(&value, files, foreign, &names, &shown),
     };
     let written = match table.get("figures") {
         None => Some(Vec::new()),
@@ -138,7 +154,9 @@ pub(super) fn read_root(
     let (written, rivals) = (written?, rivals?);
     world.figures = figures::resolve(&written, &rollout.questions);
     let vendor = measured.vendor().or(rollout.vendor);
-    let plan = measured.plan(rollout.buckets, &world);
+    let plan = measured.plan(rollout.buckets, rollout.reporter, &world);
+    let longest = rollout.plan.longest() + hooks::longest(&rollout.hooks);
+    world.hooks = rollout.hooks;
     let scenario = Scenario {
         title: title?.unwrap_or_else(|| name.clone()),
         name,
@@ -149,7 +167,7 @@ pub(super) fn read_root(
         figures: written,
         questions: rollout.questions,
         telemetry: plan,
-        horizon: horizon?.unwrap_or_else(|| rollout.plan.longest()),
+        horizon: horizon?.unwrap_or(longest),
         rollout: rollout.plan,
         rollout_name: rollout.name,
         analysis: rollout.analysis,
@@ -272,6 +290,10 @@ fn find_places(table: &mut Table<'_>) -> Places {
     let faults = faults.map(|path| table.places_in(path)).concat();
     for (index, place) in faults.into_iter().enumerate() {
         places.insert(Subject::Fault(index), place);
+    }
+    let hooks = table.places_in(&["rollout", "hooks"]);
+    for (index, place) in hooks.into_iter().enumerate() {
+        places.insert(Subject::Hook(index), place);
     }
     for (index, place) in table
         .places_in(&["rollout", "gates"])

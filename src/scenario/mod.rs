@@ -21,12 +21,15 @@ mod fleet;
 pub mod format;
 mod gates;
 mod goals;
+mod hooks;
 mod interval_log;
+mod kayenta;
 mod latency;
 mod live;
 mod names;
 mod overrides;
 mod preset;
+mod queries;
 mod rate;
 mod reader;
 mod report;
@@ -55,6 +58,7 @@ use crate::engine::live::options::Options;
 use crate::gate::Gate;
 use crate::model::World;
 use crate::model::figures::Figures;
+use crate::model::hooks::Hook;
 
 /// Everything a run needs.
 #[derive(Debug, Clone, PartialEq)]
@@ -107,6 +111,8 @@ pub struct Rival {
     pub analysis: Vec<Gate>,
     /// What its gates ask systems that are not simulated, in the order of their numbers.
     pub questions: Vec<String>,
+    /// How hooks answer it.
+    pub hooks: Vec<Hook>,
 }
 
 impl Scenario {
@@ -116,6 +122,7 @@ impl Scenario {
         let asked = |one: &&Figures| rival.questions.contains(&one.name);
         let mut world = self.world.clone();
         world.figures = figures::resolve(&self.figures, &rival.questions);
+        world.hooks.clone_from(&rival.hooks);
         Scenario {
             world,
             questions: rival.questions.clone(),
@@ -123,7 +130,7 @@ impl Scenario {
             rollout: rival.rollout.clone(),
             rollout_name: rival.name.clone(),
             analysis: rival.analysis.clone(),
-            horizon: rival.rollout.longest(),
+            horizon: rival.rollout.longest() + hooks::longest(&rival.hooks),
             rivals: Vec::new(),
             warnings: Vec::new(),
             ..self.clone()

@@ -2,15 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use super::controllers::{self, Controller};
+use super::controllers::{self, Beside, Controller};
 use super::files::Files;
-use super::{EngineChoice, Scenario, builtin, check, experiment, figures, file, traffic};
+use super::{
+    EngineChoice, Scenario, builtin, check, experiment, figures, file, hooks, queries, traffic,
+};
 use crate::base::{Probability, Problem, Problems, Rate, Seed, Severity, Span, Weight};
 use crate::engine::live::options::{Proxy, Source, Speed};
-use crate::manifest::argo::Circumstances;
+use crate::manifest::Measured;
 use crate::model::service::Latency;
 use crate::telemetry::exposition::Vendor;
-use crate::telemetry::{Birth, Sampling};
+use crate::telemetry::{Birth, Reporter, Sampling};
 
 /// What a command line changes in a scenario; `None` leaves it as it is.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -20,6 +22,8 @@ pub struct Overrides {
     pub flagger: Vec<PathBuf>,
     /// A Rollout of Argo and its AnalysisTemplates, in place of the rollout.
     pub argo: Vec<PathBuf>,
+    /// A canary config of Kayenta's that does the same, with its pipeline if need be.
+    pub kayenta: Vec<PathBuf>,
     /// Mean request rate; rates that change with time keep their shape.
     pub rate: Option<Rate>,
     /// Stable's error ratio. A canary that was as good as stable in this follows.
@@ -66,11 +70,17 @@ impl Scenario {
     /// # Errors
     /// All that the changes make impossible, and whatever is wrong with the Canary's file.
     pub fn with(mut self, overrides: &Overrides) -> Result<Scenario, Problems> {
-        let remarks_before = check::remarks(&self);
+        let mut remarks_before = queries::bind(&mut self);
+        remarks_before.extend(check::remarks(&self));
         let mut changes = Vec::new();
+        // Queries find other series of exact metrics than of scraped ones.
+        if let Some(sampling) = overrides.sampling {
+            self.telemetry.sampling = sampling;
+        }
         for (controller, paths) in [
             (Controller::Flagger, &overrides.flagger),
             (Controller::Argo, &overrides.argo),
+            (Controller::Kayenta, &overrides.kayenta),
         ] {
             if !paths.is_empty() {
                 changes.push(self.follow(controller, paths)?);
@@ -82,7 +92,6 @@ impl Scenario {
         }
         self.change_world(overrides, &mut changes);
         if let Some(sampling) = overrides.sampling {
-            self.telemetry.sampling = sampling;
             changes.push(format!(
                 "telemetry.scrape = \"{}\"",
                 sampling_text(sampling)
@@ -101,7 +110,9 @@ impl Scenario {
         let mut problems = impossible(overrides);
         if problems.is_empty() {
             // What the scenario was warned of may be mended, and something else broken.
-            let remarks = check::remarks(&self);
+            let mut remarks = queries::bind(&mut self);
+            queries::deploy_baseline(&mut self);
+            remarks.extend(check::remarks(&self));
             for old in remarks_before.iter().filter(|old| !remarks.contains(old)) {
                 self.warnings
                     .retain(|warning| !warning.contains(&old.message));
@@ -139,8 +150,20 @@ impl Scenario {
     fn follow(&mut self, controller: Controller, paths: &[PathBuf]) -> Result<String, Problems> {
         let names = paths.iter().map(|path| path.to_string_lossy().into_owned());
         let names: Vec<String> = names.collect();
+        let world = &self.world;
+        let measured = Measured {
+            plan: self.telemetry.clone(),
+            // The provider's take the place of the scenario's, unless rivals read those.
+            buckets: (!self.rivals.is_empty()).then(|| self.telemetry.buckets.clone()),
+            vendor: None,
+            reporter: (self.telemetry.reporter == Reporter::Client).then_some(Reporter::Client),
+            routes: (world.traffic.routes.iter())
+                .map(|route| route.name.clone())
+                .collect(),
+            goals: world.goals.iter().map(|goal| goal.name.clone()).collect(),
+        };
         let files = Files::Folder(Path::new(""));
-        let imported = controllers::import(&files, controller, &names, &Circumstances::default())?;
+        let imported = controllers::import(&files, controller, &names, &Beside::new(measured))?;
         self.warnings
             .retain(|warning| !controllers::is_about_manifest(warning));
         self.rollout_name = imported.plan.controller().to_owned();
@@ -151,13 +174,16 @@ impl Scenario {
         if let Some(buckets) = imported.buckets {
             self.telemetry.buckets = buckets;
         }
+        if let Some(reporter) = imported.reporter {
+            self.telemetry.reporter = reporter;
+        }
         if let Some(vendor) = imported.vendor {
             self.live.vendor = vendor;
         }
         if let Some(service) = imported.service {
             self.live.service = service;
         }
-        self.horizon = self.rollout.longest();
+        self.horizon = self.rollout.longest() + hooks::longest(&self.world.hooks);
         self.warnings.extend(imported.warnings);
         if let Some(path) = paths.first().filter(|_| builtin::is_neutral(self)) {
             self.name = file::name_of(path);

@@ -1,10 +1,12 @@
 //! The rollout section: a Flagger Canary, or steps with gates.
 
 use super::Rival;
-use super::controllers::{self, Controller, Imported};
+use super::controllers::{self, Beside, Controller, Imported};
 use super::defaults;
 use super::files::Files;
 use super::gates;
+use super::hooks;
+use super::kayenta;
 use super::latency;
 use super::names::Known;
 use super::reader::{Table, Value};
@@ -12,14 +14,16 @@ use super::traffic::positive_span;
 use super::week;
 use crate::base::{Probability, Problems, Span, Weight};
 use crate::gate::Gate;
+use crate::manifest::Measured;
 use crate::manifest::argo::Circumstances;
+use crate::model::hooks::Hook;
 use crate::model::service::Latency;
 use crate::rollout::argo::Command;
 use crate::rollout::{
     Counting, Judgement, OfficeHours, Plan, Rollback, StagedPlan, Step, WhenInconclusive,
 };
-use crate::telemetry::Buckets;
 use crate::telemetry::exposition::{Service, Vendor};
+use crate::telemetry::{Buckets, Reporter};
 
 /// More checks than this in one rollout are a slip of a unit.
 const MOST_CHECKS: u64 = 1_000_000;
@@ -32,6 +36,8 @@ pub(super) struct Rollout {
     pub(super) analysis: Vec<Gate>,
     /// Those of the Canary's provider.
     pub(super) buckets: Option<Buckets>,
+    /// Whom the manifests' queries ask.
+    pub(super) reporter: Option<Reporter>,
     /// Whose metrics the Canary's provider asks for.
     pub(super) vendor: Option<Vendor>,
     /// What the Canary calls the service.
@@ -39,6 +45,8 @@ pub(super) struct Rollout {
     /// The names of the metrics that ask systems which are not simulated, in the order of their
     /// questions' numbers.
     pub(super) questions: Vec<String>,
+    /// How hooks answer.
+    pub(super) hooks: Vec<Hook>,
     /// What the importer of the Canary warned of.
     pub(super) warnings: Vec<String>,
 }
@@ -50,6 +58,7 @@ impl From<&Rollout> for Rival {
             rollout: rollout.plan.clone(),
             analysis: rollout.analysis.clone(),
             questions: rollout.questions.clone(),
+            hooks: rollout.hooks.clone(),
         }
     }
 }
@@ -60,11 +69,12 @@ pub(super) fn read_rivals(
     files: Files<'_>,
     foreign: &mut Option<Problems>,
     names: &Known,
+    measured: &Measured,
 ) -> Option<Vec<Rollout>> {
     let items = list.list()?;
     let rivals = items.iter().map(|item| {
         let mut problems = None;
-        let rival = read(item.table()?, files, &mut problems, names);
+        let rival = read(item.table()?, files, &mut problems, names, measured);
         let all = foreign.take().into_iter().chain(problems).collect();
         *foreign = Problems::gather(all);
         rival
@@ -79,12 +89,13 @@ pub(super) fn read(
     files: Files<'_>,
     foreign: &mut Option<Problems>,
     names: &Known,
+    measured: &Measured,
 ) -> Option<Rollout> {
     let name = match table.get("name") {
         None => Some(None),
         Some(value) => value.words().map(Some),
     };
-    let rollout = read_unnamed(table, files, foreign, names)?;
+    let rollout = read_unnamed(table, files, foreign, names, measured)?;
     Some(Rollout {
         name: name?.map_or_else(|| rollout.name.clone(), str::to_owned),
         ..rollout
@@ -96,10 +107,17 @@ fn read_unnamed(
     files: Files<'_>,
     foreign: &mut Option<Problems>,
     names: &Known,
+    measured: &Measured,
 ) -> Option<Rollout> {
     for controller in Controller::ALL {
         if let Some(value) = table.get(controller.key()) {
-            return follow(controller, &value, table, files, foreign);
+            let mut beside = Beside::new(measured.clone());
+            match controller {
+                Controller::Flagger => {}
+                Controller::Argo => beside.argo = read_circumstances(&mut table)?,
+                Controller::Kayenta => beside.kayenta = kayenta::settings(&mut table)?,
+            }
+            return follow(controller, &value, table, files, foreign, &beside);
         }
     }
     if let Some(value) = table.get("controller") {
@@ -151,6 +169,7 @@ fn read_unnamed(
         None => Some(Vec::new()),
         Some(value) => gates::read(&value, names),
     };
+    table.hint("hooks", "only a Flagger Canary asks hooks");
     table.finish();
     let plan = StagedPlan {
         steps: steps?.into(),
@@ -170,9 +189,11 @@ fn read_unnamed(
         plan,
         analysis: analysis?,
         buckets: None,
+        reporter: None,
         vendor: None,
         service: None,
         questions: Vec::new(),
+        hooks: Vec::new(),
         warnings: Vec::new(),
     })
 }
@@ -299,8 +320,20 @@ fn read_office_hours(mut table: Table<'_>) -> Option<OfficeHours> {
     })
 }
 
-/// What a Rollout of Argo does not say about pods, routers and people.
+/// What a Rollout of Argo does not say about its cluster and its people.
 fn read_circumstances(table: &mut Table<'_>) -> Option<Circumstances> {
+    let judgement = read_judgement(table, true);
+    let cluster = match table.get("cluster") {
+        None => Some(Circumstances::default()),
+        Some(value) => value.table().and_then(read_cluster),
+    };
+    Some(Circumstances {
+        judgement: judgement?,
+        ..cluster?
+    })
+}
+
+fn read_cluster(mut table: Table<'_>) -> Option<Circumstances> {
     let usual = Circumstances::default();
     let span = |value: Option<Value<'_>>, usual| match value {
         None => Some(usual),
@@ -320,12 +353,13 @@ fn read_circumstances(table: &mut Table<'_>) -> Option<Circumstances> {
         None => Some(None),
         Some(value) => value.words().map(|name| Some(name.to_owned())),
     };
+    table.finish();
     Some(Circumstances {
         pod_start: pod_start?,
         propagation: propagation?,
-        judgement: read_judgement(table, true)?,
         inconclusive: inconclusive?,
         service: service?,
+        ..usual
     })
 }
 
@@ -336,6 +370,7 @@ fn follow(
     mut table: Table<'_>,
     files: Files<'_>,
     foreign: &mut Option<Problems>,
+    beside: &Beside,
 ) -> Option<Rollout> {
     for key in [
         "controller",
@@ -363,9 +398,9 @@ fn follow(
             ),
         );
     }
-    let circumstances = match controller {
-        Controller::Flagger => Some(Circumstances::default()),
-        Controller::Argo => read_circumstances(&mut table),
+    let hooks = match table.get("hooks") {
+        None => Some(Vec::new()),
+        Some(value) => hooks::read(&value),
     };
     table.finish();
     let names: Vec<Value<'_>> = match value.text() {
@@ -378,20 +413,23 @@ fn follow(
     }
     let names = names.iter().map(|name| name.words().map(str::to_owned));
     let names: Option<Vec<String>> = names.collect();
-    match controllers::import(&files, controller, &names?, &circumstances?) {
+    match controllers::import(&files, controller, &names?, beside) {
         Ok(Imported {
             plan,
             analysis,
             buckets,
+            reporter,
             vendor,
             service,
             questions,
             warnings,
         }) => Some(Rollout {
+            hooks: hooks?,
             name: plan.controller().to_owned(),
             plan,
             analysis,
             buckets,
+            reporter,
             vendor,
             service,
             questions,
@@ -439,11 +477,15 @@ fn read_steps(list: &Value<'_>, interval: Option<Span>, warmup: Option<Span>) ->
 }
 
 fn read_step(mut table: Table<'_>, interval: Option<Span>, warmup: Option<Span>) -> Option<Step> {
+    let mirror = match table.get("mirror") {
+        None => Some(Weight::ZERO),
+        Some(value) => value.quantity(),
+    };
     let weight = table
         .require("weight", "write weight = \"5%\"")
         .and_then(|value| {
             let weight: Weight = value.quantity()?;
-            if weight.is_zero() {
+            if weight.is_zero() && mirror.is_some_and(Weight::is_zero) {
                 value.refuse(
                     format_args!("`{}` sends nothing to the canary", value.written()),
                     "write a percentage above 0%",
@@ -485,6 +527,7 @@ fn read_step(mut table: Table<'_>, interval: Option<Span>, warmup: Option<Span>)
     table.finish();
     Some(Step {
         weight: weight?,
+        mirror: mirror?,
         hold: hold?,
         pause: pause?,
     })

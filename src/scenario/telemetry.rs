@@ -3,6 +3,7 @@
 use super::defaults;
 use super::reader::{Table, Value};
 use crate::base::{ParseSpanError, Probability, Rate, Span};
+use crate::manifest::Measured;
 use crate::model::World;
 use crate::telemetry::exposition::Vendor;
 use crate::telemetry::{Birth, Buckets, Phase, Plan, Reporter, Sampling, Unit};
@@ -18,7 +19,8 @@ pub(super) struct Telemetry {
     buckets: Option<Buckets>,
     /// Whose buckets they are, when they are somebody's.
     vendor: Option<Vendor>,
-    reporter: Reporter,
+    /// `None`: whom the manifests' queries ask, or the server.
+    reporter: Option<Reporter>,
     missed: Probability,
     delay: Span,
     probes: Rate,
@@ -30,17 +32,38 @@ impl Telemetry {
         self.vendor
     }
 
-    /// How the figures of `world` are collected; `buckets` are those of the Canary's provider.
-    pub(super) fn plan(self, buckets: Option<Buckets>, world: &World) -> Plan {
-        let buckets = self.buckets.or(buckets).unwrap_or_else(Buckets::istio);
+    /// How the figures of `world` are collected; `buckets` and `reporter` are those that the
+    /// manifests' queries ask for.
+    pub(super) fn plan(
+        &self,
+        buckets: Option<Buckets>,
+        reporter: Option<Reporter>,
+        world: &World,
+    ) -> Plan {
+        let own = self.buckets.clone();
+        let buckets = own.or(buckets).unwrap_or_else(Buckets::istio);
         Plan {
-            reporter: self.reporter,
+            reporter: self.reporter.or(reporter).unwrap_or_default(),
             missed: self.missed,
             delay: self.delay,
             probes: self.probes,
             routes: world.traffic.routes.len(),
             goals: world.goals.len(),
             ..Plan::plain(self.sampling, self.birth, buckets)
+        }
+    }
+
+    /// What manifests' queries can find in `world`.
+    pub(super) fn measured(&self, world: &World) -> Measured {
+        Measured {
+            plan: self.plan(None, None, world),
+            buckets: self.buckets.clone(),
+            vendor: self.vendor,
+            reporter: self.reporter,
+            routes: (world.traffic.routes.iter())
+                .map(|route| route.name.clone())
+                .collect(),
+            goals: world.goals.iter().map(|goal| goal.name.clone()).collect(),
         }
     }
 }
@@ -52,7 +75,7 @@ pub(super) fn unsaid() -> Telemetry {
         birth: Birth::FirstRequest,
         buckets: None,
         vendor: None,
-        reporter: Reporter::Server,
+        reporter: None,
         missed: Probability::ZERO,
         delay: Span::ZERO,
         probes: Rate::ZERO,
@@ -102,8 +125,10 @@ pub(super) fn read(mut table: Table<'_>) -> Option<Telemetry> {
         Some(value) => read_buckets(&value).map(|(buckets, vendor)| (Some(buckets), vendor)),
     };
     let reporter = match table.get("reporter") {
-        None => Some(Reporter::Server),
-        Some(value) => value.choice(&[("server", Reporter::Server), ("client", Reporter::Client)]),
+        None => Some(None),
+        Some(value) => value
+            .choice(&[("server", Reporter::Server), ("client", Reporter::Client)])
+            .map(Some),
     };
     let exact = sampling == Some(Sampling::Exact);
     let missed = match table.get("missed") {
@@ -207,13 +232,7 @@ fn read_interval(value: &Value<'_>) -> Option<Span> {
 fn read_buckets(value: &Value<'_>) -> Option<(Buckets, Option<Vendor>)> {
     if !value.is_table() {
         let vendor = value.choice(&Vendor::NAMES)?;
-        let buckets = match vendor {
-            Vendor::Istio => Buckets::istio(),
-            Vendor::Linkerd => Buckets::linkerd(),
-            Vendor::Nginx => Buckets::nginx(),
-            Vendor::Traefik => Buckets::traefik(),
-        };
-        return Some((buckets, Some(vendor)));
+        return Some((vendor.buckets(), Some(vendor)));
     }
     let mut table = value.table()?;
     let (millis, seconds) = (table.get("ms"), table.get("s"));

@@ -238,6 +238,16 @@ impl Telemetry {
         self.supplied.get(question)
     }
 
+    /// The next answer to a question that is asked once a step from the start on.
+    pub fn supply_next(&mut self, question: usize, figure: Figure) {
+        self.supplied.push(question, figure);
+    }
+
+    /// All answers to such a question so far, the first given at the start.
+    pub fn supplied_series(&self, question: usize) -> &[Figure] {
+        self.supplied.series(question)
+    }
+
     /// Forgets everything and starts a new trial in the same memory.
     pub fn reset(&mut self, phase: Span) {
         self.begin(phase, 0);

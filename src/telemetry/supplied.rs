@@ -11,26 +11,44 @@ pub enum Figure {
     Error,
 }
 
-/// The answers of the systems that gates ask, by the number of the question.
+/// The answers of the systems that gates ask, by the number of the question: the latest, and those of
+/// questions that are asked again and again as a series.
 #[derive(Debug, Clone, Default)]
-pub struct Supplied(Vec<Figure>);
+pub struct Supplied {
+    latest: Vec<Figure>,
+    series: Vec<Vec<Figure>>,
+}
 
 impl Supplied {
     /// Forgets all answers.
     pub(super) fn clear(&mut self) {
-        self.0.clear();
+        self.latest.clear();
+        self.series.clear();
     }
 
     /// Sets the answer to a question until the next one.
     pub(super) fn set(&mut self, question: usize, figure: Figure) {
-        if self.0.len() <= question {
-            self.0.resize(question + 1, Figure::Error);
+        if self.latest.len() <= question {
+            self.latest.resize(question + 1, Figure::Error);
         }
-        self.0[question] = figure;
+        self.latest[question] = figure;
     }
 
     /// The answer to a question; an error where nobody has answered.
     pub(super) fn get(&self, question: usize) -> Figure {
-        self.0.get(question).copied().unwrap_or(Figure::Error)
+        self.latest.get(question).copied().unwrap_or(Figure::Error)
+    }
+
+    /// Adds the next answer of a series.
+    pub(super) fn push(&mut self, question: usize, figure: Figure) {
+        if self.series.len() <= question {
+            self.series.resize_with(question + 1, Vec::new);
+        }
+        self.series[question].push(figure);
+    }
+
+    /// The answers of a series so far.
+    pub(super) fn series(&self, question: usize) -> &[Figure] {
+        self.series.get(question).map_or(&[], Vec::as_slice)
     }
 }

@@ -6,5 +6,6 @@ pub(in crate::engine) mod ailments;
 pub(in crate::engine) mod answering;
 pub(in crate::engine) mod crowd;
 pub(in crate::engine) mod fleet;
+pub(in crate::engine) mod hooks;
 pub(in crate::engine) mod pool;
 pub(in crate::engine) mod systems;

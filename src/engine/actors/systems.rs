@@ -4,7 +4,7 @@ use crate::base::{Purpose, Seed, Time, split_mix};
 use crate::gate::{Gate, Verdict};
 use crate::model::World;
 use crate::model::figures::Answer;
-use crate::telemetry::{Figure, Telemetry};
+use crate::telemetry::{Figure, Telemetry, Version};
 
 /// The systems that the gates of one trial ask. Each answer is decided by the trial, the question
 /// and how often it was asked before, and by nothing else.
@@ -40,12 +40,41 @@ impl<'a> Systems<'a> {
                 true => Answer::Error,
                 false => figures.answer(*asked, *since, severity, place),
             };
-            let figure = match answer {
-                Answer::Number(number) => Figure::Number(number),
-                Answer::Nothing => Figure::Nothing,
-                _ => Figure::Error,
+            telemetry.supply(question, figure(answer));
+        }
+    }
+
+    /// Lays out what the questions that gates ask once a step have been answered up to `now`. Only the
+    /// canary has the fault.
+    pub(in crate::engine) fn record(
+        &mut self,
+        now: Time,
+        analysis: &[Gate],
+        telemetry: &mut Telemetry,
+    ) {
+        for recorded in analysis.iter().flat_map(Gate::recorded) {
+            let question = recorded.question;
+            let Some(figures) = self.world.figures.get(question) else {
+                continue;
             };
-            telemetry.supply(question, figure);
+            let mut index = telemetry.supplied_series(question).len();
+            let mut at = Time::START + recorded.step * index as u64;
+            while at <= now {
+                let severity = match recorded.version {
+                    Version::Canary => self.world.canary_severity(at),
+                    Version::Stable | Version::Baseline => 0.0,
+                };
+                let [place, chance] = self.places(question, index);
+                let since = self.asked[question][1];
+                let answer = match chance < figures.failing.get() {
+                    true => Answer::Error,
+                    false => figures.answer(index, since, severity, place),
+                };
+                telemetry.supply_next(question, figure(answer));
+                self.asked[question][1] += usize::from(severity > 0.0);
+                index += 1;
+                at += recorded.step;
+            }
         }
     }
 
@@ -71,6 +100,14 @@ impl<'a> Systems<'a> {
             // Its upper 52 bits, in the middle of their interval.
             ((hash >> 12) as f64 + 0.5) / (1_u64 << 52) as f64
         })
+    }
+}
+
+fn figure(answer: Answer) -> Figure {
+    match answer {
+        Answer::Number(number) => Figure::Number(number),
+        Answer::Nothing => Figure::Nothing,
+        _ => Figure::Error,
     }
 }
 

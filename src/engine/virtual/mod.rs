@@ -29,6 +29,7 @@ use crate::model::World;
 use crate::rollout::{self, Action, Routing, Surroundings};
 use crate::telemetry::{self, Demand, Telemetry, Version};
 
+use super::actors::hooks::Callees;
 use super::actors::systems::Systems;
 use super::{Ending, Tick, Trial, decide, deciding};
 use conditions::Condition;
@@ -228,6 +229,7 @@ impl<'a> Player<'a> {
         let setting = &self.setting;
         let held = setting.held.map(Weight::share);
         let mut controller = setting.rollout.start();
+        let mut callees = Callees::new(setting.world, seed, replicate);
         let mut systems = Systems::new(setting.world, seed, replicate);
         let patience = seed.salt(replicate, Purpose::Judgement);
         let cut = Time::START + setting.horizon;
@@ -258,6 +260,7 @@ impl<'a> Player<'a> {
                 new_revision: index == 0,
                 canary_requests: self.play.tally.canary,
                 patience,
+                hooks: callees.answers(now),
                 ..Surroundings::default()
             };
             decide(
@@ -269,6 +272,7 @@ impl<'a> Player<'a> {
                 &mut systems,
                 &mut self.looks,
             );
+            callees.note(now, controller.asked());
             let mut ending = None;
             while let Some(action) = controller.poll_action() {
                 match action {

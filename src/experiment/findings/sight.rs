@@ -219,7 +219,7 @@ fn subject(gate: &Gate) -> Option<Harm> {
             Metric::ErrorRatio => Some(Harm::Errors),
             _ => Some(Harm::Latency),
         },
-        Gate::Business(_) | Gate::CustomCheck(_) | Gate::ArgoMetric(_) => None,
+        Gate::Business(_) | Gate::CustomCheck(_) | Gate::ArgoMetric(_) | Gate::Kayenta(_) => None,
         Gate::FlaggerCheck(check) => match check.metric {
             flagger::Metric::SuccessRate => Some(Harm::Errors),
             flagger::Metric::Duration => Some(Harm::Latency),

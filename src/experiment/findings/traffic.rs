@@ -365,6 +365,7 @@ mod tests {
         let step = |ticks: &u64| Step {
             weight: Weight::clamped(5.0),
             hold: Span::from_secs(60 * ticks),
+            mirror: Weight::ZERO,
             pause: false,
         };
         StagedPlan {

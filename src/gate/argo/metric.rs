@@ -73,7 +73,7 @@ impl ArgoMetric {
         let found = match &self.source {
             Source::Supplied(question) => return self.judge_figure(telemetry.supplied(*question)),
             Source::Written(_) => None,
-            Source::Bound(bound) => {
+            Source::Bound(_, bound) => {
                 let answer = match self.range {
                     None => bound.ask(now, telemetry),
                     Some(range) => {

@@ -5,7 +5,6 @@ use std::fmt;
 use super::{Limits, Metric, compare, write_limits};
 use crate::base::{Span, Time};
 use crate::gate::{Rule, Source, Verdict};
-use crate::telemetry::promql::Answer;
 use crate::telemetry::{Demand, Figure, Telemetry, Unit};
 
 /// A metric that is judged by what a query answers, in the query's own unit.
@@ -57,6 +56,16 @@ impl CustomCheck {
 
     fn ask(&self, now: Time, telemetry: &Telemetry) -> Number {
         match &self.source {
+            Source::Bound(_, query) => {
+                let mut values = Vec::new();
+                let asked = query.ask_values(now, telemetry, &mut values);
+                // What is no vector is an error, and refused where manifests are read.
+                match (asked, super::Answer::Vector(&values).value()) {
+                    (Err(_), _) => Number::Error,
+                    (Ok(()), Some(number)) => Number::Found(number),
+                    (Ok(()), None) => Number::None,
+                }
+            }
             Source::Supplied(question) => match telemetry.supplied(*question) {
                 Figure::Number(number) if number.is_nan() => Number::None,
                 Figure::Number(number) => Number::Found(number),
@@ -64,16 +73,6 @@ impl CustomCheck {
                 Figure::Error => Number::Error,
             },
             Source::Written(_) => Number::Error,
-            Source::Bound(bound) => match bound.ask(now, telemetry) {
-                // The last series decides, and one that ends in NaN has no value.
-                Ok(Answer::Vector(series)) => {
-                    let last = series.last().map(|(_, value)| *value);
-                    last.filter(|value| !value.is_nan())
-                        .map_or(Number::None, Number::Found)
-                }
-                // Flagger cannot read numbers without a series, nor several of one.
-                Ok(_) | Err(_) => Number::Error,
-            },
         }
     }
 

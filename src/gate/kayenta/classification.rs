@@ -15,7 +15,7 @@ use crate::stats::{RankSum, Shift, interpolated_quantile, mean, standard_deviati
 /// The normal quantile of 1 - (1 - 0.98) / 2: the confidence is fixed (`NetflixACAJudge`).
 const QUANTILE: f64 = 2.326_347_874_040_841;
 /// The interval must clear zero by this share of the estimate; fixed, too.
-const TOLERANCE: f64 = 0.25;
+pub(super) const TOLERANCE: f64 = 0.25;
 /// Standard deviation of the noise on constant samples, as a share of each.
 const NOISE: f64 = 1e-5;
 
@@ -293,7 +293,8 @@ fn mean_ratio(control: &[f64], experiment: &[f64]) -> f64 {
 }
 
 impl Figures {
-    fn of(samples: &[f64]) -> Figures {
+    /// Of these samples.
+    pub(super) fn of(samples: &[f64]) -> Figures {
         if samples.is_empty() {
             return Figures::default();
         }

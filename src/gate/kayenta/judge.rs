@@ -1,9 +1,21 @@
 //! A canary config's metrics with their samples in; the canary's score, with the label of each
-//! metric, out: the judge `NetflixACAJudge-v1.0`.
+//! metric, out.
 
-use super::classification::{Classification, Label, classify};
+use super::classification::{Classification, Figures, Label, classify};
 use super::metric::Analysis;
-use super::score::{Counted, Group, Score, Thresholds, score};
+use super::score::{Counted, Forced, Group, Score, Thresholds, score};
+use crate::base::split_mix;
+use crate::telemetry::promql::Labels;
+
+/// Which of Kayenta's judges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JudgeName {
+    /// `NetflixACAJudge-v1.0`, which compares.
+    Netflix,
+    /// `dredd-v1.0`, which draws labels at random and scores them as the other does. Here the
+    /// samples are the seed.
+    Dredd,
+}
 
 /// One metric of a canary config.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +31,8 @@ pub struct Metric {
 /// What a canary is judged by.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Judge {
+    /// Who labels the metrics.
+    pub name: JudgeName,
     /// The metrics in the config's order.
     pub metrics: Vec<Metric>,
     /// The groups that metrics name or weights are given for.
@@ -28,10 +42,12 @@ pub struct Judge {
 }
 
 /// Samples of one metric from both sides; not a number stands for a missing one.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Pair {
     /// Which metric, by its number. One metric may have several pairs, one for each set of labels.
     pub metric: usize,
+    /// These labels.
+    pub tags: Labels,
     /// The old version's samples.
     pub control: Vec<f64>,
     /// The new version's samples.
@@ -48,10 +64,12 @@ pub struct Judgement {
 }
 
 /// What the judge says about one pair.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct MetricResult {
     /// Which metric, by its number.
     pub metric: usize,
+    /// The labels of the pair.
+    pub tags: Labels,
     /// Its label and what led to it.
     pub classification: Classification,
 }
@@ -65,7 +83,13 @@ impl Judge {
                 let metric = self.metrics.get(pair.metric)?;
                 Some(MetricResult {
                     metric: pair.metric,
-                    classification: classify(&metric.analysis, &pair.control, &pair.experiment),
+                    tags: pair.tags.clone(),
+                    classification: match self.name {
+                        JudgeName::Netflix => {
+                            classify(&metric.analysis, &pair.control, &pair.experiment)
+                        }
+                        JudgeName::Dredd => pair.drawn(),
+                    },
                 })
             })
             .collect();
@@ -92,11 +116,42 @@ impl Judge {
     }
 }
 
+impl Pair {
+    /// A label as the judge of that name draws it.
+    fn drawn(&self) -> Classification {
+        let samples = self.control.iter().chain(&self.experiment);
+        let seed = samples.fold(self.metric as u64, |seed, sample| {
+            split_mix(seed ^ sample.to_bits())
+        });
+        // Its upper 53 bits as a number from 0 to 100.
+        let number = (split_mix(seed) >> 11) as f64 / (1_u64 << 53) as f64 * 100.0;
+        Classification {
+            label: match number {
+                66.0.. => Label::High,
+                33.0.. => Label::Pass,
+                _ => Label::Low,
+            },
+            critical: false,
+            reason: None,
+            ratio: None,
+            control: Figures::of(&self.control),
+            experiment: Figures::of(&self.experiment),
+            comparison: None,
+        }
+    }
+}
+
 impl Judgement {
+    /// The fewest points on either side of any metric, after cleaning.
+    pub fn least_points(&self) -> usize {
+        let results = self.results.iter().map(|result| &result.classification);
+        let counts = results.map(|of| of.control.count.min(of.experiment.count));
+        counts.min().unwrap_or(0)
+    }
+
     /// The first result that decided against the canary: the one that forced the score, else the
     /// first failed one that counts.
     pub fn decisive(&self, judge: &Judge) -> Option<&MetricResult> {
-        use super::score::Forced;
         match self.score.forced {
             Some(Forced::Critical(index)) => self.results.get(index),
             Some(Forced::Nodata) => {

@@ -9,6 +9,7 @@ use super::{Circumstances, Import};
 use crate::base::Span;
 use crate::rollout::argo::{ArgoPlan, ArgoSettings, Background, Room, Router, Threshold, Traffic};
 use crate::telemetry::exposition::{Naming, Service};
+use crate::telemetry::{Buckets, Reporter};
 
 /// What the Rollout is called.
 pub(super) struct Identity {
@@ -109,6 +110,8 @@ pub(super) fn read(
             .as_ref()
             .and_then(Routing::vendor)
             .unwrap_or_default(),
+        reporter: Reporter::Server,
+        buckets: Buckets::istio(),
         plan: ArgoPlan::new(settings),
         service,
         analysis: Vec::new(),

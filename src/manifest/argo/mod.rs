@@ -22,16 +22,17 @@ mod tests;
 
 use std::path::Path;
 
-use self::templates::{Asked, Templates};
 use super::account::Account;
 use super::documents::{self, Resource};
 use super::findings::{Fate, Fields, Findings};
-use super::{Manifest, Remark, account};
-use crate::base::{Problem, Problems, Severity, Span};
+use super::{Manifest, Measured, Remark, account};
+use crate::base::{Problem, Problems, Span};
 use crate::gate::Gate;
 use crate::rollout::Judgement;
-use crate::rollout::argo::{ArgoPlan, Command, RunSpec};
+use crate::rollout::argo::{ArgoPlan, Command};
 use crate::telemetry::exposition::{Service, Vendor};
+use crate::telemetry::promql::Query;
+use crate::telemetry::{Buckets, Reporter};
 
 /// What no manifest says about a rollout.
 #[derive(Debug, Clone, PartialEq)]
@@ -76,6 +77,10 @@ pub struct Import {
     pub analysis: Vec<Gate>,
     /// Whose metrics the queries read.
     pub vendor: Vendor,
+    /// Whom the queries ask.
+    pub reporter: Reporter,
+    /// The histogram that they read.
+    pub buckets: Buckets,
     /// What the queries call the service.
     pub service: Service,
     /// The names of the metrics that ask systems which are not simulated, in the order of their
@@ -90,12 +95,16 @@ pub struct Import {
 }
 
 /// Reads the one Rollout of some manifests, with the analyses that it names; they may hold other
-/// resources.
+/// resources. `measured` says what queries can ask for, `circumstances` what no manifest says.
 ///
 /// # Errors
 /// All at once: text that is not YAML, no Rollout or more than one, fields that Argo Rollouts refuses,
 /// templates that are missing or cannot be evaluated, and strategies that are not replayed.
-pub fn read(manifests: &[Manifest], circumstances: &Circumstances) -> Result<Import, Problems> {
+pub fn read(
+    manifests: &[Manifest],
+    circumstances: &Circumstances,
+    measured: &Measured,
+) -> Result<Import, Problems> {
     let resources = documents::resources(manifests)?;
     let rollout = the_rollout(manifests, &resources)?;
     let mut findings = Findings::default();
@@ -109,6 +118,16 @@ pub fn read(manifests: &[Manifest], circumstances: &Circumstances) -> Result<Imp
     let wrong = (templates.iter()).any(|template| template.findings.errors() > 0);
     match import {
         Some(mut import) if findings.errors() == 0 && !wrong => {
+            let queries = asked.gates.iter().filter_map(|gate| match gate {
+                Gate::ArgoMetric(metric) => metric.source.written().cloned(),
+                _ => None,
+            });
+            let queries: Vec<Query> = queries.collect();
+            let usual = (import.vendor, Reporter::Server, &import.vendor.buckets());
+            let shown = measured.exhibit(usual, &import.service, &queries);
+            import.vendor = shown.vendor;
+            import.reporter = shown.reporter;
+            import.buckets = shown.buckets;
             import.analysis = asked.gates;
             import.questions = asked.questions;
             import.account = account::draw_up(&mut findings, &rollout.node, &grammar::ROLLOUT);
@@ -185,74 +204,4 @@ fn the_rollout<'r>(
     let help = "leave one: one Rollout is read at a time";
     let problem = Problem::error(message, second.kind_place()).help(help);
     Err(about(second.file, problem))
-}
-
-/// What an AnalysisTemplate says by itself.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Analysis {
-    /// `metadata.name`, if it has one.
-    pub name: Option<String>,
-    /// When its metrics are measured.
-    pub run: RunSpec,
-    /// What they measure.
-    pub gates: Vec<Gate>,
-    /// The names of the metrics that ask systems which are not simulated, in the order of their
-    /// questions' numbers.
-    pub questions: Vec<String>,
-    /// What it means differently from what may have been meant, in order of place.
-    pub warnings: Vec<Remark>,
-    /// What became of its fields.
-    pub account: Account,
-}
-
-/// Reads every AnalysisTemplate of some manifests by itself, with values for arguments that it has no
-/// own ones for; those without are refused.
-///
-/// # Errors
-/// All at once: text that is not YAML, arguments without a value, and what Argo Rollouts would refuse
-/// or end a run with Error for.
-pub fn read_templates(
-    manifests: &[Manifest],
-    arguments: &[(String, String)],
-) -> Result<Vec<Analysis>, Problems> {
-    let resources = documents::resources(manifests)?;
-    let (mut analyses, mut refused) = (Vec::new(), Vec::new());
-    for index in 0..Templates::among(&resources).len() {
-        let mut templates = Templates::among(&resources);
-        let mut asked = Asked::default();
-        let mut findings = Findings::default();
-        let run = templates.run_alone(&mut findings, index, arguments, &mut asked);
-        for (at, template) in templates.into_all().into_iter().enumerate() {
-            let resource = template.resource;
-            if at == index
-                && let Some(run) = &run
-            {
-                let (account, problems) = template.account();
-                analyses.push(Analysis {
-                    name: resource.name.clone(),
-                    run: run.clone(),
-                    gates: std::mem::take(&mut asked.gates),
-                    questions: std::mem::take(&mut asked.questions),
-                    warnings: Manifest::remarks(resource.file, problems),
-                    account,
-                });
-            } else {
-                let own = if at == index {
-                    findings.problems.drain(..).collect()
-                } else {
-                    Vec::new()
-                };
-                refused.push((resource.file, own));
-                refused.push(template.problems());
-            }
-        }
-    }
-    let errors = refused.iter().flat_map(|(_, problems)| problems);
-    match errors
-        .into_iter()
-        .any(|problem| problem.severity == Severity::Error)
-    {
-        true => Err(refuse(manifests, refused)),
-        false => Ok(analyses),
-    }
 }

@@ -5,9 +5,9 @@
 
 use super::super::findings::{Field, Fields, Findings};
 use crate::base::Span;
+use crate::rollout::HookKinds;
 use crate::rollout::flagger::{
-    FlaggerPlan, FlaggerSettings, HookKinds, Interval, Obstacle, Router, Strategy,
-    analysis_interval,
+    FlaggerPlan, FlaggerSettings, Interval, Obstacle, Router, Strategy, analysis_interval,
 };
 
 /// What the rest of the Canary says that the plan needs.

@@ -1,13 +1,66 @@
 //! Metrics by a query of one's own: inline, or by a MetricTemplate.
 
-use super::super::Manifest;
+use std::ops::Range;
+use std::sync::Arc;
+
 use super::super::findings::{Fields, Findings};
+use super::super::{Exhibit, Manifest};
 use super::go_template::{self, Model, TemplateError};
 use super::limits::{self, DEFAULT_INTERVAL};
 use super::templates::{Content, Found, Query, System, Templates};
-use crate::gate::flagger::Metric;
-use crate::gate::{CustomCheck, Source};
+use crate::gate::flagger::{Limits, Metric};
+use crate::gate::{CustomCheck, Gate, Source};
 use crate::rollout::flagger::is_duration;
+use crate::telemetry::promql::{self, Bound, Semantics};
+
+/// A metric on its way to a gate.
+#[derive(Debug)]
+pub(super) enum Draft {
+    /// One that asks for nothing that has to be found first.
+    Builtin(Gate),
+    /// One by a query.
+    Custom(Custom),
+}
+
+/// A metric by a query.
+#[derive(Debug)]
+pub(super) struct Custom {
+    name: String,
+    asks: Asks,
+    limits: Limits,
+    empty: Option<f64>,
+}
+
+/// Whom a metric asks.
+#[derive(Debug)]
+enum Asks {
+    Prometheus(Posed),
+    /// Somebody else, by the number of the question.
+    Another(usize),
+}
+
+/// A query, and where it is written.
+#[derive(Debug)]
+struct Posed {
+    query: promql::Query,
+    /// The MetricTemplate that it is in; `None`: in the Canary.
+    template: Option<usize>,
+    path: String,
+    place: Range<usize>,
+}
+
+impl Draft {
+    /// The query that a Prometheus is asked.
+    pub(super) fn query(&self) -> Option<&promql::Query> {
+        match self {
+            Draft::Custom(Custom {
+                asks: Asks::Prometheus(posed),
+                ..
+            }) => Some(&posed.query),
+            _ => None,
+        }
+    }
+}
 
 /// Everything that metrics refer to, and what they ask.
 pub(super) struct Questions<'q, 'r> {
@@ -57,7 +110,7 @@ pub(super) fn inline(
     fields: &Fields<'_>,
     name: &str,
     questions: &mut Questions<'_, '_>,
-) -> Option<CustomCheck> {
+) -> Option<Custom> {
     let field = fields.get("query")?;
     let query = super::templates::query(findings, &field)?;
     let interval = findings.text(fields, "interval").map(|(text, _)| text);
@@ -81,10 +134,10 @@ pub(super) fn inline(
             return None;
         }
     };
-    let source = prometheus(findings, &query, &rendered)?;
-    Some(CustomCheck {
+    let posed = prometheus(findings, None, query, &rendered)?;
+    Some(Custom {
         name: name.to_owned(),
-        source,
+        asks: Asks::Prometheus(posed),
         limits,
         empty: None,
     })
@@ -96,7 +149,7 @@ pub(super) fn by_template(
     fields: &Fields<'_>,
     name: &str,
     questions: &mut Questions<'_, '_>,
-) -> Option<CustomCheck> {
+) -> Option<Custom> {
     let index = template_of(findings, fields, questions)?;
     let interval = findings.text(fields, "interval").map(|(text, _)| text);
     let asking = Asking {
@@ -122,19 +175,19 @@ pub(super) fn by_template(
             return None;
         }
     };
-    let (source, empty) = match system {
+    let (asks, empty) = match system {
         System::Prometheus => {
-            let source = prometheus(&mut template.findings, &query, &rendered);
-            (source?, None)
+            let posed = prometheus(&mut template.findings, Some(index), query, &rendered);
+            (Asks::Prometheus(posed?), None)
         }
         System::Other { empty, .. } => {
             questions.asked.push(name.to_owned());
-            (Source::Supplied(questions.asked.len() - 1), empty)
+            (Asks::Another(questions.asked.len() - 1), empty)
         }
     };
-    Some(CustomCheck {
+    Some(Custom {
         name: name.to_owned(),
-        source,
+        asks,
         limits,
         empty,
     })
@@ -259,9 +312,96 @@ fn report_template(findings: &mut Findings, query: &Query<'_>, text: &str, error
     findings.error(&query.path, &message, place, help);
 }
 
-/// A query that a Prometheus is asked.
-fn prometheus(findings: &mut Findings, query: &Query<'_>, _rendered: &str) -> Option<Source> {
-    let message = "queries cannot be evaluated yet: this one is taken to pass";
-    findings.warn(&query.path, message, query.place.clone());
-    None
+/// A query as a Prometheus reads it.
+fn prometheus(
+    findings: &mut Findings,
+    template: Option<usize>,
+    query: Query<'_>,
+    rendered: &str,
+) -> Option<Posed> {
+    match promql::Query::parse(rendered, Semantics::V3) {
+        Ok(parsed) if parsed.answers_vector() => Some(Posed {
+            query: parsed,
+            template,
+            path: query.path,
+            place: query.place,
+        }),
+        Ok(_) => {
+            let message = format!(
+                "Flagger cannot read what `{rendered}` answers, which is no vector: every check fails"
+            );
+            let help = "write a query that answers with one series, like sum(…)";
+            findings.error(&query.path, &message, query.place, help);
+            None
+        }
+        Err(error) => {
+            let message = format!("Prometheus refuses `{rendered}`: {error}; every check fails");
+            let help = error.help.as_deref().unwrap_or("write a query in PromQL");
+            findings.error(&query.path, &message, query.place, help);
+            None
+        }
+    }
+}
+
+/// The metrics with their queries bound to the series that are shown.
+pub(super) fn bind(
+    findings: &mut Findings,
+    drafts: Vec<Draft>,
+    templates: &mut Templates<'_>,
+    exhibit: &Exhibit,
+) -> Vec<Gate> {
+    let bound = drafts.into_iter().filter_map(|draft| {
+        let Custom {
+            name,
+            asks,
+            limits,
+            empty,
+        } = match draft {
+            Draft::Custom(draft) => draft,
+            Draft::Builtin(gate) => return Some(gate),
+        };
+        let source = match asks {
+            Asks::Another(question) => Source::Supplied(question),
+            Asks::Prometheus(posed) => {
+                let findings = match posed.template {
+                    Some(index) => &mut templates.at(index).findings,
+                    None => &mut *findings,
+                };
+                let bound = posed.bind(findings, exhibit)?;
+                Source::Bound(posed.query, Arc::new(bound))
+            }
+        };
+        Some(Gate::CustomCheck(CustomCheck {
+            name,
+            source,
+            limits,
+            empty,
+        }))
+    });
+    bound.collect()
+}
+
+impl Posed {
+    fn bind(&self, findings: &mut Findings, exhibit: &Exhibit) -> Option<Bound> {
+        match self.query.bind(&exhibit.catalogue) {
+            Ok(bound) => {
+                for selector in bound.unmatched() {
+                    let message = format!(
+                        "`{selector}` finds no series here and never will: requests end with status 200 \
+                         or 500, and labels are those of {}",
+                        exhibit.vendor.name()
+                    );
+                    findings.warn(&self.path, &message, self.place.clone());
+                }
+                Some(bound)
+            }
+            Err(error) => {
+                let help = "ask for one of those, or choose whose metrics are shown: `buckets` in a \
+                            scenario's [telemetry]";
+                let message = format!("`{}`: {error}", self.query.text());
+                findings.error(&self.path, &message, self.place.clone(), help);
+                None
+            }
+        }
+    }
 }

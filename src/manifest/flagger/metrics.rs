@@ -1,10 +1,10 @@
-//! `spec.analysis.metrics`: each becomes a gate, in the order in which they are evaluated.
+//! `spec.analysis.metrics`: each will be a gate, in the order in which they are evaluated.
 //!
 //! Flagger 1.44.0, `pkg/controller/scheduler_metrics.go`, `runBuiltinMetricChecks` and
 //! `runMetricChecks`.
 
 use super::super::findings::{Field, Fields, Findings};
-use super::custom::{self, Questions};
+use super::custom::{self, Draft, Questions};
 use super::limits;
 use crate::gate::Gate;
 use crate::gate::flagger::{FlaggerCheck, Metric, Provider};
@@ -17,19 +17,19 @@ pub(super) struct Source {
     pub(super) version: Version,
 }
 
-/// Reads the metrics into gates: builtin ones and inline queries in the order written, after them
+/// Reads the metrics: builtin ones and inline queries in the order written, after them
 /// those by MetricTemplates.
 pub(super) fn read(
     findings: &mut Findings,
     analysis: &Fields<'_>,
     source: Source,
     questions: &mut Questions<'_, '_>,
-) -> Vec<Gate> {
+) -> Vec<Draft> {
     let items = match analysis.get("metrics") {
         Some(field) => findings.list(&field),
         None => Vec::new(),
     };
-    let (mut gates, mut last) = (Vec::new(), Vec::new());
+    let (mut drafts, mut last) = (Vec::new(), Vec::new());
     for item in &items {
         let Some(metric) = findings.map(item) else {
             continue;
@@ -48,22 +48,22 @@ pub(super) fn read(
         };
         match name {
             "request-success-rate" => {
-                gates.push(builtin(findings, &metric, Metric::SuccessRate, source));
+                drafts.push(builtin(findings, &metric, Metric::SuccessRate, source));
             }
-            "request-duration" => gates.push(builtin(findings, &metric, Metric::Duration, source)),
+            "request-duration" => drafts.push(builtin(findings, &metric, Metric::Duration, source)),
             _ if metric.has("query") || metric.has("templateRef") => {}
             _ => report_unknown(findings, &place, name),
         }
         if metric.has("query") {
             let check = custom::inline(findings, &metric, name, questions);
-            gates.extend(check.map(Gate::CustomCheck));
+            drafts.extend(check.map(Draft::Custom));
         }
         if metric.has("templateRef") {
             let check = custom::by_template(findings, &metric, name, questions);
-            last.extend(check.map(Gate::CustomCheck));
+            last.extend(check.map(Draft::Custom));
         }
     }
-    gates.extend(last);
+    drafts.extend(last);
     if items.is_empty() {
         let message = "there are none: nothing is checked, and every canary is promoted unless a hook refuses";
         findings.warn(
@@ -72,7 +72,7 @@ pub(super) fn read(
             analysis.place.clone(),
         );
     }
-    gates
+    drafts
 }
 
 fn report_unknown(findings: &mut Findings, place: &Field<'_>, name: &str) {
@@ -88,12 +88,12 @@ fn report_unknown(findings: &mut Findings, place: &Field<'_>, name: &str) {
     findings.error(&place.path, &message, place.place(), &help);
 }
 
-fn builtin(findings: &mut Findings, fields: &Fields<'_>, metric: Metric, source: Source) -> Gate {
-    Gate::FlaggerCheck(FlaggerCheck {
+fn builtin(findings: &mut Findings, fields: &Fields<'_>, metric: Metric, source: Source) -> Draft {
+    Draft::Builtin(Gate::FlaggerCheck(FlaggerCheck {
         metric,
         provider: source.provider,
         version: source.version,
         limits: limits::limits(findings, fields, metric),
         window: limits::window(findings, fields),
-    })
+    }))
 }

@@ -12,7 +12,7 @@ mod go_template;
 mod grammar;
 mod limits;
 mod metrics;
-mod provider;
+pub(super) mod provider;
 mod templates;
 mod webhooks;
 
@@ -21,18 +21,19 @@ mod tests;
 
 use std::path::Path;
 
-use custom::Questions;
+use custom::{Draft, Questions};
 use templates::{Template, Templates};
 
 use super::account::{self, Fates};
 use super::documents::{self, Resource};
 use super::findings::{Fate, Fields, Findings};
-use super::{Manifest, Remark};
+use super::{Exhibit, Manifest, Measured, Remark};
 use crate::base::{Problem, Problems};
 use crate::gate::Gate;
 use crate::rollout::flagger::FlaggerPlan;
-use crate::telemetry::Buckets;
 use crate::telemetry::exposition::{Service, Vendor};
+use crate::telemetry::promql::Query;
+use crate::telemetry::{Buckets, Reporter};
 
 /// What a Canary says.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,8 +50,10 @@ pub struct Import {
     pub analysis: Vec<Gate>,
     /// The default histogram of what the provider's latency query reads.
     pub buckets: Buckets,
-    /// Whose metrics the provider's queries read.
+    /// Whose metrics the queries read.
     pub vendor: Vendor,
+    /// Whom the queries ask: who serves, or who calls.
+    pub reporter: Reporter,
     /// What the provider's queries call the service: the namespace, the name of `spec.targetRef` and
     /// that of `spec.ingressRef`.
     pub service: Service,
@@ -70,12 +73,12 @@ pub struct Import {
 /// # Errors
 /// All at once: text that is not YAML, no Canary or more than one, fields that the API server
 /// refuses, rollouts that never end, metrics that fail every check, and queries that cannot be asked.
-pub fn read(manifests: &[Manifest]) -> Result<Import, Problems> {
+pub fn read(manifests: &[Manifest], measured: &Measured) -> Result<Import, Problems> {
     let resources = documents::resources(manifests)?;
     let canary = the_canary(manifests, &resources)?;
     let mut findings = Findings::default();
     let mut templates = Templates::among(&resources);
-    let import = read_canary(&mut findings, canary, manifests, &mut templates);
+    let import = read_canary(&mut findings, canary, (manifests, measured), &mut templates);
     let templates = templates.into_all();
     let wrong = templates
         .iter()
@@ -190,7 +193,7 @@ fn the_canary<'r>(
 fn read_canary<'r>(
     findings: &mut Findings,
     canary: &Resource,
-    manifests: &'r [Manifest],
+    (manifests, measured): (&'r [Manifest], &Measured),
     templates: &mut Templates<'r>,
 ) -> Option<Import> {
     let document = Fields::of_document(&canary.node)?;
@@ -228,10 +231,10 @@ fn read_canary<'r>(
         file: canary.file,
         names: canary::names(&spec, &identity),
         namespace: identity.namespace.clone(),
-        templates,
+        templates: &mut *templates,
         asked: Vec::new(),
     };
-    let analysis = if skip_analysis {
+    let drafts = if skip_analysis {
         let path = spec.path_of("skipAnalysis");
         let place = spec.get("skipAnalysis").map(|field| field.place());
         let message = "nothing is checked and no weight is set: every canary is promoted at once";
@@ -241,19 +244,46 @@ fn read_canary<'r>(
     } else {
         metrics::read(findings, &analysis, setting.source, &mut questions)
     };
+    let asked = questions.asked;
+    let service = canary::service(&spec, &identity);
+    let exhibit = exhibit(measured, setting.source, &service, &drafts);
+    let analysis = custom::bind(findings, drafts, templates, &exhibit);
     Some(Import {
-        service: canary::service(&spec, &identity),
+        service,
         name: identity.name,
         namespace: identity.namespace,
         provider: setting.provider.name,
         plan,
         analysis,
-        buckets: provider::buckets(setting.source.provider),
-        vendor: provider::vendor(setting.source.provider),
-        questions: questions.asked,
+        buckets: exhibit.buckets,
+        vendor: exhibit.vendor,
+        reporter: exhibit.reporter,
+        questions: asked,
         warnings: Vec::new(),
         account: Vec::new(),
     })
+}
+
+/// Whose metrics are shown: the provider's, unless only others have what the queries ask for.
+fn exhibit(
+    measured: &Measured,
+    source: metrics::Source,
+    service: &Service,
+    drafts: &[Draft],
+) -> Exhibit {
+    let vendor = provider::vendor(source.provider);
+    let buckets = provider::buckets(source.provider);
+    let builtin = drafts.iter().any(|draft| draft.query().is_none());
+    let measured = Measured {
+        // Builtin queries read what the server counts.
+        reporter: match builtin {
+            true => measured.reporter.or(Some(Reporter::Server)),
+            false => measured.reporter,
+        },
+        ..measured.clone()
+    };
+    let queries: Vec<Query> = drafts.iter().filter_map(Draft::query).cloned().collect();
+    measured.exhibit((vendor, Reporter::Server, &buckets), service, &queries)
 }
 
 /// `spec.analysis`, or its old name.

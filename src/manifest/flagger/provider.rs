@@ -8,10 +8,10 @@ use crate::telemetry::{Buckets, Unit};
 
 /// A provider by its name in a Canary.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Known {
-    pub(super) name: &'static str,
-    pub(super) queries: Provider,
-    pub(super) router: Router,
+pub(in crate::manifest) struct Known {
+    pub(in crate::manifest) name: &'static str,
+    pub(in crate::manifest) queries: Provider,
+    pub(in crate::manifest) router: Router,
 }
 
 const fn known(name: &'static str, queries: Provider, router: Router) -> Known {
@@ -24,7 +24,7 @@ const fn known(name: &'static str, queries: Provider, router: Router) -> Known {
 
 /// The names that the schema of Flagger 1.44.0 admits. Those of SMI use Istio's queries
 /// (`pkg/metrics/observers/*.go`); routers as in `pkg/router/factory.go`.
-pub(super) const ALL: [Known; 19] = [
+pub(in crate::manifest) const ALL: [Known; 19] = [
     known("apisix", Provider::Apisix, Router::WeightsOnly),
     known("appmesh", Provider::AppMesh, Router::WeightsOnly),
     known("appmesh:v1beta2", Provider::AppMesh, Router::WeightsOnly),
@@ -51,10 +51,10 @@ pub(super) const ALL: [Known; 19] = [
 ];
 
 /// The controller's default.
-pub(super) const DEFAULT: Known = known("istio", Provider::Istio, Router::Istio);
+pub(in crate::manifest) const DEFAULT: Known = known("istio", Provider::Istio, Router::Istio);
 
 /// The provider of that name.
-pub(super) fn find(name: &str) -> Option<Known> {
+pub(in crate::manifest) fn find(name: &str) -> Option<Known> {
     ALL.into_iter().find(|known| known.name == name)
 }
 

@@ -1,9 +1,19 @@
-//! `spec.analysis.webhooks`: which kinds of hook there are. Nobody calls them here.
+//! `spec.analysis.webhooks`: which kinds of hook there are. Nobody is called here: how hooks answer is
+//! for the scenario to say.
+//!
+//! Flagger 1.44.0, `pkg/controller/scheduler_hooks.go`.
 
-use super::super::findings::{Fields, Findings};
-use crate::rollout::flagger::HookKinds;
+use super::super::findings::{Field, Fields, Findings};
+use crate::rollout::HookKinds;
 
-/// Reads which hooks there are, and warns once how they are taken to answer.
+/// Why a hook that starts load decides nothing.
+const LOAD: &str = "it starts load, and the traffic is the scenario's";
+/// Why one that nobody waits for decides nothing.
+const UNHEARD: &str = "nobody waits for its answer";
+/// Why whom a hook calls decides nothing.
+const UNCALLED: &str = "hooks are not called: the scenario says how they answer";
+
+/// Reads which hooks there are that decide something, and warns once how they are taken to answer.
 pub(super) fn read(findings: &mut Findings, analysis: &Fields<'_>) -> HookKinds {
     let mut kinds = HookKinds::default();
     let Some(field) = analysis.get("webhooks") else {
@@ -36,10 +46,14 @@ pub(super) fn read(findings: &mut Findings, analysis: &Fields<'_>) -> HookKinds 
             "confirm-promotion" => kinds.confirm_promotion = true,
             "rollback" => {
                 kinds.rollback = true;
+                ignore_the_call(findings, &hook);
                 silent.push(name);
                 continue;
             }
-            "post-rollout" | "event" => continue,
+            "post-rollout" | "event" => {
+                findings.mark_ignored(&item.path, UNHEARD);
+                continue;
+            }
             other => {
                 if let Some((_, place)) = &kind {
                     report_unknown(findings, other, &place.path, place.place());
@@ -47,11 +61,26 @@ pub(super) fn read(findings: &mut Findings, analysis: &Fields<'_>) -> HookKinds 
                 continue;
             }
         }
+        if starts_load(&hook) {
+            findings.mark_ignored(&item.path, LOAD);
+            continue;
+        }
+        ignore_the_call(findings, &hook);
         agreeing.push(name);
     }
+    report_answers(findings, &field, &agreeing, &silent);
+    kinds
+}
+
+fn report_answers(
+    findings: &mut Findings,
+    field: &Field<'_>,
+    agreeing: &[String],
+    silent: &[String],
+) {
     let mut answers = Vec::new();
     if !agreeing.is_empty() {
-        answers.push(format!("taken to succeed: {}", agreeing.join(", ")));
+        answers.push(format!("taken to succeed at once: {}", agreeing.join(", ")));
     }
     if !silent.is_empty() {
         answers.push(format!(
@@ -60,10 +89,45 @@ pub(super) fn read(findings: &mut Findings, analysis: &Fields<'_>) -> HookKinds 
         ));
     }
     if !answers.is_empty() {
-        let message = format!("hooks are not called; {}", answers.join("; "));
+        let message = format!(
+            "hooks are not called; unless [[rollout.hooks]] of a scenario says otherwise, {}",
+            answers.join("; ")
+        );
         findings.warn(&field.path, &message, field.key_span.clone());
     }
-    kinds
+}
+
+fn ignore_the_call(findings: &mut Findings, hook: &Fields<'_>) {
+    for key in ["url", "timeout", "retries", "metadata", "disableTLS"] {
+        if hook.has(key) {
+            findings.mark_ignored(&hook.path_of(key), UNCALLED);
+        }
+    }
+}
+
+/// Whether a hook's command is one of the usual generators of load. Such a hook answers as soon as
+/// the load has started, whatever becomes of it.
+fn starts_load(hook: &Fields<'_>) -> bool {
+    const GENERATORS: [&str; 11] = [
+        "hey",
+        "wrk",
+        "wrk2",
+        "ghz",
+        "k6",
+        "ab",
+        "vegeta",
+        "fortio",
+        "oha",
+        "bombardier",
+        "nghttp",
+    ];
+    let command = hook.get("metadata");
+    let command = command.and_then(|field| field.node.get("cmd")?.text());
+    let program = command.and_then(|command| command.split_whitespace().next());
+    program.is_some_and(|program| {
+        let name = program.rsplit('/').next().unwrap_or(program);
+        GENERATORS.contains(&name)
+    })
 }
 
 fn report_unknown(findings: &mut Findings, kind: &str, path: &str, place: std::ops::Range<usize>) {

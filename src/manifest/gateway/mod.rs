@@ -45,7 +45,7 @@ pub(super) fn route(index: usize, reading: &mut Reading<'_>) -> Option<Table> {
     let items = reading.findings.list(&field);
     let mut routes: Vec<Route> = items
         .iter()
-        .filter_map(|item| rule(reading, item))
+        .filter_map(|item| rule(index, reading, item))
         .collect();
     // Rules that take everything come last, whatever their place: the more special one wins.
     routes.sort_by_key(|route| route.only.is_none());
@@ -64,11 +64,12 @@ pub(super) fn route(index: usize, reading: &mut Reading<'_>) -> Option<Table> {
         name: reading.resource.name.clone().unwrap_or_default(),
         place: reading.start(),
         routes,
+        canary: None,
     })
 }
 
 /// One rule; `None` where it sends requests nowhere that is simulated.
-fn rule(reading: &mut Reading<'_>, item: &Field<'_>) -> Option<Route> {
+fn rule(index: usize, reading: &mut Reading<'_>, item: &Field<'_>) -> Option<Route> {
     let fields = reading.findings.map(item)?;
     let only = conditions(reading, &fields);
     let Some(mirrors) = filters::read(reading, &fields) else {
@@ -85,7 +86,7 @@ fn rule(reading: &mut Reading<'_>, item: &Field<'_>) -> Option<Route> {
     let refs = reading.findings.list(&field);
     let to: Vec<Branch> = refs
         .iter()
-        .filter_map(|item| branch(reading, item))
+        .filter_map(|item| branch(index, reading, item))
         .collect();
     let timeout = timeout(reading, &fields);
     (!to.is_empty()).then(|| Route {
@@ -135,7 +136,7 @@ fn is_root(path: &Node) -> bool {
     matches!(text("type"), None | Some("PathPrefix")) && matches!(text("value"), None | Some("/"))
 }
 
-fn branch(reading: &mut Reading<'_>, item: &Field<'_>) -> Option<Branch> {
+fn branch(index: usize, reading: &mut Reading<'_>, item: &Field<'_>) -> Option<Branch> {
     let fields = reading.findings.map(item)?;
     if let Some(kind) = fields.get("kind")
         && kind.node.text() != Some("Service")
@@ -168,6 +169,7 @@ fn branch(reading: &mut Reading<'_>, item: &Field<'_>) -> Option<Branch> {
             host: name.to_owned(),
             subset: None,
         },
+        reading: index,
         weight,
         path: fields.path_of("weight"),
     })

@@ -27,7 +27,7 @@ pub(in crate::manifest) fn read(index: usize, reading: &mut Reading<'_>) -> Opti
             continue;
         }
         for item in reading.findings.list(&field) {
-            routes.extend(route(reading, &item));
+            routes.extend(route(index, reading, &item));
         }
     }
     if routes.is_empty() {
@@ -45,11 +45,12 @@ pub(in crate::manifest) fn read(index: usize, reading: &mut Reading<'_>) -> Opti
         name: reading.resource.name.clone().unwrap_or_default(),
         place: reading.start(),
         routes,
+        canary: None,
     })
 }
 
 /// One rule; `None` where it sends requests nowhere that is simulated.
-fn route(reading: &mut Reading<'_>, item: &Field<'_>) -> Option<Route> {
+fn route(index: usize, reading: &mut Reading<'_>, item: &Field<'_>) -> Option<Route> {
     let fields = reading.findings.map(item)?;
     for (key, why) in [
         ("redirect", "a redirect is answered by the proxy"),
@@ -79,7 +80,7 @@ fn route(reading: &mut Reading<'_>, item: &Field<'_>) -> Option<Route> {
         );
         return None;
     };
-    let to = branches(reading, &field);
+    let to = branches(index, reading, &field);
     let mirrors = mirrors(reading, &fields);
     let faults = faults::read(reading, &fields);
     let broken = faults
@@ -154,7 +155,7 @@ fn is_root(uri: &super::super::yaml::Node) -> bool {
 
 /// The destinations of a rule with their weights. One alone gets everything; of several, those
 /// without a weight get nothing.
-fn branches(reading: &mut Reading<'_>, field: &Field<'_>) -> Vec<Branch> {
+fn branches(index: usize, reading: &mut Reading<'_>, field: &Field<'_>) -> Vec<Branch> {
     let items = reading.findings.list(field);
     let alone = items.len() == 1;
     let mut found = Vec::new();
@@ -181,7 +182,12 @@ fn branches(reading: &mut Reading<'_>, field: &Field<'_>) -> Vec<Branch> {
             if alone {
                 weight.value = 100.0;
             }
-            found.push(Branch { to, weight, path });
+            found.push(Branch {
+                to,
+                reading: index,
+                weight,
+                path,
+            });
         }
     }
     if items.is_empty() && matches!(field.node.value, Value::List(_)) {

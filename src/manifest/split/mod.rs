@@ -11,7 +11,7 @@ mod settle;
 mod which;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -217,6 +217,8 @@ pub(super) struct Route {
 #[derive(Debug, Clone)]
 pub(super) struct Branch {
     pub(super) to: Destination,
+    /// Which of the readings says so.
+    pub(super) reading: usize,
     /// Zero or more.
     pub(super) weight: Said<f64>,
     /// The path of the weight in the resource.
@@ -234,6 +236,8 @@ pub(super) struct Table {
     pub(super) name: String,
     pub(super) place: Place,
     pub(super) routes: Vec<Route>,
+    /// The canary, where the system itself knows which it is.
+    pub(super) canary: Option<Destination>,
 }
 
 /// Facts about destinations that other resources state.

@@ -6,7 +6,7 @@ use super::super::account::{self, Account, Grammar};
 use super::super::documents::{self, Resource};
 use super::super::kinds::{self, Reader};
 use super::super::yaml::{Node, Value};
-use super::super::{Manifest, Remark, gateway, istio, smi};
+use super::super::{Manifest, Remark, gateway, istio, nginx, smi, traefik};
 use super::settle::{Context, Shape, settle, shape};
 use super::which::Known;
 use super::{Facts, Import, Reading, Table};
@@ -48,6 +48,8 @@ pub fn read(manifests: &[Manifest], wishes: &Wishes) -> Result<Outcome, Problems
             tables.extend(read_one(index, reading, &mut facts));
         }
     }
+    tables.extend(nginx::tables(&mut readings));
+    tables.extend(traefik::tables(&mut readings));
     check_destinations(&tables, &mut readings, &facts);
     let known = known(&resources);
     let controller = controller(&resources);
@@ -64,7 +66,7 @@ pub fn read(manifests: &[Manifest], wishes: &Wishes) -> Result<Outcome, Problems
         // What is wrong inside comes first: it may be why nothing is found.
         Err(problem) if sound => return Err(about(manifests, &tables, problem)),
         Err(_) | Ok(None) => None,
-        Ok(Some(table)) => settle(table, &mut readings[table.reading], &context),
+        Ok(Some(table)) => settle(table, &mut readings, &context),
     };
     finish(manifests, readings, import)
 }
@@ -79,6 +81,11 @@ fn read_one(index: usize, reading: &mut Reading<'_>, facts: &mut Facts) -> Optio
         }
         "HTTPRoute" | "GRPCRoute" => gateway::route(index, reading),
         "TrafficSplit" => smi::traffic_split(index, reading),
+        "HTTPRouteGroup" => {
+            let why = "it names routes, and the scenario's traffic is that of the split's";
+            reading.findings.mark_ignored("spec", why);
+            None
+        }
         _ => None,
     }
 }
@@ -133,7 +140,7 @@ fn choose<'t>(
         [first, ..] if context.controller.is_some() && most == Some(Shape::Plain) => *first,
         several => {
             let names: Vec<&str> = several.iter().map(|table| table.title.as_str()).collect();
-            let message = format!("{} splits: {}", names.len(), documents::shortened(&names));
+            let message = format!("{} splits: `{}`", names.len(), documents::shortened(&names));
             let place = several[1].place.clone();
             let problem = Problem::error(message, Some(place.span));
             return Err(problem.help("say which: --split NAME"));
@@ -175,7 +182,10 @@ fn nothing_split(table: &Table) -> Problem {
         || "one place".to_owned(),
         |branch| format!("`{}`", branch.to),
     );
-    let message = format!("{} splits nothing: every request goes to {to}", table.title);
+    let message = format!(
+        "`{}` splits nothing: every request goes to {to}",
+        table.title
+    );
     let help = "a split has two destinations with weights, or one that some requests match";
     Problem::error(message, Some(table.place.span.clone())).help(help)
 }
@@ -329,6 +339,9 @@ fn grammar(kind: &str) -> &'static Grammar {
         "VirtualService" => &istio::VIRTUAL_SERVICE,
         "DestinationRule" => &istio::DESTINATION_RULE,
         "HTTPRoute" | "GRPCRoute" => &gateway::ROUTE,
+        "Ingress" => &nginx::INGRESS,
+        "TraefikService" => &traefik::TRAEFIK_SERVICE,
+        "IngressRoute" => &traefik::INGRESS_ROUTE,
         _ => &smi::TRAFFIC_SPLIT,
     }
 }

@@ -68,15 +68,18 @@ fn reachable(table: &Table) -> &[Route] {
 /// The split that a table describes; `None`, with errors among the findings, when it cannot be told.
 pub(super) fn settle(
     table: &Table,
-    reading: &mut Reading<'_>,
+    readings: &mut [Reading<'_>],
     context: &Context<'_>,
 ) -> Option<Import> {
     let (shape, index) = shape(table)?;
+    let reading = &mut readings[table.reading];
     report_unreachable(table, reading);
     let main = &table.routes[index];
-    let (canary, why) = match shape {
-        Shape::Plain => (None, String::new()),
-        _ => {
+    let own = table.canary.as_ref().filter(|_| context.canary.is_none());
+    let (canary, why) = match (shape, own) {
+        (Shape::Plain, _) => (None, String::new()),
+        (_, Some(own)) => (Some(own.clone()), "its annotations say so".to_owned()),
+        (_, None) => {
             let candidates = candidates(table, shape, index);
             match choose(&candidates, context.canary, context.known, context.facts) {
                 Ok((canary, why)) => (Some(canary), explained(why, shape)),
@@ -90,7 +93,7 @@ pub(super) fn settle(
     };
     let stable = stable_beside(table, index, canary.as_ref(), context.known);
     let weight = match (&canary, shape) {
-        (Some(canary), Shape::Weighted) => weigh(table, main, canary, &stable, reading, context)?,
+        (Some(canary), Shape::Weighted) => weigh(table, main, canary, &stable, readings, context)?,
         _ => None,
     };
     let mut import = Import {
@@ -111,6 +114,7 @@ pub(super) fn settle(
         canary,
         why,
     };
+    let reading = &mut readings[table.reading];
     follow_routes(&mut import, table, index, reading);
     follow_mirrors(&mut import, &main.mirrors, reading);
     import.ejection = ejection(&import, context.facts);
@@ -196,12 +200,13 @@ fn weigh(
     main: &Route,
     canary: &Destination,
     stable: &Option<Destination>,
-    reading: &mut Reading<'_>,
+    readings: &mut [Reading<'_>],
     context: &Context<'_>,
 ) -> Option<Option<Said<f64>>> {
     if let Some(controller) = context.controller {
         for branch in &main.to {
             let why = format!("{controller} sets the weights");
+            let reading = &mut readings[branch.reading];
             reading.findings.mark_ignored(&branch.path, &why);
         }
         return Some(None);
@@ -215,7 +220,8 @@ fn weigh(
     if total <= 0.0 {
         let message = format!("all weights are zero: {}", table.system.at_zero());
         let help = "give stable and the canary weights, like 90 and 10";
-        (reading.findings).error(&main.path, &message, main.place.span.clone(), help);
+        let findings = &mut readings[table.reading].findings;
+        findings.error(&main.path, &message, main.place.span.clone(), help);
         return None;
     }
     let percent = sum(&|branch| branch.to == *canary) / total * 100.0;
@@ -225,24 +231,27 @@ fn weigh(
              gets {} % of the requests",
             rounded(percent)
         );
-        (reading.findings).warn(&main.path, &message, own.weight.place.span.clone());
+        let findings = &mut readings[table.reading].findings;
+        findings.warn(&main.path, &message, own.weight.place.span.clone());
     }
     let neither = |branch: &Branch| branch.to != *canary && Some(&branch.to) != stable.as_ref();
     for branch in main.to.iter().filter(|branch| neither(branch)) {
+        let findings = &mut readings[branch.reading].findings;
         if branch.weight.value > 0.0 {
             let message = format!(
                 "`{}` is neither the canary nor stable: its requests count as stable's",
                 branch.to
             );
-            (reading.findings).warn(&branch.path, &message, branch.weight.place.span.clone());
+            findings.warn(&branch.path, &message, branch.weight.place.span.clone());
         } else {
-            (reading.findings).mark_ignored(&branch.path, "it gets no requests");
+            findings.mark_ignored(&branch.path, "it gets no requests");
         }
     }
     if percent == 0.0 {
         let message =
             "the canary gets no requests at this weight: the scenario begins with another";
-        (reading.findings).warn(&own.path, message, own.weight.place.span.clone());
+        let findings = &mut readings[own.reading].findings;
+        findings.warn(&own.path, message, own.weight.place.span.clone());
     }
     Some(Some(Said {
         value: percent,

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::super::{Action, Hooks, Need, Phase, Reach, Readiness, Routing, State, Surroundings};
+use super::super::{
+    Action, HookKinds, Hooks, Need, Phase, Reach, Readiness, Routing, State, Surroundings,
+};
 use super::{FlaggerPlan, FlaggerSettings, Router, Status, Strategy};
 use crate::base::{Time, Weight};
 use crate::gate::{Outcome, Verdict};
@@ -23,6 +25,8 @@ pub struct Flagger {
     live: Live,
     revision_pending: bool,
     judged_under: Option<Hooks>,
+    /// Hooks asked at this tick.
+    asked: HookKinds,
     route: Option<Routing>,
     ending: Option<Action>,
 }
@@ -48,6 +52,7 @@ impl Flagger {
             },
             revision_pending: true,
             judged_under: None,
+            asked: HookKinds::default(),
             route: None,
             ending: None,
         }
@@ -58,6 +63,7 @@ impl Flagger {
     /// Flagger 1.44.0, `pkg/controller/scheduler.go`, `advanceCanary`, in its order.
     pub fn handle_tick(&mut self, _now: Time, surroundings: &Surroundings) -> Need {
         self.judged_under = None;
+        self.asked = HookKinds::default();
         self.revision_pending |= surroundings.new_revision;
         if self.is_over() {
             return Need::Nothing;
@@ -94,7 +100,8 @@ impl Flagger {
             self.promote_unchecked();
             return Need::Nothing;
         }
-        if self.is_under_analysis() && hooks.rollback {
+        self.asked.rollback = self.is_under_analysis();
+        if self.asked.rollback && hooks.rollback {
             self.roll_back();
             return Need::Nothing;
         }
@@ -129,6 +136,11 @@ impl Flagger {
             return Some(Action::Route(routing));
         }
         self.ending.take()
+    }
+
+    /// Which kinds of hook were asked at the last tick, whether or not the Canary has them.
+    pub fn asked(&self) -> HookKinds {
+        self.asked
     }
 
     /// Whether nothing more will happen unless another revision comes.
@@ -212,6 +224,7 @@ impl Flagger {
     ///
     /// Flagger 1.44.0, `pkg/controller/scheduler.go`, below `advanceCanary`.
     fn pass_start_gate(&mut self, hooks: Hooks) {
+        self.asked.confirm_rollout = true;
         if !hooks.confirm_rollout {
             self.enter(Phase::Waiting);
             return;
@@ -273,6 +286,7 @@ impl Flagger {
         let live = self.live();
         let mirroring = self.settings.mirror && live.mirrored;
         if live.weight == 0 && self.status.iterations == 0 && !mirroring {
+            self.asked.pre_rollout = true;
             if hooks.pre_rollout {
                 self.advance(hooks);
             } else {
@@ -280,6 +294,7 @@ impl Flagger {
             }
             return Need::Nothing;
         }
+        self.asked.rollout = true;
         if !hooks.rollout {
             self.status.failed_checks += 1;
             return Need::Nothing;
@@ -304,6 +319,7 @@ impl Flagger {
             return;
         }
         let asks = !live.mirrored && self.status.phase == Phase::Progressing;
+        self.asked.confirm_traffic_increase |= asks;
         if asks && !hooks.confirm_traffic_increase {
             return;
         }
@@ -360,6 +376,7 @@ impl Flagger {
 
     /// Flagger 1.44.0, `pkg/controller/scheduler_hooks.go`.
     fn is_promotion_confirmed(&mut self, hooks: Hooks) -> bool {
+        self.asked.confirm_promotion = true;
         if !hooks.confirm_promotion {
             self.enter(Phase::WaitingPromotion);
         }

@@ -20,7 +20,7 @@ pub use strategy::{Obstacle, Strategy};
 
 use std::sync::Arc;
 
-use super::Cadence;
+use super::{Cadence, HookKinds};
 use crate::base::{Span, Time, Weight};
 
 /// A rollout under Flagger. Cheap to clone: the settings are shared.
@@ -74,23 +74,6 @@ pub enum Router {
     WeightsOnly,
     /// No routing object at all (provider `kubernetes`).
     Kubernetes,
-}
-
-/// Which kinds of hook a Canary has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct HookKinds {
-    /// `confirm-rollout`.
-    pub confirm_rollout: bool,
-    /// `pre-rollout`.
-    pub pre_rollout: bool,
-    /// `rollout`.
-    pub rollout: bool,
-    /// `confirm-traffic-increase`.
-    pub confirm_traffic_increase: bool,
-    /// `confirm-promotion`.
-    pub confirm_promotion: bool,
-    /// `rollback`.
-    pub rollback: bool,
 }
 
 impl Default for FlaggerSettings {

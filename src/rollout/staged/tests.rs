@@ -9,6 +9,7 @@ fn plan(steps: &[(f64, &str)]) -> StagedPlan {
     let step = |&(percent, hold): &(f64, &str)| Step {
         weight: Weight::percent(percent).unwrap(),
         hold: hold.parse().unwrap(),
+        mirror: Weight::ZERO,
         pause: false,
     };
     StagedPlan {
@@ -380,6 +381,7 @@ fn any_plan() -> impl Strategy<Value = StagedPlan> {
                     .map(|(weight, hold)| Step {
                         weight: Weight::clamped(weight.into()),
                         hold: Span::from_secs(hold),
+                        mirror: Weight::ZERO,
                         pause: false,
                     })
                     .collect(),

@@ -103,15 +103,15 @@ fn nothing(manifests: &[Manifest], found: &[crate::manifest::Found]) -> Problems
     let message = match (found, templates) {
         ([], _) => "holds no document".to_owned(),
         (_, Some(one)) => format!(
-            "{} alone is no rollout: name the file that uses it too",
+            "`{}` alone is no rollout: name the file that uses it too",
             one.title
         ),
         (found, None) => {
-            let mut kinds: Vec<&str> = found.iter().map(|one| one.title.as_str()).collect();
-            kinds.truncate(8);
+            let mut titles: Vec<&str> = found.iter().map(|one| one.title.as_str()).collect();
+            titles.truncate(8);
             format!(
-                "nothing here is about a rollout or a split: found {}",
-                kinds.join(", ")
+                "nothing here is about a rollout or a split: found `{}`",
+                titles.join("`, `")
             )
         }
     };

@@ -240,68 +240,65 @@ pub(super) fn rollout(
     found: &[Found],
 ) {
     page.section("[rollout]", None);
-    if let Some(controller) = controller {
-        let mut files: Vec<usize> = found
-            .iter()
-            .filter(|one| controller.reads(one))
-            .map(|one| one.file)
-            .collect();
-        files.dedup();
-        let names = names(page, &files)
-            .into_iter()
-            .map(toml::Value::String)
-            .collect();
-        page.plain(controller.key(), toml::Value::Array(names), "");
-        return;
+    match controller {
+        Some(controller) => {
+            let mut files: Vec<usize> = found
+                .iter()
+                .filter(|one| controller.reads(one))
+                .map(|one| one.file)
+                .collect();
+            files.dedup();
+            let names = names(page, &files).into_iter();
+            let names = names.map(toml::Value::String).collect();
+            page.plain(controller.key(), toml::Value::Array(names), "");
+        }
+        None => steps(page, split),
     }
+}
+
+/// One step at the split's own weight, with a gate of ours.
+fn steps(page: &mut Page<'_>, split: Option<&Import>) {
     let weight = split.and_then(|split| split.weight.as_ref());
-    let own = weight.filter(|weight| weight.value > 0.0);
-    let value = own.map_or(WEIGHT, |weight| weight.value);
-    let comment = match (own, split) {
-        (Some(weight), _) => page.cite(&weight.place),
-        (
-            None,
-            Some(Import {
-                matches,
-                weight: None,
-                ..
-            }),
-        ) if !matches.is_empty() => {
+    let mirror = split.and_then(|split| split.mirror.as_ref());
+    let matches = split.map_or(&[][..], |split| split.matches.as_slice());
+    let own = weight.filter(|weight| weight.value > 0.0 || mirror.is_some());
+    let (value, comment) = match (own, matches, mirror) {
+        (Some(weight), _, _) => (weight.value, page.cite(&weight.place)),
+        (None, [first, ..], _) if weight.is_none() => {
             let all: Vec<&str> = matches.iter().map(|one| one.value.as_str()).collect();
-            let place = page.cite(&matches[0].place);
-            format!(
-                "{FILL_IN}: share of requests with {}; {place}",
-                all.join(" or ")
+            let what = format!("share of requests with {}", all.join(" or "));
+            (
+                WEIGHT,
+                format!("{FILL_IN}: {what}; {}", page.cite(&first.place)),
             )
         }
-        _ => format!("{FILL_IN}: the canary's percentage"),
+        (None, _, Some(_)) => (0.0, "copies only".to_owned()),
+        (None, _, None) => (WEIGHT, format!("{FILL_IN}: the canary's percentage")),
     };
     let value = Weight::clamped((value * 1e4).round() / 1e4);
-    page.plain(
-        "steps",
-        format!("[{{ weight = \"{value}\", hold = \"{HOLD}\" }}]"),
-        comment,
-    );
-    let mut weights = defaults::weights();
-    if own.is_some() && !weights.contains(&value) {
-        weights.push(value);
-        weights.sort_by(|a, b| a.as_percent().total_cmp(&b.as_percent()));
+    page.section("[[rollout.steps]]", None);
+    page.quoted("weight", value, comment);
+    if let Some(mirror) = mirror {
+        page.quoted("mirror", mirror.value, page.cite(&mirror.place));
     }
-    page.section(
-        "[[rollout.gates]]",
-        Some(&format!("{FILL_IN}: your gate; a split has none")),
+    page.quoted(
+        "hold",
+        HOLD,
+        format!("{FILL_IN}: how long the canary stays before it is promoted"),
     );
+    let what = "your gate; a split has none";
+    page.section("[[rollout.gates]]", Some(&format!("{FILL_IN}: {what}")));
     page.quoted("kind", "success-ratio", "");
     page.quoted("min", "99%", "");
     page.quoted("window", defaults::WINDOW * 5, "");
-    if weights != defaults::weights() {
-        page.section("[experiment]", None);
+    let mut weights = defaults::weights();
+    if own.is_some() && !value.is_zero() && !weights.contains(&value) {
+        weights.push(value);
+        weights.sort_by(|a, b| a.as_percent().total_cmp(&b.as_percent()));
         let weights: Vec<String> = weights.iter().map(|one| format!("\"{one}\"")).collect();
-        page.plain(
-            "weights",
-            format!("[{}]", weights.join(", ")),
-            "the split's own among ours",
-        );
+        page.section("[experiment]", None);
+        let list = format!("[{}]", weights.join(", "));
+        page.plain("weights", list, "the split's own among ours");
     }
 }
 

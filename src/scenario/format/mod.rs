@@ -17,8 +17,8 @@ pub use figures::{Answer, Answers, Figures};
 pub use goal::{Goal, GoalValue};
 pub use live::{Live, Speed, Splitter, Tempo};
 pub use rollout::{
-    Against, Controller, Counting, Gate, Inconclusive, OfficeHours, Rollback, Rollout, SampledBy,
-    Step, Stratify,
+    Against, Controller, Counting, Gate, Hook, HookType, Inconclusive, OfficeHours, Rollback,
+    Rollout, SampledBy, Step, Stratify, YesOrNo,
 };
 pub use service::{
     CacheWarmUp, Canary, Discipline, Instances, Latency, Pauses, Placement, RecordedUnit,

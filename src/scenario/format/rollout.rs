@@ -1,5 +1,7 @@
 //! The rollout section: the controller and its gates.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 
 use super::{Share, Span, Weight};
@@ -27,28 +29,59 @@ pub struct Rollout {
     /// other field of this section goes with it.
     pub flagger: Option<Manifests>,
     /// A Rollout of Argo in YAML, relative to the scenario, used unmodified; a list when the
-    /// AnalysisTemplates that it names are in other files. It brings its own steps and analyses; of
-    /// the fields of this section `pod_start`, `propagation`, `when_inconclusive`, `service` and
-    /// `judgement` go with it.
+    /// AnalysisTemplates that it names are in other files. It brings its own steps and analyses: of
+    /// the other fields of this section only `name`, `cluster` and `judgement` go with it.
     pub argo: Option<Manifests>,
-    /// With `argo`: how long a new pod takes to be ready.
-    #[schemars(extend("default" = ArgoPlan::POD_START.to_string()))]
-    pub pod_start: Option<Span>,
-    /// With `argo`: how long requests take to follow a weight that was set.
+    /// What a Rollout of Argo does not say.
+    pub cluster: Option<Cluster>,
+    /// A canary config of Kayenta's in JSON, relative to the scenario, used unmodified; a list when
+    /// the pipeline with its canary stage goes with it. The fields that follow, up to `params`, are
+    /// the settings of the run; what they leave out is the pipeline's.
+    pub kayenta: Option<Manifests>,
+    /// The canary's share while it is judged; a baseline has as much.
+    #[schemars(extend("default" = defaults::kayenta_weight().to_string()))]
+    pub weight: Option<Weight>,
+    /// Whom Kayenta compares the canary with: a baseline is deployed beside it.
+    #[schemars(extend("default" = "baseline"))]
+    pub control: Option<Against>,
+    /// How long the canary is looked at, in whole minutes.
+    #[schemars(extend("default" = "3h"))]
+    pub lifetime: Option<Span>,
+    /// Time before the first window begins, in whole minutes.
     #[schemars(extend("default" = "0s"))]
-    pub propagation: Option<Span>,
-    /// With `argo`: what people do about an inconclusive analysis.
-    #[schemars(extend("default" = "resume"))]
-    pub when_inconclusive: Option<WhenInconclusive>,
-    /// With `argo`: the service that requests are sent to where the Rollout names none for each
-    /// version, as queries call it. Left out: the Rollout's own name.
-    pub service: Option<String>,
-    /// Which controller, when it is not Flagger or Argo.
+    pub delay: Option<Span>,
+    /// The length of every window, in whole minutes. Left out: windows grow from the beginning.
+    pub lookback: Option<Span>,
+    /// How much earlier than the canary its control is looked at, in whole minutes.
+    #[schemars(extend("default" = "0s"))]
+    pub control_offset: Option<Span>,
+    /// Time between the points of a series, in whole seconds.
+    #[schemars(extend("default" = defaults::KAYENTA_STEP.to_string()))]
+    pub step: Option<Span>,
+    /// The least score that passes. Left out: that of the pipeline or of the config.
+    #[schemars(extend("default" = defaults::KAYENTA_THRESHOLDS.pass))]
+    pub pass: Option<f64>,
+    /// A score at or below this ends the run.
+    #[schemars(extend("default" = defaults::KAYENTA_THRESHOLDS.marginal))]
+    pub marginal: Option<f64>,
+    /// Whether judgements are made as time goes by, or all of them afterwards.
+    #[schemars(extend("default" = "real-time"))]
+    pub analysis: Option<AnalysisType>,
+    /// What `${scope}` stands for in queries about the control. Left out: its deployment's name.
+    pub control_scope: Option<String>,
+    /// The same in queries about the canary.
+    pub experiment_scope: Option<String>,
+    /// What `${location}` stands for. Left out: the service's namespace.
+    pub location: Option<String>,
+    /// Other variables of queries.
+    pub params: Option<BTreeMap<String, String>>,
+    /// Which controller, when no manifests say.
     #[schemars(extend("default" = "staged"))]
     pub controller: Option<Controller>,
     /// Weights and how long each is held; promotion comes after the last.
     pub steps: Option<Vec<Step>>,
-    /// Time between checks.
+    /// Time between checks, or between Kayenta's judgements: then in whole minutes, and an hour by
+    /// default.
     #[schemars(extend("default" = defaults::INTERVAL.to_string()))]
     pub interval: Option<Span>,
     /// No checks for so long after the weight changed.
@@ -76,8 +109,70 @@ pub struct Rollout {
     pub min_requests: Option<u64>,
     /// When weights grow and people answer. Left out: at any hour.
     pub office_hours: Option<OfficeHours>,
+    /// How the people and systems answer that a Flagger Canary's webhooks ask. Left out: they agree
+    /// at once, and nobody wants a rollback.
+    pub hooks: Option<Vec<Hook>>,
     /// What a check checks, in this order; the first gate that fails decides.
     pub gates: Option<Vec<Gate>>,
+}
+
+/// When judgements are made.
+#[derive(Debug, JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+pub enum AnalysisType {
+    /// As time goes by.
+    RealTime,
+    /// All at the end of the lifetime.
+    Retrospective,
+}
+
+/// How the webhooks of one type answer; of several of one type all have to agree, and one that wants
+/// a rollback is enough.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Hook {
+    /// The webhook's type in the Canary.
+    #[schemars(rename = "type")]
+    pub kind: HookType,
+    /// The answer; for `rollback`, whether to roll back.
+    pub answer: YesOrNo,
+    /// How long after it was first asked it gives this answer, and the other one until then: a time,
+    /// or two quantiles, `p50=20m,p90=60m`, from which each trial draws. Left out: at once.
+    #[schemars(extend("examples" = ["30m", "p50=20m,p90=60m"]))]
+    pub after: Option<String>,
+    /// The answer while the canary's fault is there: that of a test that finds it. Left out: the
+    /// same.
+    pub faulty: Option<YesOrNo>,
+    /// Chance that it cannot be asked, which counts as a no. Left out: none.
+    pub failing: Option<Share>,
+}
+
+/// Types of webhooks that decide something.
+#[derive(Debug, JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+pub enum HookType {
+    /// May the rollout start?
+    ConfirmRollout,
+    /// A test before the first traffic.
+    PreRollout,
+    /// A test beside the metrics.
+    Rollout,
+    /// May the weight grow?
+    ConfirmTrafficIncrease,
+    /// May the canary be promoted?
+    ConfirmPromotion,
+    /// Should it be rolled back at once?
+    Rollback,
+}
+
+/// One or the other.
+#[derive(Debug, JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+pub enum YesOrNo {
+    /// Yes.
+    Yes,
+    /// No.
+    No,
 }
 
 /// Controllers that are written down in the scenario.
@@ -92,8 +187,11 @@ pub enum Controller {
 #[derive(Debug, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Step {
-    /// Canary percentage.
+    /// Canary percentage; zero only beside a mirror.
     pub weight: Weight,
+    /// Percentage of stable's requests that are copied to the canary, whose answers nobody gets.
+    #[schemars(extend("default" = "0%"))]
+    pub mirror: Option<Weight>,
     /// How long it is held: a multiple of the rollout's interval.
     pub hold: Span,
     /// Whether a person has to confirm before the rollout goes on from here.
@@ -139,6 +237,24 @@ pub enum Inconclusive {
     Fail,
     /// The step's clock stops until a check is conclusive.
     Hold,
+}
+
+/// What no manifest says about a cluster and the people around it.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Cluster {
+    /// How long a new pod takes to be ready.
+    #[schemars(extend("default" = ArgoPlan::POD_START.to_string()))]
+    pub pod_start: Option<Span>,
+    /// How long requests take to follow a weight that was set.
+    #[schemars(extend("default" = "0s"))]
+    pub propagation: Option<Span>,
+    /// What people do about an inconclusive analysis.
+    #[schemars(extend("default" = "resume"))]
+    pub when_inconclusive: Option<WhenInconclusive>,
+    /// The service that requests are sent to where the Rollout names none for each version, as
+    /// queries call it. Left out: the Rollout's own name.
+    pub service: Option<String>,
 }
 
 /// What people do about an inconclusive analysis of Argo.

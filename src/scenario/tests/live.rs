@@ -82,7 +82,7 @@ fn the_service_is_called_as_in_the_canary() {
             namespace,
             app,
             ingress,
-            ..
+            naming: _,
         } = read.live.service;
         [namespace, app, ingress]
     };

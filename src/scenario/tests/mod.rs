@@ -3,6 +3,7 @@
 mod faults;
 mod figures;
 mod gates;
+mod hooks;
 mod live;
 mod people;
 mod schema;

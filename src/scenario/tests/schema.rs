@@ -22,9 +22,11 @@ const LATENCIES: [&str; 5] = [
 fn every_table() -> Vec<String> {
     let mut texts = vec![
         with("rollout", "flagger = \"plain-flagger.yaml\""),
+        with("rollout", "argo = \"plain-argo.yaml\"\ncluster = {}"),
         LEAST.to_owned()
             + "[split]\naffinity = {}\nretries = {}\nejection = {}\n[telemetry]\nbuckets = { ms = [5] }\n[experiment]\n[live]\n",
         with("rollout", "office_hours = {}"),
+        with("rollout", "flagger = \"plain-flagger.yaml\"\nhooks = [{}]"),
     ];
     for latency in LATENCIES {
         texts.push(with(

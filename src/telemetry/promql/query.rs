@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use promql_parser::parser::value::ValueType;
 use promql_parser::parser::{self, Expr};
 
 use super::{Semantics, check, text};
@@ -79,7 +80,13 @@ impl Query {
 
     /// Whether it answers with a bare number.
     pub fn is_scalar(&self) -> bool {
-        self.expr.value_type() == parser::value::ValueType::Scalar
+        self.expr.value_type() == ValueType::Scalar
+    }
+
+    /// Whether it answers with an instant vector, and not with a number, a text or a window's
+    /// samples.
+    pub fn answers_vector(&self) -> bool {
+        self.expr.value_type() == ValueType::Vector
     }
 
     /// Whose answers it gives.

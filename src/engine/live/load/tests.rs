@@ -52,6 +52,7 @@ fn counted(world: &World) -> Vec<(Time, u64)> {
     let step = Step {
         weight: Weight::clamped(20.0),
         hold: HORIZON,
+        mirror: Weight::ZERO,
         pause: false,
     };
     let rollout = rollout::Plan::Staged(StagedPlan::new([step], Span::from_secs(15)));

@@ -25,6 +25,7 @@ use super::clock::{Moment, WallClock};
 use super::load::{IntervalLog, LoadError};
 use super::options::Options;
 use crate::base::{Purpose, Span, Time, Weight};
+use crate::engine::actors::hooks::Callees;
 use crate::engine::actors::systems::Systems;
 use crate::engine::r#virtual::Flow;
 use crate::engine::{Ending, Tick, decide, deciding};
@@ -136,6 +137,11 @@ pub fn play(mut script: Script<'_>, watch: &mut dyn FnMut(Sign<'_>)) -> Result<O
         let mut run = Run {
             books: Books::new(script.horizon, script.aftermath),
             controller: script.rollout.start(),
+            callees: Callees::new(
+                &script.setting.world,
+                script.setting.seed,
+                script.setting.replicate,
+            ),
             systems: Systems::new(
                 &script.setting.world,
                 script.setting.seed,
@@ -163,6 +169,7 @@ struct Run<'a> {
     sight: Sight,
     controller: Controller,
     systems: Systems<'a>,
+    callees: Callees<'a>,
     routing: Routing,
     /// The looks of the present tick.
     looks: Vec<Verdict>,
@@ -229,6 +236,7 @@ impl Run<'_> {
             canary_requests: seen.canary,
             patience: (self.script.setting.seed)
                 .salt(self.script.setting.replicate, Purpose::Judgement),
+            hooks: self.callees.answers(now),
             ..Surroundings::default()
         };
         self.sight.look(now, telemetry).await;
@@ -241,6 +249,7 @@ impl Run<'_> {
             &mut self.systems,
             &mut self.looks,
         );
+        self.callees.note(now, self.controller.asked());
         let mut ending = None;
         while let Some(action) = self.controller.poll_action() {
             match action {

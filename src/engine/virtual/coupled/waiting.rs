@@ -162,6 +162,7 @@ mod tests {
         let step = Step {
             weight: Weight::clamped(20.0),
             hold: Span::from_secs(600),
+            mirror: Weight::ZERO,
             pause: false,
         };
         let rollout = rollout::Plan::Staged(StagedPlan::new([step], Span::from_secs(60)));

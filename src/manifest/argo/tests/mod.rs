@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use super::{Circumstances, Import, read};
 use crate::base::{Problem, place};
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, Measured};
 
 const ROLLOUT: &str = "\
 apiVersion: argoproj.io/v1alpha1
@@ -46,7 +46,11 @@ fn manifest(text: &str) -> Manifest {
 }
 
 fn import(text: &str) -> Import {
-    let read = read(&[manifest(text)], &Circumstances::default());
+    let read = read(
+        &[manifest(text)],
+        &Circumstances::default(),
+        &Measured::plain(),
+    );
     read.unwrap_or_else(|problems| panic!("{problems}\n{text}"))
 }
 
@@ -58,7 +62,11 @@ fn changed(from: &str, to: &str) -> String {
 
 /// Each error as `line: message (help)`.
 fn errors(text: &str) -> Vec<String> {
-    match read(&[manifest(text)], &Circumstances::default()) {
+    match read(
+        &[manifest(text)],
+        &Circumstances::default(),
+        &Measured::plain(),
+    ) {
         Ok(import) => panic!("accepted: {import:?}\n{text}"),
         Err(problems) => lines(text, &problems.problems),
     }

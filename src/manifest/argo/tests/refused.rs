@@ -1,6 +1,7 @@
 //! What is refused, and where the fault is said to be.
 
 use super::{ROLLOUT, changed, errors, manifest};
+use crate::manifest::Measured;
 use crate::manifest::argo::{Circumstances, read};
 
 /// Parts of the example, what to put in their place, and the start of the one error.
@@ -196,9 +197,7 @@ fn there_must_be_one_rollout() {
         "{canary:?}"
     );
     let circumstances = Circumstances::default();
-    let torn = read(
-        &[manifest(&ROLLOUT[..300]), manifest("a: [")],
-        &circumstances,
-    );
+    let torn = [manifest(&ROLLOUT[..300]), manifest("a: [")];
+    let torn = read(&torn, &circumstances, &Measured::plain());
     assert!(torn.is_err());
 }

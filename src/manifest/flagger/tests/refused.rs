@@ -1,7 +1,6 @@
 //! What is refused, and where the fault is said to be.
 
-use super::{CANARY, changed, errors, import, manifest};
-use crate::manifest::flagger::read;
+use super::{CANARY, changed, errors, import, manifest, read};
 
 const STEP: &str = "stepWeight: 20";
 const STEP_LINE: &str = "    stepWeight: 20\n";

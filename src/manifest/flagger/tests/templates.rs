@@ -1,9 +1,8 @@
 //! MetricTemplates: found, rendered, asked, and what is wrong with them.
 
-use super::{CANARY, changed, import, manifest};
+use super::{CANARY, changed, import, manifest, read};
 use crate::gate::flagger::Limits;
 use crate::gate::{CustomCheck, Gate, Source};
-use crate::manifest::flagger::read;
 use crate::manifest::{Fate, Fates, Manifest};
 
 /// A template that Datadog answers.

@@ -81,7 +81,7 @@ const ODD: &[(&str, &str, &str)] = &[
     (
         "    metrics:",
         "    webhooks:\n    - {name: load, url: http://a/}\n    - {name: stop, url: http://a/, type: rollback}\n    metrics:",
-        "19: spec.analysis.webhooks: hooks are not called; taken to succeed: load; taken to ask for no rollback: stop",
+        "19: spec.analysis.webhooks: hooks are not called; unless [[rollout.hooks]] of a scenario says otherwise, taken to succeed at once: load; taken to ask for no rollback: stop",
     ),
 ];
 
