@@ -180,7 +180,7 @@ fn every_field_has_a_fate() {
 fn a_pipeline_brings_the_settings_of_the_run() {
     for texts in [[CONFIG, STAGE], [STAGE, CONFIG]] {
         let stage = import(&texts).stage;
-        let minutes = |count| Some(Span::from_secs(60 * count));
+        let minutes = |count: u64| Some(Span::from_secs(60 * count));
         assert_eq!(stage.lifetime, minutes(150));
         assert_eq!(stage.interval, minutes(30));
         assert_eq!(stage.warmup, minutes(10));
