@@ -156,7 +156,7 @@ fn a_range_query_asks_for_several_instants() {
         "        query:",
         "        rangeQuery: {start: 'now() - duration(\"5m\")', end: now(), step: 1m}\n        query:",
     )
-    .replace("result[0] >= {{ args.limit }}", "all(result, # < {{args.limit}})");
+    .replace("result[0] >= {{ args.limit }}", "'all(result, # < {{args.limit}})'");
     let (_, gates) = run(&with(GIVEN, &range));
     let Gate::ArgoMetric(metric) = &gates[0] else {
         panic!("{gates:?}");
