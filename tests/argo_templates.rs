@@ -14,27 +14,10 @@ mod shared_folder;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use coalmine::manifest::argo::{self, Analysis};
-use coalmine::manifest::{Fate, Manifest};
-
-/// Values for the arguments that the examples leave to Rollouts.
-const ARGUMENTS: [(&str, &str); 15] = [
-    ("service-name", "app"),
-    ("start-time", "2026-01-01T00:00:00Z"),
-    ("end-time", "2026-01-01T01:00:00Z"),
-    ("stable-hash", "6d4cf56db6"),
-    ("canary-hash", "77c8f5b9d4"),
-    ("latest-hash", "77c8f5b9d4"),
-    ("envoy_cluster_name", "app"),
-    ("namespace", "default"),
-    ("foo", "bar"),
-    ("host", "example.com"),
-    ("analysis-interval", "5s"),
-    ("failure-limit", "1"),
-    ("inconclusive-limit", "1"),
-    ("success-condition", "true"),
-    ("duration", "0s"),
-];
+use coalmine::base::Problems;
+use coalmine::gate::Gate;
+use coalmine::manifest::argo::{self, Circumstances, Import};
+use coalmine::manifest::{Fate, Manifest, Measured, around};
 
 fn corpus() -> Option<BTreeMap<String, PathBuf>> {
     let folder = shared_folder::shared("corpus/argo")?;
@@ -51,23 +34,29 @@ fn corpus() -> Option<BTreeMap<String, PathBuf>> {
     Some(files)
 }
 
-fn read(path: &PathBuf) -> Result<Vec<Analysis>, String> {
+/// Reads an example in a Rollout of ours that runs it beside its steps; `None` where it has no name by
+/// which one could ask for it.
+fn read(path: &PathBuf) -> Option<Result<Import, Problems>> {
     let manifest = Manifest::open(path).expect("a text");
-    let arguments: Vec<(String, String)> = ARGUMENTS
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect();
-    argo::read_templates(&[manifest], &arguments).map_err(|problems| problems.to_string())
+    let rollout = Manifest {
+        path: PathBuf::from("rollout.yaml"),
+        text: around(&manifest)?,
+    };
+    let manifests = [manifest, rollout];
+    let (circumstances, measured) = (Circumstances::default(), Measured::plain());
+    Some(argo::read(&manifests, &circumstances, &measured))
 }
 
-fn line(analysis: &Analysis) -> String {
-    let metrics = analysis.run.metrics().iter();
-    let metrics: Vec<String> = metrics
+/// What was understood, on one line.
+fn line(import: &Import) -> String {
+    let background = import.plan.settings().background.as_ref();
+    let metrics = background.expect("a run beside the steps").run.metrics();
+    let metrics: Vec<String> = (metrics.iter())
         .map(|metric| {
             let every = metric
                 .interval
                 .map_or("once".to_owned(), |span| format!("every {span}"));
-            format!("{every} {}", analysis.gates[metric.gate])
+            format!("{every} {}", import.analysis[metric.gate])
         })
         .collect();
     metrics.join("; ")
@@ -78,74 +67,60 @@ fn every_example_is_understood_or_refused_for_a_reason() {
     let Some(files) = corpus() else {
         return;
     };
-    let (mut understood, mut refused) = (0, Vec::new());
+    let (mut understood, mut nameless, mut refused) = (0, 0, Vec::new());
     for (name, path) in &files {
         let short = name.trim_end_matches(".yaml");
         match read(path) {
-            Ok(analyses) => {
+            None => {
+                nameless += 1;
+                println!("{short:<70} has no name");
+            }
+            Some(Ok(import)) => {
                 understood += 1;
-                assert_eq!(analyses.len(), 1, "{name}");
-                println!("{short:<70} {}", line(&analyses[0]));
-                let account = &analyses[0].account;
-                assert!(!account.fields.is_empty(), "{name}: no account");
+                println!("{short:<70} {}", line(&import));
+                assert_eq!(import.templates.len(), 1, "{name}");
+                for gate in &import.analysis {
+                    assert!(matches!(gate, Gate::ArgoMetric(_)), "{name}: {gate}");
+                }
+                let account = &import.templates[0];
+                assert!(account.unread.is_none(), "{name}: {account:?}");
                 for field in &account.fields {
-                    let said = match &field.fate {
-                        Fate::Used => "used",
-                        Fate::Ignored(why) => why,
-                    };
-                    assert!(!said.is_empty(), "{name}: {}", field.path);
-                    assert!(
-                        !said.contains("knows no such field"),
-                        "{name}: {}",
-                        field.path
-                    );
+                    if let Fate::Ignored(why) = &field.fate {
+                        let known = !why.is_empty() && !why.contains("knows no such field");
+                        assert!(known, "{name}: {}: {why}", field.path);
+                    }
                 }
             }
-            Err(said) => {
+            Some(Err(problems)) => {
+                let said = problems.to_string();
                 println!("{short:<70} refused: {said}");
                 refused.push((short.to_owned(), said));
             }
         }
     }
-    // Two templates by reference to others, a misspelled threshold, and a web metric without anything.
-    let names: Vec<&str> = refused.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(
-        names,
-        [
-            "docs__analysis__kayenta.md--01--AnalysisTemplate",
-            "docs__features__analysis.md--15--AnalysisTemplate",
-        ],
-        "{refused:#?}"
+    println!(
+        "{} examples: {understood} understood, {} refused, {nameless} without a name",
+        files.len(),
+        refused.len()
     );
-    for (name, words) in [
-        ("kayenta", "provider.kayenta.threshold: is missing"),
+    // One misspells its threshold, one asks for templates that lie in other files.
+    let expected = [
         (
-            "analysis.md--15",
+            "analysis__kayenta.md--01",
+            "provider.kayenta.threshold: is missing",
+        ),
+        (
+            "features__analysis.md--15",
             "there is no AnalysisTemplate `success-rate` in these files",
         ),
-    ] {
-        let (_, said) = refused
-            .iter()
-            .find(|(other, _)| other.contains(name))
-            .unwrap();
-        assert!(said.contains(words), "{said}");
-        assert!(said.contains(".yaml:"), "no place: {said}");
+    ];
+    assert_eq!(refused.len(), expected.len(), "{refused:#?}");
+    for ((name, said), (part, words)) in refused.iter().zip(expected) {
+        assert!(
+            name.contains(part) && said.contains(words),
+            "{name}: {said}"
+        );
+        assert!(said.contains(&format!("{name}.yaml")), "no place: {said}");
     }
-    assert_eq!(understood + refused.len(), files.len());
-}
-
-#[test]
-fn an_example_without_the_values_that_it_needs_says_which() {
-    let Some(files) = corpus() else {
-        return;
-    };
-    let path = &files["docs__analysis__prometheus.md--00--AnalysisTemplate.yaml"];
-    let manifest = Manifest::open(path).unwrap();
-    let refused = argo::read_templates(&[manifest], &[])
-        .unwrap_err()
-        .to_string();
-    assert!(
-        refused.contains("the argument `service-name` has no value"),
-        "{refused}"
-    );
+    assert_eq!(nameless, 2);
 }

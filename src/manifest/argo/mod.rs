@@ -22,15 +22,14 @@ mod tests;
 
 use std::path::Path;
 
-use self::templates::{Asked, Templates};
 use super::account::Account;
 use super::documents::{self, Resource};
 use super::findings::{Fate, Fields, Findings};
 use super::{Manifest, Measured, Remark, account};
-use crate::base::{Problem, Problems, Severity, Span};
+use crate::base::{Problem, Problems, Span};
 use crate::gate::Gate;
 use crate::rollout::Judgement;
-use crate::rollout::argo::{ArgoPlan, Command, RunSpec};
+use crate::rollout::argo::{ArgoPlan, Command};
 use crate::telemetry::exposition::{Service, Vendor};
 use crate::telemetry::promql::Query;
 use crate::telemetry::{Buckets, Reporter};
@@ -205,74 +204,4 @@ fn the_rollout<'r>(
     let help = "leave one: one Rollout is read at a time";
     let problem = Problem::error(message, second.kind_place()).help(help);
     Err(about(second.file, problem))
-}
-
-/// What an AnalysisTemplate says by itself.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Analysis {
-    /// `metadata.name`, if it has one.
-    pub name: Option<String>,
-    /// When its metrics are measured.
-    pub run: RunSpec,
-    /// What they measure.
-    pub gates: Vec<Gate>,
-    /// The names of the metrics that ask systems which are not simulated, in the order of their
-    /// questions' numbers.
-    pub questions: Vec<String>,
-    /// What it means differently from what may have been meant, in order of place.
-    pub warnings: Vec<Remark>,
-    /// What became of its fields.
-    pub account: Account,
-}
-
-/// Reads every AnalysisTemplate of some manifests by itself, with values for arguments that it has no
-/// own ones for; those without are refused.
-///
-/// # Errors
-/// All at once: text that is not YAML, arguments without a value, and what Argo Rollouts would refuse
-/// or end a run with Error for.
-pub fn read_templates(
-    manifests: &[Manifest],
-    arguments: &[(String, String)],
-) -> Result<Vec<Analysis>, Problems> {
-    let resources = documents::resources(manifests)?;
-    let (mut analyses, mut refused) = (Vec::new(), Vec::new());
-    for index in 0..Templates::among(&resources).len() {
-        let mut templates = Templates::among(&resources);
-        let mut asked = Asked::default();
-        let mut findings = Findings::default();
-        let run = templates.run_alone(&mut findings, index, arguments, &mut asked);
-        for (at, template) in templates.into_all().into_iter().enumerate() {
-            let resource = template.resource;
-            if at == index
-                && let Some(run) = &run
-            {
-                let (account, problems) = template.account();
-                analyses.push(Analysis {
-                    name: resource.name.clone(),
-                    run: run.clone(),
-                    gates: std::mem::take(&mut asked.gates),
-                    questions: std::mem::take(&mut asked.questions),
-                    warnings: Manifest::remarks(resource.file, problems),
-                    account,
-                });
-            } else {
-                let own = if at == index {
-                    findings.problems.drain(..).collect()
-                } else {
-                    Vec::new()
-                };
-                refused.push((resource.file, own));
-                refused.push(template.problems());
-            }
-        }
-    }
-    let errors = refused.iter().flat_map(|(_, problems)| problems);
-    match errors
-        .into_iter()
-        .any(|problem| problem.severity == Severity::Error)
-    {
-        true => Err(refuse(manifests, refused)),
-        false => Ok(analyses),
-    }
 }

@@ -84,11 +84,6 @@ impl<'m> Templates<'m> {
         self.all
     }
 
-    /// How many there are.
-    pub(super) fn len(&self) -> usize {
-        self.all.len()
-    }
-
     /// The run that an analysis asks for; its gates are added to those asked. What the Rollout has
     /// wrong goes to `findings`.
     pub(super) fn run(
@@ -108,47 +103,7 @@ impl<'m> Templates<'m> {
         if !complete {
             return None;
         }
-        self.run_of(findings, order, &named, asked)
-    }
-
-    /// The run of one template by itself; arguments that it does not have are let be.
-    pub(super) fn run_alone(
-        &mut self,
-        findings: &mut Findings,
-        index: usize,
-        arguments: &[(String, String)],
-        asked: &mut Asked,
-    ) -> Option<RunSpec> {
-        let mut named = Vec::new();
-        if !self.gather(index, &mut named) {
-            return None;
-        }
-        let node = &self.all[index].resource.node;
-        let args = node.get("spec").and_then(|spec| spec.get("args"));
-        let place = args
-            .map(|args| args.span.clone())
-            .filter(|span| !span.is_empty());
-        let order = Order {
-            references: Vec::new(),
-            arguments: arguments.to_vec(),
-            dry_run: Vec::new(),
-            retained: Vec::new(),
-            path: "spec.args".to_owned(),
-            place: place
-                .or_else(|| self.all[index].resource.kind_place())
-                .unwrap_or(0..0),
-            role: Place::Alone,
-        };
-        self.run_of(findings, &order, &named, asked)
-    }
-
-    fn run_of(
-        &mut self,
-        findings: &mut Findings,
-        order: &Order,
-        named: &[usize],
-        asked: &mut Asked,
-    ) -> Option<RunSpec> {
+        let named = named.as_slice();
         let errors = self.errors(named) + findings.errors();
         let arguments = self.arguments(findings, order, named)?;
         let mut metrics: Vec<AnalysisMetric> = Vec::new();
@@ -304,7 +259,7 @@ impl<'m> Templates<'m> {
             }
         }
         for (name, value) in &order.arguments {
-            if !arguments.give(name, value) && order.role != Place::Alone {
+            if !arguments.give(name, value) {
                 let known = arguments.names().join(", ");
                 let message = match known.as_str() {
                     "" => format!("no template has an argument `{name}`, nor any other"),
