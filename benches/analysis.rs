@@ -47,10 +47,10 @@ fn set() -> (Vec<Gate>, Telemetry) {
             source: Source::Written(query),
             range: None,
             assessment: Assessment::Conditions {
-                conditions: Conditions {
+                conditions: Box::new(Conditions {
                     success: Some(Condition::parse(condition).expect("a condition")),
                     failure: None,
-                },
+                }),
                 shape: Shape::Numbers,
                 empty: Empty::List,
             },

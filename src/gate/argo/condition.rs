@@ -79,11 +79,12 @@ impl Condition {
     pub fn parse(text: &str) -> Result<Condition, ConditionError> {
         let node = syntax::parse(text)?;
         // With a result of any type only what is wrong with every type remains.
-        want_truth(&node, typing::check(&node, &Type::Any)?)?;
+        want_truth(&node, &typing::check(&node, &Type::Any)?)?;
         let program = Runnable::new(&node)?;
         let numbers = Type::List(Box::new(Type::Float));
-        let fits = [Type::Float, numbers, Type::Nil]
-            .map(|result| typing::check(&node, &result).and_then(|found| want_truth(&node, found)));
+        let fits = [Type::Float, numbers, Type::Nil].map(|result| {
+            typing::check(&node, &result).and_then(|found| want_truth(&node, &found))
+        });
         Ok(Condition {
             text: text.to_owned(),
             plain: plain(&node),
@@ -109,7 +110,7 @@ impl Condition {
             Found::Nothing => self.fits[2].clone(),
             Found::Json(json) => {
                 let found = typing::check(&self.node, &type_of(json))?;
-                want_truth(&self.node, found)
+                want_truth(&self.node, &found)
             }
         }
     }
@@ -206,7 +207,7 @@ impl Comparison {
     }
 }
 
-fn want_truth(node: &Node, found: Type) -> Result<(), ConditionError> {
+fn want_truth(node: &Node, found: &Type) -> Result<(), ConditionError> {
     match found {
         Type::Any | Type::Bool => Ok(()),
         _ => Err(ConditionError::new(

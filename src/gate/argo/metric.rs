@@ -38,7 +38,7 @@ pub enum Assessment {
     /// By conditions on the result.
     Conditions {
         /// The conditions.
-        conditions: Conditions,
+        conditions: Box<Conditions>,
         /// What a figure of another system looks like to them.
         shape: Shape,
         /// What no data looks like to them.
@@ -400,10 +400,10 @@ mod tests {
             ("result < 5", Empty::Error, ERROR),
         ] {
             let assessment = Assessment::Conditions {
-                conditions: Conditions {
+                conditions: Box::new(Conditions {
                     success: Condition::parse(condition).ok(),
                     failure: None,
-                },
+                }),
                 shape: Shape::Number,
                 empty,
             };

@@ -71,7 +71,7 @@ pub(super) fn read<'a>(
                 check_fit(findings, &fields, key, condition.as_ref(), &sample);
             }
             Assessment::Conditions {
-                conditions: Conditions { success, failure },
+                conditions: Box::new(Conditions { success, failure }),
                 shape,
                 empty,
             }
