@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use coalmine::gate::argo::{Condition, Found};
 use coalmine::manifest::argo::Circumstances;
 use coalmine::manifest::split::Wishes;
-use coalmine::manifest::{self, Manifest, Measured};
+use coalmine::manifest::{self, Manifest, Measured, dataset};
+use coalmine::report;
 use coalmine::scenario;
 use coalmine::telemetry::promql::{Catalogue, Labels, Query, Samples, Semantics};
 
@@ -31,6 +32,14 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "flagger",
         read: flagger,
+    },
+    Target {
+        name: "judge",
+        read: judge,
+    },
+    Target {
+        name: "kayenta",
+        read: kayenta,
     },
     Target {
         name: "promql",
@@ -73,6 +82,42 @@ pub fn flagger(data: &[u8]) {
             &[manifest(text)],
             &Measured::plain(),
         ));
+    }
+}
+
+/// Reads a canary config, a request or a pipeline.
+pub fn kayenta(data: &[u8]) {
+    if let Some(text) = text(data) {
+        reasons(manifest::kayenta::read(&[manifest(text)]));
+    }
+}
+
+/// Judges a set of figures as each kind of gate would.
+pub fn judge(data: &[u8]) {
+    let Some(text) = text(data) else {
+        return;
+    };
+    let data = manifest(text);
+    match dataset::kayenta(&data, None) {
+        Ok(case) => {
+            report::judgement::kayenta(&case.judge, &case.pairs, 100, false);
+        }
+        refused => reasons(refused),
+    }
+    match dataset::threshold(&data) {
+        Ok(case) => {
+            let verdict = case.gate.judge(case.now, &case.telemetry);
+            case.gate.explanation(case.now, &case.telemetry, &verdict);
+        }
+        refused => reasons(refused),
+    }
+    match dataset::flagger(&data) {
+        Ok(case) => drop(case.explained()),
+        refused => reasons(refused),
+    }
+    match dataset::argo(&data) {
+        Ok(case) => drop(case.explained()),
+        refused => reasons(refused),
     }
 }
 

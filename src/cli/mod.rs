@@ -10,6 +10,7 @@ mod judge;
 mod load;
 mod output;
 mod power;
+mod promql;
 mod report;
 mod run;
 mod scenarios;
@@ -57,6 +58,8 @@ enum Command {
     Conform(Box<conform::ConformArguments>),
     /// Read manifests of meshes, ingresses and controllers into a scenario
     Import(Box<import::ImportArguments>),
+    /// Ask a PromQL query of recorded samples
+    Promql(promql::PromqlArguments),
     /// Draw table, figures and report again from stored rows
     Report(report::ReportArguments),
     /// List the built-in scenarios, or show one
@@ -86,6 +89,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Load(arguments) => load::load(&arguments),
         Command::Conform(arguments) => conform::conform(&arguments),
         Command::Import(arguments) => import::import(&arguments),
+        Command::Promql(arguments) => promql::promql(&arguments),
         Command::Report(arguments) => report::report(&arguments),
         Command::Scenarios(arguments) => scenarios::scenarios(&arguments),
         Command::Faults(arguments) => faults::faults(&arguments),

@@ -108,6 +108,9 @@ impl Verdict {
                     // The upper end of an interval.
                     value.insert_str(0, "at most ");
                 }
+                if matches!(gate, Gate::Kayenta(_)) {
+                    value.insert_str(0, "score ");
+                }
                 let relation = match self.value.partial_cmp(&self.threshold) {
                     None => return format!("{value}{requests}"),
                     Some(Ordering::Less) => "<",

@@ -93,7 +93,7 @@ impl Source {
         self.bound().map_or(&[], Bound::unmatched)
     }
 
-    fn bound(&self) -> Option<&Bound> {
+    pub(super) fn bound(&self) -> Option<&Bound> {
         match self {
             Source::Bound(_, bound) => Some(bound),
             Source::Supplied(_) | Source::Written(_) => None,

@@ -69,9 +69,12 @@ pub fn look(look: &LookRow, width: usize, colour: bool) -> String {
         true => format!("{requests} request"),
         false => format!("{requests} requests"),
     };
-    let figure = match look.value.as_str() {
-        "" => format!("none; {requests}"),
-        value => format!("{value} of {requests}"),
+    let figure = match (look.value.as_str(), look.requests.is_nan()) {
+        ("", false) => format!("none; {requests}"),
+        (value, false) => format!("{value} of {requests}"),
+        // How many are behind another system's answer, or a score, nobody can tell.
+        ("", true) => "none".to_owned(),
+        (value, true) => value.to_owned(),
     };
     let turned = match look.verdict.as_str() {
         "inconclusive" => "to decide",

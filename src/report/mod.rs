@@ -13,6 +13,7 @@ mod live;
 mod looks;
 mod markdown;
 mod plot;
+mod promql;
 mod quantity;
 mod table;
 mod ticks;
@@ -25,6 +26,7 @@ pub use json::json;
 pub use live::{live_head, live_outcome, live_tick};
 pub use looks::{look, looks};
 pub use markdown::markdown;
+pub use promql::{promql, promql_json};
 pub use table::table;
 pub use ticks::ticks;
 

@@ -103,6 +103,10 @@ const BUILTIN: &[Builtin] = &[
         include_str!("../../scenarios/istio-ramp.toml"),
     ),
     shipped(
+        "kayenta-canary",
+        include_str!("../../scenarios/kayenta-canary.toml"),
+    ),
+    shipped(
         "late-counter",
         include_str!("../../scenarios/late-counter.toml"),
     ),
@@ -187,6 +191,10 @@ const COMPANIONS: &[(&str, &str)] = &[
     (
         "plain-flagger.yaml",
         include_str!("../../scenarios/plain-flagger.yaml"),
+    ),
+    (
+        "kayenta-canary.json",
+        include_str!("../../scenarios/kayenta-canary.json"),
     ),
     (
         "data/nasa-1995-07-13.csv",

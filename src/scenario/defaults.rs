@@ -43,10 +43,9 @@ pub(super) const KAYENTA_THRESHOLDS: Thresholds = Thresholds {
     pass: 95.0,
     marginal: 75.0,
 };
-pub(super) const KAYENTA_WEIGHT: f64 = 10.0;
 /// The canary's share while Spinnaker judges it.
 pub(super) fn kayenta_weight() -> Weight {
-    Weight::clamped(KAYENTA_WEIGHT)
+    Weight::clamped(10.0)
 }
 pub(super) const MOST_TRIALS: u32 = 10_000;
 

@@ -8,8 +8,8 @@ use super::defaults;
 use super::reader::{Table, Value};
 use super::traffic::positive_span;
 use crate::base::{Problem, Problems, Span, Weight};
-use crate::gate::kayenta::{CanaryAnalysis, Judge, Source, Sources, Thresholds, Window};
-use crate::gate::{Gate, GateSet};
+use crate::gate::kayenta::{CanaryAnalysis, Judge, Sources, Thresholds, Window};
+use crate::gate::{Gate, GateSet, Source};
 use crate::manifest::Manifest;
 use crate::manifest::kayenta::{self, Import, Scope, Stage};
 use crate::rollout::spinnaker::Request;
@@ -47,7 +47,14 @@ const FEW_POINTS: u64 = 50;
 pub(super) fn settings(table: &mut Table<'_>) -> Option<Settings> {
     let weight = match table.get("weight") {
         None => Some(None),
-        Some(value) => value.quantity::<Weight>().map(Some),
+        Some(value) => value.quantity::<Weight>().and_then(|weight| {
+            if weight.is_zero() {
+                let help = "write a percentage above 0%";
+                value.refuse(format_args!("{weight} sends nothing to the canary"), help);
+                return None;
+            }
+            Some(Some(weight))
+        }),
     };
     let control = match table.get("control") {
         None => Some(None),
@@ -179,7 +186,13 @@ pub(super) fn follow(manifests: &[Manifest], settings: &Settings) -> Result<Impo
     }
     let analysis = match (request.retrospective, request.lookback) {
         (true, _) => (judgements.iter())
-            .map(|one| gate(Window::Between(one.experiment.0, one.experiment.1)))
+            .map(|one| {
+                gate(Window::Between {
+                    from: one.experiment.0,
+                    to: one.experiment.1,
+                    at: one.at,
+                })
+            })
             .collect(),
         (false, Some(lookback)) => vec![gate(Window::Last(lookback))],
         (false, None) => {
@@ -279,7 +292,7 @@ fn sources(
                     })
                 });
                 match parsed {
-                    Ok(query) => Some(Source::Query(query, None)),
+                    Ok(query) => Some(Source::Written(query)),
                     Err(problem) => {
                         if !problems.contains(&problem) {
                             problems.push(problem);

@@ -6,9 +6,11 @@ mod bad_input;
 mod explained;
 mod help;
 mod interruption;
+mod judged;
 mod live;
 mod memory;
 mod obstacles;
+mod promql;
 #[expect(dead_code, reason = "nothing here reads ../shared")]
 #[path = "../shared_folder/mod.rs"]
 mod shared_folder;

@@ -1,7 +1,7 @@
 //! Tests that are asked for more than they promise.
 
 use super::{
-    altered, assert_share, exactly, normal, parsed, played, shipped, text, watched, written,
+    altered, assert_share, exactly, held, normal, parsed, played, shipped, text, watched, written,
 };
 
 /// For each rollout, the first look at which an alarm sounds, if any does.
@@ -186,4 +186,19 @@ fn weaker_bursts_break_it_less() {
     let (_, two_sided, looks) = burst_alarms(&weaker, 200);
     // Published and by simulation: 24 and 25 %.
     assert_share(two_sided, looks, 0.25, 0.03);
+}
+
+#[test]
+fn kayenta_sees_less_of_a_canary_with_more_traffic() {
+    let name = "kayenta-canary";
+    let results = played(shipped(name), &[5.0, 10.0, 25.0], 80);
+    let power = |percent| held(&results, percent).power.estimate;
+    // Of 80 trials each, where about 0.9, 0.2 and 1 were found in 300.
+    assert!(power(5.0) > 0.75, "{}", power(5.0));
+    assert!(power(10.0) < 0.4, "{}", power(10.0));
+    assert!(power(25.0) > 0.95, "{}", power(25.0));
+    for percent in [5.0, 10.0, 25.0] {
+        let passed = 1.0 - held(&results, percent).false_rollback.estimate;
+        assert!(passed > 0.9, "{percent}: {passed}");
+    }
 }

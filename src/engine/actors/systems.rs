@@ -251,4 +251,65 @@ mod tests {
             .count();
         assert!((850..=1_150).contains(&failed), "{failed} of 4000");
     }
+
+    #[test]
+    fn a_series_is_answered_once_a_step_and_only_the_canary_has_the_fault() {
+        use crate::gate::CanaryAnalysis;
+        use crate::gate::kayenta::{Judge, JudgeName, Sources, Thresholds, Window};
+        let mut world = world_at(10.0);
+        world.figures = ["cpu", "cpu"]
+            .map(|name| Figures {
+                faulty: Some(vec![Answer::Number(100.0)]),
+                ..counting(name)
+            })
+            .to_vec();
+        world.faults.push(Fault {
+            target: Target::Canary,
+            kind: FaultKind::Errors {
+                probability: Probability::ONE,
+                latency: None,
+            },
+            scope: Scope::EVERYONE,
+            schedule: Schedule {
+                onset: Time::from_secs(120),
+                ..Schedule::ALWAYS
+            },
+        });
+        let minute = Span::from_secs(60);
+        let analysis = [Gate::Kayenta(CanaryAnalysis {
+            judge: Judge {
+                name: JudgeName::Netflix,
+                metrics: Vec::new(),
+                groups: Vec::new(),
+                thresholds: Thresholds {
+                    pass: 95.0,
+                    marginal: 75.0,
+                },
+            }
+            .into(),
+            sources: vec![Sources {
+                control: Source::Supplied(0),
+                experiment: Source::Supplied(1),
+            }],
+            control: Version::Stable,
+            window: Window::Last(minute * 3),
+            control_offset: Span::ZERO,
+            step: minute,
+        })];
+        let (mut systems, mut telemetry) = (Systems::new(&world, Seed::DEFAULT, 3), telemetry());
+        // However often somebody looks, there is one answer a minute.
+        for second in [60, 60, 200] {
+            systems.record(Time::from_secs(second), &analysis, &mut telemetry);
+        }
+        let numbers = |question| -> Vec<f64> {
+            let figures = telemetry.supplied_series(question).iter();
+            let number = |figure: &Figure| match figure {
+                Figure::Number(number) => *number,
+                Figure::Nothing | Figure::Error => f64::NAN,
+            };
+            figures.map(number).collect()
+        };
+        assert_eq!(numbers(0), [1.0, 2.0, 3.0, 4.0]);
+        assert_eq!(numbers(1), [1.0, 2.0, 100.0, 100.0]);
+    }
 }

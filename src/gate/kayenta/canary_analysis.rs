@@ -4,12 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::judge::{Judge, Judgement, Pair};
-use super::metric::Missing;
 use super::mix::{MetricSet, MixError, mix};
 use super::score::Class;
 use crate::base::{Span, Time};
-use crate::gate::{Outcome, Rule, Verdict};
-use crate::telemetry::promql::{Answer, AskError, BindError, Bound, Catalogue, Labels, Query};
+use crate::gate::{Outcome, Rule, Source, Verdict};
+use crate::telemetry::promql::{Answer, AskError, BindError, Bound, Catalogue, Labels};
 use crate::telemetry::{Demand, Figure, Telemetry, Version};
 
 /// One judgement of a canary.
@@ -36,27 +35,25 @@ pub enum Window {
     Since(Time, Span),
     /// So much before the judgement.
     Last(Span),
-    /// From one time to another.
-    Between(Time, Time),
+    /// From one time to another, looked at later.
+    Between {
+        /// Where it begins.
+        from: Time,
+        /// Where it ends.
+        to: Time,
+        /// When it is judged.
+        at: Time,
+    },
 }
 
-/// Where a metric's samples come from.
+/// Where a metric's samples come from. Other systems are asked once a step, and what they answered is
+/// in [`Telemetry::supplied_series`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sources {
     /// Those of the old version.
     pub control: Source,
     /// Those of the new version.
     pub experiment: Source,
-}
-
-/// Where one side's samples come from.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Source {
-    /// A query of ours, bound to the series that there are before it is asked.
-    Query(Query, Option<Box<Bound>>),
-    /// Another system, which the engine asks once a step: the number of the question, and the answers
-    /// in [`Telemetry::supplied_series`].
-    Supplied(usize),
 }
 
 /// Why there is no judgement.
@@ -103,7 +100,7 @@ impl Window {
         match self {
             Window::Since(begin, _) => (begin.min(now), now),
             Window::Last(length) => (now.saturating_sub(length), now),
-            Window::Between(from, to) => (from, to),
+            Window::Between { from, to, .. } => (from, to),
         }
     }
 
@@ -111,23 +108,14 @@ impl Window {
     pub fn length(self) -> Span {
         match self {
             Window::Since(_, length) | Window::Last(length) => length,
-            Window::Between(from, to) => to.since(from),
-        }
-    }
-}
-
-impl Source {
-    fn bound(&self) -> Option<&Bound> {
-        match self {
-            Source::Query(_, bound) => bound.as_deref(),
-            Source::Supplied(_) => None,
+            Window::Between { from, to, .. } => to.since(from),
         }
     }
 }
 
 impl CanaryAnalysis {
     /// Judges what the window shows. The value is the score; below the pass threshold and above the
-    /// marginal one the outcome is inconclusive.
+    /// marginal one the outcome is inconclusive. How many requests are behind it nobody can tell.
     pub fn judge(&self, now: Time, telemetry: &Telemetry) -> Verdict {
         let Ok(judgement) = self.judgement(now, telemetry) else {
             return Verdict {
@@ -135,7 +123,7 @@ impl CanaryAnalysis {
                 gate: 0,
                 value: f64::NAN,
                 threshold: f64::NAN,
-                samples: 0.0,
+                samples: f64::NAN,
                 rule: Rule::NotEvaluated,
             };
         };
@@ -155,7 +143,7 @@ impl CanaryAnalysis {
             gate: 0,
             value: score,
             threshold,
-            samples: judgement.least_points() as f64,
+            samples: f64::NAN,
             rule,
         }
     }
@@ -210,9 +198,8 @@ impl CanaryAnalysis {
         let skipped = before.div_ceil(step.as_nanos());
         let first = (from + step * skipped).saturating_sub(earlier);
         match source {
-            Source::Query(_, bound) => {
-                let bound = bound.as_deref();
-                let bound = bound.ok_or_else(|| AnalysisError::Unbound(name()))?;
+            Source::Written(_) => Err(AnalysisError::Unbound(name())),
+            Source::Bound(_, bound) => {
                 let asked = bound.ask_range(now, (first, end), step, telemetry);
                 let answer = asked.map_err(|error| AnalysisError::Query {
                     metric: name(),
@@ -265,12 +252,8 @@ impl CanaryAnalysis {
         let mut refused = Vec::new();
         for (sources, metric) in self.sources.iter_mut().zip(&self.judge.metrics) {
             for source in [&mut sources.control, &mut sources.experiment] {
-                let Source::Query(query, bound) = source else {
-                    continue;
-                };
-                match query.bind_over(catalogue, back) {
-                    Ok(found) => *bound = Some(Box::new(found)),
-                    Err(error) => refused.push((metric.name.clone(), error)),
+                if let Err(error) = source.bind(catalogue, back) {
+                    refused.push((metric.name.clone(), error));
                 }
             }
         }
@@ -285,7 +268,7 @@ impl CanaryAnalysis {
         let all = self.judge.metrics.iter().zip(&self.sources);
         let all = all.flat_map(|(metric, sources)| {
             let bound = [&sources.control, &sources.experiment].into_iter();
-            let unmatched = bound.filter_map(Source::bound).flat_map(Bound::unmatched);
+            let unmatched = bound.flat_map(Source::unmatched);
             unmatched.map(|selector| (metric.name.as_str(), selector.as_str()))
         });
         let mut found: Vec<(&str, &str)> = all.collect();
@@ -295,16 +278,11 @@ impl CanaryAnalysis {
 
     /// How far before a judgement the earliest point lies.
     fn back(&self) -> Span {
-        self.window.length() + self.control_offset + self.before()
-    }
-
-    /// How long before the judgement its window may end.
-    fn before(&self) -> Span {
-        match self.window {
-            // Judged afterwards, with others that look at more.
-            Window::Between(from, _) => from.since(Time::START),
-            Window::Since(..) | Window::Last(_) => Span::ZERO,
-        }
+        let back = match self.window {
+            Window::Since(_, length) | Window::Last(length) => length,
+            Window::Between { from, at, .. } => at.since(from),
+        };
+        back + self.control_offset
     }
 
     /// How far back it reads.
@@ -342,14 +320,8 @@ impl CanaryAnalysis {
                 version,
                 step,
             }),
-            Source::Query(..) => None,
+            Source::Written(_) | Source::Bound(..) => None,
         })
-    }
-
-    /// Whether points that are missing become zeros in any metric.
-    pub fn replaces_missing(&self) -> bool {
-        let metrics = self.judge.metrics.iter();
-        (metrics.map(|metric| metric.analysis.missing)).any(|missing| missing == Missing::Replace)
     }
 }
 
@@ -367,7 +339,10 @@ impl fmt::Display for CanaryAnalysis {
         match self.window {
             Window::Since(..) => write!(f, " since the start"),
             Window::Last(length) => write!(f, " over {length}"),
-            Window::Between(from, to) => write!(f, " over {}", to.since(from)),
+            Window::Between { from, to, .. } => write!(f, " over {}", to.since(from)),
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

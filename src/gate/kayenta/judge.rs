@@ -3,7 +3,7 @@
 
 use super::classification::{Classification, Figures, Label, classify};
 use super::metric::Analysis;
-use super::score::{Counted, Forced, Group, Score, Thresholds, score};
+use super::score::{Counted, Group, Score, Thresholds, score};
 use crate::base::split_mix;
 use crate::telemetry::promql::Labels;
 
@@ -137,31 +137,6 @@ impl Pair {
             control: Figures::of(&self.control),
             experiment: Figures::of(&self.experiment),
             comparison: None,
-        }
-    }
-}
-
-impl Judgement {
-    /// The fewest points on either side of any metric, after cleaning.
-    pub fn least_points(&self) -> usize {
-        let results = self.results.iter().map(|result| &result.classification);
-        let counts = results.map(|of| of.control.count.min(of.experiment.count));
-        counts.min().unwrap_or(0)
-    }
-
-    /// The first result that decided against the canary: the one that forced the score, else the
-    /// first failed one that counts.
-    pub fn decisive(&self, judge: &Judge) -> Option<&MetricResult> {
-        match self.score.forced {
-            Some(Forced::Critical(index)) => self.results.get(index),
-            Some(Forced::Nodata) => {
-                (self.results.iter()).find(|result| result.classification.label == Label::Nodata)
-            }
-            None => self.results.iter().find(|result| {
-                let metric = judge.metrics.get(result.metric);
-                result.classification.label.fails()
-                    && metric.is_some_and(|metric| !metric.analysis.muted)
-            }),
         }
     }
 }

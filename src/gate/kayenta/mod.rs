@@ -14,7 +14,7 @@ mod mix;
 mod score;
 
 pub use argument::Turn;
-pub use canary_analysis::{AnalysisError, CanaryAnalysis, Recorded, Source, Sources, Window};
+pub use canary_analysis::{AnalysisError, CanaryAnalysis, Recorded, Sources, Window};
 pub use classification::{Classification, Comparison, Figures, Label, Reason, classify};
 pub use judge::{Judge, JudgeName, Judgement, Metric, MetricResult, Pair};
 pub use metric::{Analysis, Direction, Effect, Measure, Missing};

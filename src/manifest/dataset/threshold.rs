@@ -293,15 +293,15 @@ impl Counts {
         // no figure of both together depends on it.
         let (mut before, mut left) = (0, failed);
         for (index, (_, up_to)) in self.buckets.iter().enumerate().take(width) {
-            let here = up_to - before;
+            let here = up_to.saturating_sub(before);
             let failed = left.min(here);
             counters.buckets[index] += here - failed;
             counters.buckets[width + index] += failed;
             (before, left) = (*up_to, left - failed);
         }
         // Requests that no bucket counts are slower than all bounds, as are all without any.
-        let rest = self.requests - before;
-        counters.buckets[width - 1] += rest - left;
+        let rest = self.requests.saturating_sub(before);
+        counters.buckets[width - 1] += rest.saturating_sub(left);
         counters.buckets[2 * width - 1] += left;
     }
 }

@@ -136,7 +136,7 @@ fn annotations_that_decide_nothing_say_why() {
         assert!(
             fields.iter().any(|field| field == line),
             "{line}: {fields:#?}"
-        )
+        );
     };
     has(
         "metadata.annotations.nginx.ingress.kubernetes.io/canary-weight: without canary: \"true\" it decides nothing",

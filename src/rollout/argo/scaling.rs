@@ -273,7 +273,10 @@ impl Argo {
 
     /// The canary's share of requests at present.
     pub(super) fn share(&self) -> Weight {
-        let experiment = self.experiment.as_ref().and_then(|of| of.pods());
+        let experiment = self
+            .experiment
+            .as_ref()
+            .and_then(super::experiment::Experiment::pods);
         let (compared, fresh) = experiment.unwrap_or_default();
         match self.settings.traffic {
             Traffic::Router(_) => self

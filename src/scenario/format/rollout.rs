@@ -38,34 +38,25 @@ pub struct Rollout {
     /// the pipeline with its canary stage goes with it. The fields that follow, up to `params`, are
     /// the settings of the run; what they leave out is the pipeline's.
     pub kayenta: Option<Manifests>,
-    /// The canary's share while it is judged; a baseline has as much.
-    #[schemars(extend("default" = defaults::kayenta_weight().to_string()))]
+    /// The canary's share while it is judged, 10% by default; a baseline has as much.
     pub weight: Option<Weight>,
-    /// Whom Kayenta compares the canary with: a baseline is deployed beside it.
-    #[schemars(extend("default" = "baseline"))]
+    /// Whom Kayenta compares the canary with: by default a baseline, deployed beside it.
     pub control: Option<Against>,
-    /// How long the canary is looked at, in whole minutes.
-    #[schemars(extend("default" = "3h"))]
+    /// How long the canary is looked at, in whole minutes: 3h by default.
     pub lifetime: Option<Span>,
-    /// Time before the first window begins, in whole minutes.
-    #[schemars(extend("default" = "0s"))]
+    /// Time before the first window begins, in whole minutes; none by default.
     pub delay: Option<Span>,
     /// The length of every window, in whole minutes. Left out: windows grow from the beginning.
     pub lookback: Option<Span>,
     /// How much earlier than the canary its control is looked at, in whole minutes.
-    #[schemars(extend("default" = "0s"))]
     pub control_offset: Option<Span>,
-    /// Time between the points of a series, in whole seconds.
-    #[schemars(extend("default" = defaults::KAYENTA_STEP.to_string()))]
+    /// Time between the points of a series, in whole seconds: 1m by default.
     pub step: Option<Span>,
-    /// The least score that passes. Left out: that of the pipeline or of the config.
-    #[schemars(extend("default" = defaults::KAYENTA_THRESHOLDS.pass))]
+    /// The least score that passes. Left out: that of the pipeline or of the config, else 95.
     pub pass: Option<f64>,
-    /// A score at or below this ends the run.
-    #[schemars(extend("default" = defaults::KAYENTA_THRESHOLDS.marginal))]
+    /// A score at or below this ends the run. Left out: as `pass`, else 75.
     pub marginal: Option<f64>,
-    /// Whether judgements are made as time goes by, or all of them afterwards.
-    #[schemars(extend("default" = "real-time"))]
+    /// Whether judgements are made as time goes by (the default), or all of them afterwards.
     pub analysis: Option<AnalysisType>,
     /// What `${scope}` stands for in queries about the control. Left out: its deployment's name.
     pub control_scope: Option<String>,

@@ -4,6 +4,7 @@ mod faults;
 mod figures;
 mod gates;
 mod hooks;
+mod kayenta;
 mod live;
 mod people;
 mod schema;

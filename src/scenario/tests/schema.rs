@@ -23,6 +23,7 @@ fn every_table() -> Vec<String> {
     let mut texts = vec![
         with("rollout", "flagger = \"plain-flagger.yaml\""),
         with("rollout", "argo = \"plain-argo.yaml\"\ncluster = {}"),
+        with("rollout", "kayenta = \"kayenta-canary.json\"\nparams = {}"),
         LEAST.to_owned()
             + "[split]\naffinity = {}\nretries = {}\nejection = {}\n[telemetry]\nbuckets = { ms = [5] }\n[experiment]\n[live]\n",
         with("rollout", "office_hours = {}"),

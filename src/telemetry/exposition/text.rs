@@ -60,6 +60,8 @@ pub struct Sample<'t> {
     pub labels: Vec<(&'t str, Cow<'t, str>)>,
     /// The value; may be infinite or not a number.
     pub value: f64,
+    /// When it was taken, in milliseconds, where the line says so.
+    pub time: Option<i64>,
 }
 
 impl Sample<'_> {
@@ -193,10 +195,20 @@ impl fmt::Display for Number {
     }
 }
 
+/// How a text is to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Format {
+    /// Prometheus' own, timestamps in milliseconds.
+    Prometheus,
+    /// OpenMetrics: timestamps in seconds, exemplars, comments of more kinds.
+    OpenMetrics,
+}
+
 /// Reads metrics line by line.
 #[derive(Debug, Clone)]
 pub struct Reader<'t> {
     lines: std::iter::Enumerate<std::str::Split<'t, char>>,
+    format: Format,
 }
 
 impl<'t> Reader<'t> {
@@ -204,6 +216,15 @@ impl<'t> Reader<'t> {
     pub fn new(text: &'t str) -> Reader<'t> {
         Reader {
             lines: text.split('\n').enumerate(),
+            format: Format::Prometheus,
+        }
+    }
+
+    /// A reader of OpenMetrics text; what it says of metrics is passed over.
+    pub fn open_metrics(text: &'t str) -> Reader<'t> {
+        Reader {
+            format: Format::OpenMetrics,
+            ..Reader::new(text)
         }
     }
 }
@@ -213,7 +234,7 @@ impl<'t> Iterator for Reader<'t> {
 
     fn next(&mut self) -> Option<Self::Item> {
         for (index, line) in self.lines.by_ref() {
-            match entry(line) {
+            match entry(line, self.format) {
                 Ok(None) => {}
                 Ok(Some(entry)) => return Some(Ok(entry)),
                 Err(what) => {
@@ -230,14 +251,17 @@ fn blank(letter: char) -> bool {
     letter == ' ' || letter == '\t'
 }
 
-fn entry(line: &str) -> Result<Option<Entry<'_>>, String> {
+fn entry(line: &str, format: Format) -> Result<Option<Entry<'_>>, String> {
     let line = line.trim_matches(blank);
     let Some(comment) = line.strip_prefix('#') else {
         return match line.is_empty() {
             true => Ok(None),
-            false => sample(line).map(|sample| Some(Entry::Sample(sample))),
+            false => sample(line, format).map(|sample| Some(Entry::Sample(sample))),
         };
     };
+    if format == Format::OpenMetrics {
+        return Ok(None);
+    }
     let (word, rest) = first_word(comment);
     if word != "HELP" && word != "TYPE" {
         return Ok(None);
@@ -270,7 +294,7 @@ fn is_name(text: &str, metric: bool) -> bool {
             .all(|byte| letter(byte) || byte.is_ascii_digit())
 }
 
-fn sample(line: &str) -> Result<Sample<'_>, String> {
+fn sample(line: &str, format: Format) -> Result<Sample<'_>, String> {
     let end = line
         .find(|letter| letter == '{' || blank(letter))
         .unwrap_or(line.len());
@@ -286,19 +310,32 @@ fn sample(line: &str) -> Result<Sample<'_>, String> {
     let mut words = rest.split(blank).filter(|word| !word.is_empty());
     let value = words.next().ok_or("there is no value")?;
     let value: f64 = (value.parse()).map_err(|_| format!("`{}` is not a number", cut(value)))?;
-    if let Some(time) = words.next()
-        && time.parse::<i64>().is_err()
-    {
-        return Err(format!("`{}` is not a timestamp", cut(time)));
+    let mut word = words.next();
+    let mut stamp = None;
+    if let Some(time) = word.filter(|word| format == Format::Prometheus || *word != "#") {
+        let millis = match format {
+            Format::Prometheus => time.parse::<i64>().ok(),
+            Format::OpenMetrics => seconds(time),
+        };
+        stamp = Some(millis.ok_or_else(|| format!("`{}` is not a timestamp", cut(time)))?);
+        word = words.next();
     }
-    if let Some(word) = words.next() {
+    // An exemplar may follow.
+    if let Some(word) = word.filter(|word| format == Format::Prometheus || *word != "#") {
         return Err(format!("`{}` follows the timestamp", cut(word)));
     }
     Ok(Sample {
         name,
         labels,
         value,
+        time: stamp,
     })
+}
+
+/// Seconds as whole milliseconds.
+fn seconds(text: &str) -> Option<i64> {
+    let millis = (text.parse::<f64>().ok()? * 1_000.0).round();
+    (millis.abs() < 9e18).then_some(millis as i64)
 }
 
 /// Reads labels up to the closing brace, and gives what follows it.

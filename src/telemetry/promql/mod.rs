@@ -17,6 +17,7 @@ mod functions;
 mod labels;
 mod operators;
 mod over_time;
+mod patterns;
 mod plan;
 mod quantile;
 mod query;
@@ -34,5 +35,8 @@ pub use quantile::histogram_quantile;
 pub(super) use quantile::quantile_of_counts;
 pub use query::{Query, QueryError};
 pub use rate::{Extrapolation, increase, rate};
-pub use samples::{STALE, Samples, Series};
+pub use samples::{STALE, Samples, SamplesError, Series};
 pub use semantics::Semantics;
+
+#[cfg(test)]
+mod tests;

@@ -59,11 +59,16 @@ impl Query {
             let reads = |text: &str| {
                 text::scan(text, semantics).is_ok_and(|(_, plain)| parser::parse(&plain).is_ok())
             };
-            explain(
-                query,
-                &message,
-                text::first_misplaced(query, &tokens, reads),
-            )
+            let place = text::first_misplaced(query, &tokens, reads);
+            // What is wrong with an argument is about the call.
+            let about_call = ["function", "aggregat"]
+                .iter()
+                .any(|word| message.contains(word));
+            let call = place.as_ref().filter(|_| about_call);
+            let call = call.and_then(|place| text::called(query, &tokens, place));
+            let pattern = message.strip_prefix("illegal regex for ");
+            let pattern = pattern.and_then(|pattern| text::quoted(query, &tokens, pattern));
+            explain(query, &message, pattern.or(call).or(place))
         })?;
         check::check(&expr, semantics).map_err(|refusal| refusal.locate(query, &tokens))?;
         Ok(Query {
@@ -95,6 +100,9 @@ impl Query {
     }
 }
 
+/// The parser's message where a text does not follow the grammar.
+const SYNTAX: &str = "invalid promql query";
+
 /// The parser's message with the place, and what would be valid.
 fn explain(query: &str, message: &str, span: Option<Range<usize>>) -> QueryError {
     let found = span.clone().map_or("", |span| &query[span]);
@@ -112,8 +120,13 @@ fn explain(query: &str, message: &str, span: Option<Range<usize>>) -> QueryError
             None => error.help("its functions are listed in Prometheus' documentation"),
         };
     }
-    if message != "invalid promql query" {
-        return QueryError::new(message.trim().to_lowercase_first(), span);
+    if message != SYNTAX {
+        let mut error = QueryError::new(message.trim(), span);
+        error.help = ADVICE
+            .iter()
+            .find(|(part, _)| message.contains(part))
+            .map(|(_, help)| (*help).to_owned());
+        return error;
     }
     match found {
         "" => QueryError::new("the query ends too early", span).help("something is missing here"),
@@ -125,19 +138,40 @@ fn explain(query: &str, message: &str, span: Option<Range<usize>>) -> QueryError
     }
 }
 
-trait LowercaseFirst {
-    fn to_lowercase_first(&self) -> String;
-}
-
-impl LowercaseFirst for str {
-    fn to_lowercase_first(&self) -> String {
-        let mut letters = self.chars();
-        let first = letters
-            .next()
-            .map(|letter| letter.to_lowercase().to_string());
-        first.unwrap_or_default() + letters.as_str()
-    }
-}
+/// What to do about some of the parser's messages.
+const ADVICE: [(&str, &str); 10] = [
+    (
+        "illegal regex",
+        "patterns are RE2: brackets close, and what is special is escaped",
+    ),
+    (
+        "expected type matrix",
+        "it takes a range vector, like x[1m]",
+    ),
+    (
+        "aggregation expression, got matrix",
+        "put rate(…) or the like around the window",
+    ),
+    ("must use BOOL", "write `bool` after the operator"),
+    (
+        "not allowed in binary scalar",
+        "write vector(…) around the number",
+    ),
+    ("at least one non-empty matcher", "name a metric"),
+    ("inside braces: '~'", "write =~ for a pattern"),
+    (
+        "inside brackets: '$'",
+        "fill in a dashboard's variables first",
+    ),
+    (
+        "inside braces",
+        "matchers are like code=~\"5..\", with commas between them",
+    ),
+    (
+        "inside brackets",
+        "a window is like [5m], a subquery's like [5m:1m]",
+    ),
+];
 
 impl fmt::Debug for Query {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

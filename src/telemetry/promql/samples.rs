@@ -1,5 +1,9 @@
 //! Recorded samples: series with their times and values.
 
+mod reading;
+
+pub use reading::SamplesError;
+
 use super::labels::Labels;
 
 /// Series that somebody recorded, in order of their labels.
@@ -54,6 +58,12 @@ impl Samples {
         Samples {
             series: series.collect(),
         }
+    }
+
+    /// When the newest sample of all was taken, in milliseconds.
+    pub fn newest(&self) -> Option<i64> {
+        let last = self.series.iter().filter_map(|series| series.times.last());
+        last.max().map(|nanos| nanos.div_euclid(1_000_000))
     }
 
     /// The series, in order of their labels.

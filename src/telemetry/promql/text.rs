@@ -5,14 +5,14 @@
 
 use std::ops::Range;
 
-use super::{QueryError, Semantics};
+use super::{QueryError, Semantics, patterns};
 
 /// The longest text that is read, in bytes.
 const LONGEST: usize = 65_536;
 /// So many operators and brackets a query may have: as deep may it nest.
 const MOST: usize = 400;
 /// The longest duration in milliseconds, as in Prometheus: 64 bits of nanoseconds.
-const LONGEST_DURATION: f64 = 9.2e15;
+const LONGEST_DURATION: f64 = 9.2e12;
 
 /// What a piece of a query is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +41,7 @@ pub(super) fn scan(text: &str, semantics: Semantics) -> Result<(Vec<Token>, Stri
     let tokens = tokens(text);
     check_depth(text, &tokens)?;
     check_numbers(text, &tokens, semantics)?;
+    check_texts(text, &tokens)?;
     let mut plain = String::with_capacity(text.len());
     let mut from = 0;
     for token in tokens.iter().filter(|token| token.kind == Kind::Number) {
@@ -66,8 +67,9 @@ fn tokens(text: &str) -> Vec<Token> {
         let length = bytes[from..].iter().position(|byte| !inside(*byte));
         length.map_or(bytes.len(), |length| from + length)
     };
-    let mut tokens = Vec::new();
+    let mut tokens: Vec<Token> = Vec::new();
     let mut at = 0;
+    let mut brackets = false;
     while let Some(&byte) = bytes.get(at) {
         let next = bytes.get(at + 1).copied().unwrap_or_default();
         let (kind, end) = match byte {
@@ -91,11 +93,18 @@ fn tokens(text: &str) -> Vec<Token> {
                     };
                 (kind, end)
             }
+            // Between brackets a colon parts a subquery's range and step.
+            b':' if brackets => (Kind::Symbol, at + 1),
             _ if is_word(byte) => (Kind::Word, run(at, |b| is_word(b) || b.is_ascii_digit())),
             b'=' | b'!' | b'<' | b'>' if next == b'=' || next == b'~' => (Kind::Symbol, at + 2),
             _ => (Kind::Symbol, text.ceil_char_boundary(at + 1)),
         };
         let span = at..end;
+        brackets = match byte {
+            b'[' => true,
+            b']' => false,
+            _ => brackets,
+        };
         tokens.push(Token { kind, span });
         at = end;
     }
@@ -143,7 +152,7 @@ fn check_depth(text: &str, tokens: &[Token]) -> Result<(), QueryError> {
             Kind::Word => ["and", "or", "unless", "atan2"]
                 .iter()
                 .any(|operator| word.eq_ignore_ascii_case(operator)),
-            Kind::Symbol => !matches!(word, ")" | "]" | "}" | "," | "=" | "=~" | "!~"),
+            Kind::Symbol => !matches!(word, ")" | "]" | "}" | "," | ":" | "=" | "=~" | "!~"),
             _ => false,
         };
         steps += usize::from(counts);
@@ -154,6 +163,42 @@ fn check_depth(text: &str, tokens: &[Token]) -> Result<(), QueryError> {
         }
     }
     Ok(())
+}
+
+/// Texts may be patterns, and small patterns may be large programs.
+fn check_texts(text: &str, tokens: &[Token]) -> Result<(), QueryError> {
+    let mut size = 0_u64;
+    for token in tokens.iter().filter(|token| token.kind == Kind::Text) {
+        size = size.saturating_add(patterns::size(&text[token.span.clone()]));
+        if size > patterns::LARGEST {
+            let help = "write shorter patterns, with fewer repetitions";
+            let message = "patterns and texts of this size are not read";
+            return Err(QueryError::new(message, Some(token.span.clone())).help(help));
+        }
+    }
+    Ok(())
+}
+
+/// The text with every quoted text replaced by a short one, up to a token.
+fn without_texts(text: &str, tokens: &[Token]) -> String {
+    let mut plain = String::new();
+    let mut from = 0;
+    for token in tokens {
+        plain.push_str(&text[from..token.span.start]);
+        match token.kind {
+            Kind::Text if token.span.len() > 1 => plain.push_str("\"a\""),
+            _ => plain.push_str(&text[token.span.clone()]),
+        }
+        from = token.span.end;
+    }
+    plain
+}
+
+/// The quoted text with this content.
+pub(super) fn quoted(text: &str, tokens: &[Token], content: &str) -> Option<Range<usize>> {
+    let texts = tokens.iter().filter(|token| token.kind == Kind::Text);
+    let mut spans = texts.map(|token| token.span.clone());
+    spans.find(|span| text[span.clone()].get(1..span.len() - 1) == Some(content))
 }
 
 /// Lengths of time where these are expected, and neither where the other is.
@@ -194,11 +239,11 @@ fn check_numbers(text: &str, tokens: &[Token], semantics: Semantics) -> Result<(
             Kind::Word if wants_duration && is_special(word) => {
                 return refuse(token, "is not a length of time", DURATIONS);
             }
-            Kind::Text if braces && matches!(before, "{" | ",") => {
-                if !semantics.durations_are_numbers {
-                    let help = "write names without quotes: Prometheus 2 knows no others";
-                    return refuse(token, "stands where a label's name is expected", help);
-                }
+            Kind::Text
+                if braces && matches!(before, "{" | ",") && !semantics.durations_are_numbers =>
+            {
+                let help = "write names without quotes: Prometheus 2 knows no others";
+                return refuse(token, "stands where a label's name is expected", help);
             }
             _ => {}
         }
@@ -250,6 +295,25 @@ fn duration(text: &str) -> Option<f64> {
     Some(millis)
 }
 
+/// The name of the innermost function or aggregation around a place, which may be one of its
+/// brackets.
+pub(super) fn called(text: &str, tokens: &[Token], place: &Range<usize>) -> Option<Range<usize>> {
+    let word = |place: usize| &text[tokens[place].span.clone()];
+    let at = tokens.iter().position(|token| token.span == *place)?;
+    let (mut open, mut depth) = (at, 0);
+    while open == at || word(open) != "(" || depth > 0 {
+        match word(open) {
+            "(" if open == at => break,
+            "(" => depth -= 1,
+            ")" if open < at => depth += 1,
+            _ => {}
+        }
+        open = open.checked_sub(1)?;
+    }
+    let before = tokens.get(open.checked_sub(1)?)?;
+    (before.kind == Kind::Word).then(|| before.span.clone())
+}
+
 /// The first token up to which a text cannot be completed to a query any more: there lies what the
 /// parser did not understand. `reads` says whether a text is a query.
 pub(super) fn first_misplaced(
@@ -258,7 +322,6 @@ pub(super) fn first_misplaced(
     reads: impl Fn(&str) -> bool,
 ) -> Option<Range<usize>> {
     let completes = |count: usize| {
-        let end = count.checked_sub(1).map_or(0, |last| tokens[last].span.end);
         let (mut closing, mut open) = (String::new(), Vec::new());
         for token in &tokens[..count] {
             match &text[token.span.clone()] {
@@ -271,7 +334,7 @@ pub(super) fn first_misplaced(
         }
         closing.extend(open.iter().rev());
         let outer: String = open.iter().rev().skip(1).collect();
-        let start = &text[..end];
+        let start = without_texts(text, &tokens[..count]);
         // What may be missing: nothing, an operand, the rest of a matcher, a window's length.
         let middles = [
             "", "1", "x", "x[1m]", " x", "[1m]", "(x)", "(x[1m])", "(1,x)", "=\"a\"", "\"a\"",

@@ -1,0 +1,6 @@
+//! Whole queries: against a slow evaluator, against windows, and texts that are refused.
+
+mod agreement;
+mod reference;
+mod refused;
+mod simulated;
