@@ -12,7 +12,7 @@
 mod shared_folder;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use coalmine::base::Problems;
 use coalmine::gate::Gate;
@@ -36,7 +36,7 @@ fn corpus() -> Option<BTreeMap<String, PathBuf>> {
 
 /// Reads an example in a Rollout of ours that runs it beside its steps; `None` where it has no name by
 /// which one could ask for it.
-fn read(path: &PathBuf) -> Option<Result<Import, Problems>> {
+fn read(path: &Path) -> Option<Result<Import, Problems>> {
     let manifest = Manifest::open(path).expect("a text");
     let rollout = Manifest {
         path: PathBuf::from("rollout.yaml"),
