@@ -1,6 +1,7 @@
 //! A success or failure condition: text once, then held against what a query gave.
 
 use std::fmt;
+use std::sync::Arc;
 
 use expr::Value;
 
@@ -39,9 +40,11 @@ impl ConditionError {
 }
 
 /// A condition on the result of a measurement, in the language of `expr-lang` with Argo's functions
-/// (`utils/evaluate/evaluate.go`, `EvalCondition`).
+/// (`utils/evaluate/evaluate.go`, `EvalCondition`). Cheap to clone: what was read is shared.
 #[derive(Clone)]
-pub struct Condition {
+pub struct Condition(Arc<Read>);
+
+struct Read {
     text: String,
     node: Node,
     program: Runnable,
@@ -85,18 +88,18 @@ impl Condition {
         let fits = [Type::Float, numbers, Type::Nil].map(|result| {
             typing::check(&node, &result).and_then(|found| want_truth(&node, &found))
         });
-        Ok(Condition {
+        Ok(Condition(Arc::new(Read {
             text: text.to_owned(),
             plain: plain(&node),
             program,
             fits,
             node,
-        })
+        })))
     }
 
     /// The text.
     pub fn text(&self) -> &str {
-        &self.text
+        &self.0.text
     }
 
     /// Whether results like this one are of a type that it takes.
@@ -105,12 +108,12 @@ impl Condition {
     /// They are not: every measurement would be an error.
     pub fn fits(&self, found: &Found) -> Result<(), ConditionError> {
         match found {
-            Found::Number(_) => self.fits[0].clone(),
-            Found::Numbers(_) => self.fits[1].clone(),
-            Found::Nothing => self.fits[2].clone(),
+            Found::Number(_) => self.0.fits[0].clone(),
+            Found::Numbers(_) => self.0.fits[1].clone(),
+            Found::Nothing => self.0.fits[2].clone(),
             Found::Json(json) => {
-                let found = typing::check(&self.node, &type_of(json))?;
-                want_truth(&self.node, &found)
+                let found = typing::check(&self.0.node, &type_of(json))?;
+                want_truth(&self.0.node, &found)
             }
         }
     }
@@ -121,7 +124,7 @@ impl Condition {
     /// The measurement is an error: the types do not fit, an item is not there, or the answer is
     /// neither true nor false.
     pub fn holds(&self, found: &Found) -> Result<bool, ConditionError> {
-        if let Some(answer) = self.plain.and_then(|plain| plain.holds(found)) {
+        if let Some(answer) = self.0.plain.and_then(|plain| plain.holds(found)) {
             return Ok(answer);
         }
         self.interpret(found)
@@ -130,7 +133,7 @@ impl Condition {
     /// [`Condition::holds`] by the interpreter alone.
     fn interpret(&self, found: &Found) -> Result<bool, ConditionError> {
         self.fits(found)?;
-        match self.program.run(value_of(found))? {
+        match self.0.program.run(value_of(found))? {
             Value::Bool(truth) => Ok(truth),
             _ => Err(ConditionError::new("it gives neither true nor false", 0)),
         }
@@ -139,7 +142,7 @@ impl Condition {
     /// The number that the result is held against, where the condition holds it against one.
     pub fn limit(&self) -> Option<f64> {
         let mut limits = Vec::new();
-        gather_limits(&self.node, &mut limits);
+        gather_limits(&self.0.node, &mut limits);
         match limits.as_slice() {
             [first, others @ ..] if others.iter().all(|other| other == first) => Some(*first),
             _ => None,
@@ -149,25 +152,25 @@ impl Condition {
 
 impl Condition {
     pub(super) fn node(&self) -> &Node {
-        &self.node
+        &self.0.node
     }
 }
 
 impl PartialEq for Condition {
     fn eq(&self, other: &Condition) -> bool {
-        self.text == other.text
+        self.0.text == other.0.text
     }
 }
 
 impl fmt::Debug for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Condition({:?})", self.text)
+        write!(f, "Condition({:?})", self.0.text)
     }
 }
 
 impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(&self.0.text)
     }
 }
 
