@@ -40,6 +40,27 @@ fn corpus() -> Option<BTreeMap<String, PathBuf>> {
     Some(files)
 }
 
+/// An example and those beside it that hold MetricTemplates and nothing else, where it refers to some
+/// that it lacks: as one would give them to the program together.
+fn together(name: &str, files: &BTreeMap<String, PathBuf>) -> Vec<PathBuf> {
+    let text = |path: &PathBuf| std::fs::read_to_string(path).expect("a readable example");
+    let mut all = vec![files[name].clone()];
+    let own = text(&files[name]);
+    if !own.contains("templateRef:") || own.contains("kind: MetricTemplate") {
+        return all;
+    }
+    // `test__istio__test-canary__02` stands beside what begins with `test__istio__`.
+    let folder = name.rsplitn(3, "__").nth(2).unwrap_or_default();
+    let beside = files.iter().filter(|(other, path)| {
+        let text = text(path);
+        other.starts_with(folder)
+            && text.contains("kind: MetricTemplate")
+            && !text.contains("kind: Canary")
+    });
+    all.extend(beside.map(|(_, path)| path.clone()));
+    all
+}
+
 /// What was understood, on one line.
 fn line(import: &Import) -> String {
     let settings = import.plan.settings();
@@ -88,6 +109,8 @@ fn looks_complete(text: &str) -> bool {
         && (has("stepWeight:") || has("stepWeights:"))
         && !has("iterations:")
         && (has("name: request-success-rate") || has("name: request-duration"))
+        // Templates may be elsewhere.
+        && !has("templateRef:")
 }
 
 /// What became of one example.
@@ -101,10 +124,11 @@ enum Outcome {
 }
 
 /// Asks the program about one example, as a person would.
-fn ask(path: &Path) -> Outcome {
+fn ask(paths: &[PathBuf]) -> Outcome {
+    let paths = paths.iter().flat_map(|path| [Path::new("--flagger"), path]);
     let output = Command::new(env!("CARGO_BIN_EXE_coalmine"))
-        .args(["power", "--trials", "50", "--no-files", "--flagger"])
-        .arg(path)
+        .args(["power", "--trials", "50", "--no-files"])
+        .args(paths)
         .args(["--rate", "20/s", "--errors", "0.1%"])
         .args(["--latency", "p50=40ms,p99=250ms", "--canary-errors", "1%"])
         .output()
@@ -135,10 +159,10 @@ fn ask_all(files: &BTreeMap<String, PathBuf>) -> BTreeMap<String, Outcome> {
             scope.spawn(|| {
                 loop {
                     let next = waiting.lock().unwrap().next();
-                    let Some((name, path)) = next else {
+                    let Some((name, _)) = next else {
                         break;
                     };
-                    let outcome = ask(path);
+                    let outcome = ask(&together(name, files));
                     outcomes.lock().unwrap().insert(name.clone(), outcome);
                 }
             });
@@ -183,7 +207,12 @@ fn the_program_answers_every_example_or_names_the_field() {
                         || reason.starts_with("metadata")
                         || reason.contains("no Canary among the documents: found ")
                 };
-                if needed || !reasons.iter().all(named) || !said.contains(&name) {
+                // In its own file or in one of its templates'.
+                let is_placed = together(&name, &files).iter().any(|path| {
+                    let file = path.file_name().expect("a file").to_string_lossy();
+                    said.contains(&*file)
+                });
+                if needed || !reasons.iter().all(named) || !is_placed {
                     wrong.push(said);
                 }
             }
@@ -210,13 +239,19 @@ fn every_example_is_understood_or_refused_for_a_reason() {
     for (name, path) in &files {
         let text = std::fs::read_to_string(path).expect("a readable example");
         println!("{name}");
-        match Manifest::open(path).and_then(|one| flagger::read(&[one], &Measured::plain())) {
+        let manifests = together(name, &files);
+        let manifests: Vec<Manifest> = (manifests.iter())
+            .map(|path| Manifest::open(path).expect("a readable example"))
+            .collect();
+        match flagger::read(&manifests, &Measured::plain()) {
             Ok(import) => {
                 println!("    understood: {}", line(&import));
                 for warning in &import.warnings {
+                    let of = &manifests[warning.file];
+                    let file = of.path.file_name().expect("a file");
                     println!(
                         "    warning: {}",
-                        warning.problem.one_line(Path::new(name), &text)
+                        warning.problem.one_line(Path::new(file), &of.text)
                     );
                 }
                 for (path, fate) in import.account.iter().flat_map(|of| &of.fields) {
@@ -229,8 +264,11 @@ fn every_example_is_understood_or_refused_for_a_reason() {
                 assert!(!import.name.is_empty(), "{name}");
             }
             Err(refusal) => {
-                for problem in &refusal.problems {
-                    println!("    refused: {}", problem.one_line(Path::new(name), &text));
+                for of in refusal.texts() {
+                    let file = Path::new(of.file.file_name().unwrap_or_default());
+                    for problem in &of.problems {
+                        println!("    refused: {}", problem.one_line(file, &of.text));
+                    }
                 }
                 assert!(
                     !refusal.problems.is_empty(),

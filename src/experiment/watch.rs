@@ -255,8 +255,10 @@ pub(super) fn reason(scenario: &Scenario, verdict: &Verdict) -> String {
 
 /// A gate's name, short enough for every line of a table.
 fn name(gate: &Gate) -> String {
-    if matches!(gate, Gate::TwoProportionZ(_)) {
-        return "z test p".to_owned();
+    match gate {
+        Gate::TwoProportionZ(_) => return "z test p".to_owned(),
+        Gate::ArgoMetric(metric) => return metric.name.clone(),
+        _ => {}
     }
     let whole = gate.to_string();
     let ends = [" >=", " <=", " from ", " at ", " anything", " over "];

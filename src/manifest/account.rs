@@ -101,11 +101,15 @@ impl Account {
             path,
             fate,
         });
+        let fields: Vec<Accounted> = fields.collect();
+        let unread = fields
+            .is_empty()
+            .then(|| "nothing that is read names it".to_owned());
         Account {
             file: found.file,
             title: found.title.clone(),
-            unread: None,
-            fields: fields.collect(),
+            unread,
+            fields,
         }
     }
 }

@@ -4,8 +4,15 @@ use super::Manifest;
 use super::documents::{self, Resource};
 use super::yaml::{Node, Value};
 
-/// What an argument gets that a template asks for.
-const ARGUMENT: &str = "example";
+/// What an argument gets that a template asks for, by its name.
+fn argument(name: &str) -> &'static str {
+    let speaks_of = |words: &[&str]| words.iter().any(|word| name.contains(word));
+    match () {
+        () if speaks_of(&["interval", "duration", "delay"]) => "1m",
+        () if speaks_of(&["limit", "count", "runs", "port", "threshold"]) => "1",
+        () => "example",
+    }
+}
 
 /// A Rollout around the AnalysisTemplates of a manifest, or a Canary around its MetricTemplates; `None`
 /// where there are none.
@@ -32,7 +39,7 @@ fn rollout(templates: &[&Resource]) -> String {
     for template in templates {
         let cluster = template.kind.starts_with("Cluster");
         names.push_str(&format!(
-            "            - {{templateName: {:?}, clusterScope: {cluster}}}\n",
+            "        - {{templateName: {:?}, clusterScope: {cluster}}}\n",
             template.name.as_deref().unwrap_or_default()
         ));
         for name in asked(&template.node) {
@@ -43,14 +50,15 @@ fn rollout(templates: &[&Resource]) -> String {
     }
     let arguments: Vec<String> = arguments
         .iter()
-        .map(|name| format!("{{name: {name:?}, value: {ARGUMENT}}}"))
+        .map(|name| format!("{{name: {name:?}, value: {:?}}}", argument(name)))
         .collect();
     format!(
         "apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {{name: stand-in{}}}\nspec:\n  \
          replicas: 5\n  selector: {{matchLabels: {{app: stand-in}}}}\n  \
          template: {{metadata: {{labels: {{app: stand-in}}}}, spec: {{containers: [{{name: a, image: a}}]}}}}\n  \
-         strategy:\n    canary:\n      steps:\n      - setWeight: 20\n      - analysis:\n          \
-         templates:\n{names}          args: [{}]\n      - setWeight: 50\n      - pause: {{duration: 10m}}\n",
+         strategy:\n    canary:\n      analysis:\n        templates:\n{names}        \
+         args: [{}]\n      steps:\n      - setWeight: 20\n      - pause: {{duration: 10m}}\n      \
+         - setWeight: 50\n      - pause: {{duration: 10m}}\n",
         namespace(templates),
         arguments.join(", ")
     )

@@ -139,6 +139,10 @@ const BUILTIN: &[Builtin] = &[
     shipped("one-pod", include_str!("../../scenarios/one-pod.toml")),
     shipped("peeking", include_str!("../../scenarios/peeking.toml")),
     shipped(
+        "plain-argo",
+        include_str!("../../scenarios/plain-argo.toml"),
+    ),
+    shipped(
         "plain-flagger",
         include_str!("../../scenarios/plain-flagger.toml"),
     ),
@@ -188,6 +192,10 @@ const BUILTIN: &[Builtin] = &[
 
 /// Files that built-in scenarios name.
 const COMPANIONS: &[(&str, &str)] = &[
+    (
+        "plain-argo.yaml",
+        include_str!("../../scenarios/plain-argo.yaml"),
+    ),
     (
         "plain-flagger.yaml",
         include_str!("../../scenarios/plain-flagger.yaml"),

@@ -59,6 +59,7 @@ use crate::gate::Gate;
 use crate::model::World;
 use crate::model::figures::Figures;
 use crate::model::hooks::Hook;
+use crate::telemetry::exposition::{Service, Vendor};
 
 /// Everything a run needs.
 #[derive(Debug, Clone, PartialEq)]
@@ -113,6 +114,10 @@ pub struct Rival {
     pub questions: Vec<String>,
     /// How hooks answer it.
     pub hooks: Vec<Hook>,
+    /// Whose metrics its manifests ask for; `None`: those of the scenario's own rollout.
+    pub vendor: Option<Vendor>,
+    /// What its manifests call the service; `None`: as the scenario's own do.
+    pub service: Option<Service>,
 }
 
 impl Scenario {

@@ -3,7 +3,7 @@
 use super::Scenario;
 use super::check::{Remark, Subject, error, warning};
 use crate::gate::Gate;
-use crate::telemetry::exposition::Dialect;
+use crate::telemetry::exposition::{Dialect, Service, Vendor};
 use crate::telemetry::promql::{BindError, Catalogue};
 
 /// Deploys a baseline where Kayenta compares with one: Spinnaker does so beside the canary.
@@ -15,35 +15,56 @@ pub(super) fn deploy_baseline(scenario: &mut Scenario) {
     }
 }
 
-/// Binds all queries anew, whatever they were bound to. Says which cannot be asked, and which find
-/// nothing.
+/// Binds all queries anew, whatever they were bound to, each rollout's to the service as its
+/// manifests call it. Says which cannot be asked, and which find nothing.
 pub(super) fn bind(scenario: &mut Scenario) -> Vec<Remark> {
-    let rivals = scenario.rivals.iter_mut().map(|rival| &mut rival.analysis);
-    let gates = rivals.chain([&mut scenario.analysis]).flatten();
-    let (mut with_queries, mut metrics) = (Vec::new(), Vec::new());
-    for gate in gates {
-        match gate {
-            Gate::Kayenta(analysis) => with_queries.push(analysis),
-            Gate::ArgoMetric(_) => metrics.push(gate),
-            _ => {}
+    let live = &scenario.live;
+    let own = (live.vendor, live.service.clone());
+    let callings: Vec<(Vendor, Service)> = (scenario.rivals.iter())
+        .map(|rival| {
+            let service = rival.service.clone();
+            let vendor = rival.vendor.unwrap_or(own.0);
+            (vendor, service.unwrap_or_else(|| own.1.clone()))
+        })
+        .collect();
+    let mut remarks = bind_to(
+        &catalogue(scenario, own),
+        &mut scenario.analysis,
+        Subject::Rollout,
+    );
+    for (index, calling) in callings.into_iter().enumerate() {
+        let catalogue = catalogue(scenario, calling);
+        let rival = &mut scenario.rivals[index];
+        for remark in bind_to(&catalogue, &mut rival.analysis, Subject::Rivals) {
+            let message = format!("{}: {}", rival.name, remark.message);
+            remarks.push(Remark { message, ..remark });
         }
     }
-    if with_queries.is_empty() && metrics.is_empty() {
-        return Vec::new();
-    }
+    remarks
+}
+
+/// The series of the scenario's service, in a vendor's words.
+fn catalogue(scenario: &Scenario, (vendor, service): (Vendor, Service)) -> Catalogue {
     let world = &scenario.world;
     let routes = (world.traffic.routes.iter()).map(|route| route.name.clone());
     let goals = world.goals.iter().map(|goal| goal.name.clone());
+    let (routes, goals) = (routes.collect(), goals.collect());
     let dialect = Dialect {
-        service: scenario.live.service.clone(),
-        ..Dialect::new(
-            scenario.live.vendor,
-            &scenario.telemetry,
-            routes.collect(),
-            goals.collect(),
-        )
+        service,
+        ..Dialect::new(vendor, &scenario.telemetry, routes, goals)
     };
-    let catalogue = Catalogue::new(&dialect, &scenario.telemetry);
+    Catalogue::new(&dialect, &scenario.telemetry)
+}
+
+fn bind_to(catalogue: &Catalogue, analysis: &mut [Gate], subject: Subject) -> Vec<Remark> {
+    let (mut with_queries, mut metrics) = (Vec::new(), Vec::new());
+    for gate in analysis {
+        match gate {
+            Gate::Kayenta(analysis) => with_queries.push(analysis),
+            Gate::ArgoMetric(_) | Gate::CustomCheck(_) => metrics.push(gate),
+            _ => {}
+        }
+    }
     let mut remarks: Vec<Remark> = Vec::new();
     let mut say = |remark: Remark| {
         if !remarks.contains(&remark) {
@@ -51,20 +72,20 @@ pub(super) fn bind(scenario: &mut Scenario) -> Vec<Remark> {
         }
     };
     for analysis in &mut with_queries {
-        match analysis.bind(&catalogue) {
+        match analysis.bind(catalogue) {
             Ok(()) => {
                 for (metric, selector) in analysis.unmatched() {
                     say(warning(
-                        Subject::Rollout,
+                        subject,
                         format!("{metric}: `{selector}` finds no series, so it has no data"),
-                        known_values(&catalogue, selector),
+                        known_values(catalogue, selector),
                     ));
                 }
             }
             Err(refused) => {
                 for (metric, refusal) in refused {
                     say(error(
-                        Subject::Rollout,
+                        subject,
                         format!("{metric}: {refusal}"),
                         help(&refusal),
                     ));
@@ -73,21 +94,23 @@ pub(super) fn bind(scenario: &mut Scenario) -> Vec<Remark> {
         }
     }
     for gate in metrics {
-        let bound = gate.bind(&catalogue);
-        let Gate::ArgoMetric(metric) = gate else {
-            continue;
+        let bound = gate.bind(catalogue);
+        let (name, unmatched) = match gate {
+            Gate::ArgoMetric(metric) => (&metric.name, metric.source.unmatched()),
+            // The importer has said so, with the place.
+            Gate::CustomCheck(check) => (&check.name, &[][..]),
+            _ => continue,
         };
-        let name = &metric.name;
         if let Err(refusal) = bound {
             let message = format!("{name}: {refusal}");
-            say(error(Subject::Rollout, message, help(&refusal)));
+            say(error(subject, message, help(&refusal)));
             continue;
         }
-        for selector in metric.source.unmatched() {
+        for selector in unmatched {
             say(warning(
-                Subject::Rollout,
+                subject,
                 format!("{name}: `{selector}` finds no series, so it has no data"),
-                known_values(&catalogue, selector),
+                known_values(catalogue, selector),
             ));
         }
     }

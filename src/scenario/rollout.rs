@@ -58,6 +58,8 @@ impl From<&Rollout> for Rival {
             rollout: rollout.plan.clone(),
             analysis: rollout.analysis.clone(),
             questions: rollout.questions.clone(),
+            vendor: rollout.vendor,
+            service: rollout.service.clone(),
             hooks: rollout.hooks.clone(),
         }
     }

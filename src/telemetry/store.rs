@@ -11,7 +11,7 @@ pub use window::Window;
 
 use std::cell::RefCell;
 
-use super::promql::Scratch;
+use super::promql::{self, Scratch};
 use crate::base::{Probability, Rate, Span, Time, split_mix};
 
 use super::{
@@ -226,6 +226,12 @@ impl Telemetry {
         figures: Figures,
     ) {
         self.answers.add(now, (version, route, span), figures);
+    }
+
+    /// What a metrics server answered to a query at `now`, kept as [`Telemetry::answer`] keeps what
+    /// windows show: where somebody else keeps the figures, queries are not evaluated but looked up.
+    pub fn answer_query(&mut self, now: Time, text: &str, answer: promql::Answer) {
+        self.answers.add_query(now, text, answer);
     }
 
     /// What another system answers to a question, until its next answer.

@@ -5,6 +5,7 @@ mod answers;
 mod bad_input;
 mod explained;
 mod help;
+mod import;
 mod interruption;
 mod judged;
 mod live;

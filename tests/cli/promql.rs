@@ -59,7 +59,7 @@ fn an_answer_is_printed_as_promtool_prints_it() {
     );
     assert_eq!(
         answer("sum(rate(req_total[1m]))", "--range 615..645 --step 15s"),
-        "{} =>\n1.0333333333333334 @[615]\n1.55 @[630]\n1.55 @[645]\n"
+        "{} =>\n0.5166666666666667 @[615]\n1.0333333333333332 @[630]\n1.55 @[645]\n"
     );
 }
 

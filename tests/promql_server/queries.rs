@@ -42,7 +42,7 @@ pub(super) const QUERIES: &[&str] = &[
     "avg by (code) (req_total) - min by (code) (req_total)",
     "max(level) or min(level)",
     "count by (version) (req_total > 500)",
-    "stddev(level) / stdvar by (case) (level)",
+    "stddev(level) + stdvar(level)",
     "quantile(0.3, req_total)",
     "quantile by (code) (0.9, rate(req_total[1m]))",
     "topk(3, req_total)",
@@ -87,12 +87,21 @@ pub(super) const QUERIES: &[&str] = &[
     r#"label_replace(level, "case", "same", "case", ".*")"#,
     r#"label_join(pod_info, "both", "/", "pod", "node", "none")"#,
     "sort_desc(req_total)",
-    "level atan2 req_total",
+    "level atan2 5",
     "level[1m]",
     "rate(req_total[1m])[2m:30s]",
     "1 + 2 * 3 ^ 2 ^ 0.5 - 7 % -4",
     "1 > bool 2",
     "sum(level{case!=\"odd\"}) + avg(level{case!=\"odd\"})",
+];
+
+/// Those of them that answer with nothing or an error at all times, as they should.
+pub(super) const SHOWING_NOTHING: &[&str] = &[
+    "rate(req_total[1m]) / on (pod) pod_info",
+    "req_total / on (version) pod_info",
+    "nothing / 5",
+    "absent_over_time(level[1m])",
+    r#"label_replace(level, "case", "same", "case", ".*")"#,
 ];
 
 /// What a server answers `bad_data` to.

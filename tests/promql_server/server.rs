@@ -74,7 +74,7 @@ impl Server {
         for _ in 0..300 {
             let ready = self
                 .get("/-/ready")
-                .is_some_and(|text| text.starts_with("HTTP/1.1 200"));
+                .is_some_and(|text| text.starts_with("HTTP/1.0 200"));
             if ready {
                 return;
             }

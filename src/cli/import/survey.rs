@@ -88,6 +88,10 @@ fn gather(path: &Path, found: &mut BTreeMap<PathBuf, Vec<PathBuf>>) -> Result<()
     let unreadable = |error: std::io::Error| {
         CommandError::Input(Problems::about(path, format!("cannot be read: {error}")))
     };
+    if !path.exists() {
+        let absent = Problems::about(path, "there is no such file or folder");
+        return Err(CommandError::Input(absent));
+    }
     if !path.is_dir() {
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
         found.entry(folder).or_default().push(path.to_owned());

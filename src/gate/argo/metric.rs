@@ -327,3 +327,166 @@ impl fmt::Display for Conditions {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::telemetry::{Birth, Buckets, Plan, Sampling};
+
+    /// The phase that a figure of another system leads to, and its rule.
+    fn judged(assessment: Assessment, figure: Figure) -> (Outcome, Rule) {
+        let metric = ArgoMetric {
+            name: "m".to_owned(),
+            source: Source::Supplied(0),
+            range: None,
+            assessment,
+        };
+        let plan = Plan::plain(Sampling::Exact, Birth::Zero, Buckets::istio());
+        let mut telemetry = Telemetry::new(&plan, Span::ZERO);
+        telemetry.supply(0, figure);
+        let verdict = metric.judge(Time::from_secs(60), &telemetry);
+        (verdict.outcome, verdict.rule)
+    }
+
+    const ERROR: (Outcome, Rule) = (Outcome::Inconclusive, Rule::NotEvaluated);
+
+    #[test]
+    fn a_job_completes_fails_or_has_no_image() {
+        for (figure, expected) in [
+            (Figure::Number(1.0), (Outcome::Pass, Rule::WithinLimits)),
+            (Figure::Number(0.0), (Outcome::Fail, Rule::JobFailed)),
+            (Figure::Nothing, (Outcome::Inconclusive, Rule::NoData)),
+            (Figure::Error, ERROR),
+        ] {
+            assert_eq!(judged(Assessment::Job, figure), expected, "{figure:?}");
+        }
+    }
+
+    #[test]
+    fn a_score_is_held_by_its_whole_part_against_both_limits() {
+        let score = Assessment::Score {
+            pass: 90,
+            marginal: 75,
+        };
+        for (number, outcome) in [
+            (90.0, Outcome::Pass),
+            (89.99, Outcome::Inconclusive),
+            (75.0, Outcome::Inconclusive),
+            (74.9, Outcome::Fail),
+        ] {
+            assert_eq!(
+                judged(score.clone(), Figure::Number(number)).0,
+                outcome,
+                "{number}"
+            );
+        }
+        assert_eq!(judged(score, Figure::Nothing), ERROR);
+    }
+
+    #[test]
+    fn no_data_is_what_the_provider_makes_of_it() {
+        for (condition, empty, expected) in [
+            (
+                "default(result, 0) < 5",
+                Empty::Nothing,
+                (Outcome::Pass, Rule::WithinLimits),
+            ),
+            ("result < 5", Empty::Nothing, ERROR),
+            (
+                "len(result) == 0",
+                Empty::List,
+                (Outcome::Pass, Rule::WithinLimits),
+            ),
+            ("result < 5", Empty::Error, ERROR),
+        ] {
+            let assessment = Assessment::Conditions {
+                conditions: Conditions {
+                    success: Condition::parse(condition).ok(),
+                    failure: None,
+                },
+                shape: Shape::Number,
+                empty,
+            };
+            assert_eq!(judged(assessment, Figure::Nothing), expected, "{condition}");
+        }
+    }
+
+    #[test]
+    fn a_phase_comes_of_both_conditions_as_upstream() {
+        let condition = |text: &str| (!text.is_empty()).then(|| Condition::parse(text).unwrap());
+        for (success, failure, value, expected) in [
+            ("", "", 1.0, (Outcome::Pass, Rule::NothingChecked)),
+            ("result > 0", "", 1.0, (Outcome::Pass, Rule::WithinLimits)),
+            (
+                "result > 0",
+                "",
+                0.0,
+                (Outcome::Fail, Rule::SuccessConditionUnmet),
+            ),
+            (
+                "",
+                "result > 0",
+                1.0,
+                (Outcome::Fail, Rule::FailureConditionMet),
+            ),
+            ("", "result > 0", 0.0, (Outcome::Pass, Rule::WithinLimits)),
+            (
+                "result > 0",
+                "result > 5",
+                9.0,
+                (Outcome::Fail, Rule::FailureConditionMet),
+            ),
+            (
+                "result > 0",
+                "result < 5",
+                9.0,
+                (Outcome::Pass, Rule::WithinLimits),
+            ),
+            (
+                "result > 9",
+                "result < 5",
+                7.0,
+                (Outcome::Inconclusive, Rule::NeitherConditionMet),
+            ),
+            ("result[0] > 9", "result > 0", 7.0, ERROR),
+            ("result > 9", "result[0] > 0", 7.0, ERROR),
+        ] {
+            let conditions = Conditions {
+                success: condition(success),
+                failure: condition(failure),
+            };
+            let verdict = conditions.judge(&Found::Number(value));
+            assert_eq!(
+                (verdict.outcome, verdict.rule),
+                expected,
+                "{success}, {failure}"
+            );
+            assert_eq!(verdict.value, value);
+        }
+    }
+
+    #[test]
+    fn a_verdict_says_the_value_and_what_it_was_held_against() {
+        let conditions = Conditions {
+            success: Condition::parse("result[0] >= 0.95").ok(),
+            failure: Condition::parse("result[0] < 0.9").ok(),
+        };
+        for (value, threshold) in [(0.97, 0.95), (0.92, 0.95), (0.5, 0.9)] {
+            let verdict = conditions.judge(&Found::Numbers(vec![value, 1.0]));
+            assert_eq!((verdict.value, verdict.threshold), (value, threshold));
+        }
+    }
+
+    #[test]
+    fn a_range_has_no_instants_before_the_start() {
+        let range = RangeQuery {
+            start: Span::from_secs(300),
+            end: Span::ZERO,
+            step: Span::from_secs(60),
+        };
+        for (now, start) in [(600, 300), (300, 0), (290, 50), (60, 0), (30, 30)] {
+            let expected = (Time::from_secs(start), Time::from_secs(now));
+            assert_eq!(range.at(Time::from_secs(now)), expected, "{now}");
+        }
+    }
+}

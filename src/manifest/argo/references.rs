@@ -21,8 +21,6 @@ pub(super) enum Place {
     Step,
     /// In an experiment.
     Experiment,
-    /// Nowhere: a template is looked at by itself.
-    Alone,
 }
 
 /// A template by its name.

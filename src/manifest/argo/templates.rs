@@ -84,11 +84,6 @@ impl<'m> Templates<'m> {
         self.all
     }
 
-    /// How many there are.
-    pub(super) fn len(&self) -> usize {
-        self.all.len()
-    }
-
     /// The run that an analysis asks for; its gates are added to those asked. What the Rollout has
     /// wrong goes to `findings`.
     pub(super) fn run(
@@ -108,31 +103,7 @@ impl<'m> Templates<'m> {
         if !complete {
             return None;
         }
-        self.run_of(findings, order, &named, asked)
-    }
-
-    /// The run of one template alone.
-    pub(super) fn run_alone(
-        &mut self,
-        findings: &mut Findings,
-        index: usize,
-        order: &Order,
-        asked: &mut Asked,
-    ) -> Option<RunSpec> {
-        let mut named = Vec::new();
-        if !self.gather(index, &mut named) {
-            return None;
-        }
-        self.run_of(findings, order, &named, asked)
-    }
-
-    fn run_of(
-        &mut self,
-        findings: &mut Findings,
-        order: &Order,
-        named: &[usize],
-        asked: &mut Asked,
-    ) -> Option<RunSpec> {
+        let named = named.as_slice();
         let errors = self.errors(named) + findings.errors();
         let arguments = self.arguments(findings, order, named)?;
         let mut metrics: Vec<AnalysisMetric> = Vec::new();
@@ -288,7 +259,7 @@ impl<'m> Templates<'m> {
             }
         }
         for (name, value) in &order.arguments {
-            if !arguments.give(name, value) && order.role != Place::Alone {
+            if !arguments.give(name, value) {
                 let known = arguments.names().join(", ");
                 let message = match known.as_str() {
                     "" => format!("no template has an argument `{name}`, nor any other"),

@@ -8,7 +8,7 @@ use super::super::{Exhibit, Manifest};
 use super::go_template::{self, Model, TemplateError};
 use super::limits::{self, DEFAULT_INTERVAL};
 use super::templates::{Content, Found, Query, System, Templates};
-use crate::gate::flagger::{Limits, Metric};
+use crate::gate::flagger::{FlaggerCheck, Limits, Metric};
 use crate::gate::{CustomCheck, Gate, Source};
 use crate::rollout::flagger::is_duration;
 use crate::telemetry::promql::{self, Bound, Semantics};
@@ -17,7 +17,7 @@ use crate::telemetry::promql::{self, Bound, Semantics};
 #[derive(Debug)]
 pub(super) enum Draft {
     /// One that asks for nothing that has to be found first.
-    Builtin(Gate),
+    Builtin(FlaggerCheck),
     /// One by a query.
     Custom(Custom),
 }
@@ -161,7 +161,9 @@ pub(super) fn by_template(
     let limits = limits::limits(findings, fields, Metric::Query);
     let template = questions.templates.at(index);
     let content = template.content()?;
-    check_interval(findings, &asking, &content);
+    if !has_interval(findings, &asking, &content) {
+        return None;
+    }
     let Content { system, query } = content;
     let text = &questions.manifests.get(template.resource.file)?.text;
     let rendered = match go_template::render(query.text, &model) {
@@ -242,8 +244,8 @@ fn template_of(
     }
 }
 
-/// An interval that a template's query or its provider needs.
-fn check_interval(findings: &mut Findings, asking: &Asking<'_>, content: &Content<'_>) {
+/// Whether there is the interval that a template's query or its provider needs.
+fn has_interval(findings: &mut Findings, asking: &Asking<'_>, content: &Content<'_>) -> bool {
     let path = asking.fields.path_of("interval");
     let place = match asking.fields.get("interval") {
         Some(field) => field.place(),
@@ -264,6 +266,7 @@ fn check_interval(findings: &mut Findings, asking: &Asking<'_>, content: &Conten
                 ),
             };
             findings.error(&path, &message, place, help);
+            false
         }
         _ if asking.interval.is_empty() && go_template::calls(content.query.text, "interval") => {
             let message = format!(
@@ -272,8 +275,9 @@ fn check_interval(findings: &mut Findings, asking: &Asking<'_>, content: &Conten
                 asking.name
             );
             findings.error(&path, &message, place, help);
+            false
         }
-        _ => {}
+        _ => true,
     }
 }
 
@@ -358,7 +362,7 @@ pub(super) fn bind(
             empty,
         } = match draft {
             Draft::Custom(draft) => draft,
-            Draft::Builtin(gate) => return Some(gate),
+            Draft::Builtin(check) => return Some(Gate::FlaggerCheck(check)),
         };
         let source = match asks {
             Asks::Another(question) => Source::Supplied(question),

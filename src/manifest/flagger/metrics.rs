@@ -6,7 +6,6 @@
 use super::super::findings::{Field, Fields, Findings};
 use super::custom::{self, Draft, Questions};
 use super::limits;
-use crate::gate::Gate;
 use crate::gate::flagger::{FlaggerCheck, Metric, Provider};
 use crate::telemetry::Version;
 
@@ -89,11 +88,11 @@ fn report_unknown(findings: &mut Findings, place: &Field<'_>, name: &str) {
 }
 
 fn builtin(findings: &mut Findings, fields: &Fields<'_>, metric: Metric, source: Source) -> Draft {
-    Draft::Builtin(Gate::FlaggerCheck(FlaggerCheck {
+    Draft::Builtin(FlaggerCheck {
         metric,
         provider: source.provider,
         version: source.version,
         limits: limits::limits(findings, fields, metric),
         window: limits::window(findings, fields),
-    }))
+    })
 }

@@ -59,7 +59,6 @@ fn mirror(reading: &mut Reading<'_>, item: &Field<'_>, filter: &Fields<'_>) -> O
 }
 
 /// `percent` or `fraction`; all where neither is said; `None` on record when it cannot be.
-#[expect(clippy::option_option, reason = "not said, and not understood")]
 fn share(reading: &mut Reading<'_>, inner: &Fields<'_>) -> Option<Option<Said<Probability>>> {
     if let Some(field) = inner.get("percent") {
         let percent = whole_within(reading, &field, 0, 100)?;

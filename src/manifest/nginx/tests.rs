@@ -59,9 +59,9 @@ fn the_weight_is_of_its_total_and_a_total_below_a_hundred_counts_as_a_hundred() 
         );
     }
     let small = both(&[("canary-weight", "30"), ("canary-weight-total", "60")]);
-    assert_one(&warnings(&small), "7: ", "a total below 100 counts as 100");
+    assert_one(&warnings(&small), "8: ", "a total below 100 counts as 100");
     let much = both(&[("canary-weight", "250")]);
-    assert_one(&warnings(&much), "6: ", "sends every request to the canary");
+    assert_one(&warnings(&much), "7: ", "sends every request to the canary");
 }
 
 #[test]
@@ -167,21 +167,21 @@ fn what_is_wrong_is_refused_at_its_line() {
         (
             "canary-weight",
             "-5",
-            "6: metadata.annotations.nginx.ingress.kubernetes.io/canary-weight: `-5` is no whole",
+            "7: metadata.annotations.nginx.ingress.kubernetes.io/canary-weight: `-5` is no whole",
         ),
         (
             "canary-weight",
             "5%",
-            "6: metadata.annotations.nginx.ingress.kubernetes.io/canary-weight: `5%` is no whole",
+            "7: metadata.annotations.nginx.ingress.kubernetes.io/canary-weight: `5%` is no whole",
         ),
-        ("canary-weight", "{{ .w }}", "6: metadata.annotations"),
+        ("canary-weight", "{{ .w }}", "7: metadata.annotations"),
     ] {
         assert_one(&errors(&both(&[(name, value)])), start, "");
     }
     let number = both(&[("canary-weight", "5")]).replace("\"5\"", "5");
-    assert_one(&errors(&number), "6: ", "5 is not a text");
+    assert_one(&errors(&number), "7: ", "5 is not a text");
     let yes = both(&[("canary-weight", "5")]).replace("\"true\"", "\"yes\"");
-    assert_one(&errors(&yes), "5: ", "neither \"true\" nor \"false\"");
+    assert_one(&errors(&yes), "6: ", "neither \"true\" nor \"false\"");
     let version = both(&[("canary-weight", "5")]).replacen("k8s.io/v1", "k8s.io/v3", 1);
     assert_one(
         &errors(&version),

@@ -56,12 +56,12 @@ fn what_is_missing_is_named() {
         (
             "    weight: 900m\n",
             "",
-            "6: spec.backends[0].weight: is missing",
+            "7: spec.backends[0].weight: is missing",
         ),
         (
             "  - service: books-stable\n    weight",
             "  - weight",
-            "6: spec.backends[0].service: is missing",
+            "7: spec.backends[0].service: is missing",
         ),
         (
             "900m",

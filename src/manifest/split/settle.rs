@@ -191,10 +191,6 @@ fn stable_beside(
 }
 
 /// The canary's percentage; `Some(None)` when a controller sets it.
-#[expect(
-    clippy::option_option,
-    reason = "nothing to be told, and nothing that can be told"
-)]
 fn weigh(
     table: &Table,
     main: &Route,

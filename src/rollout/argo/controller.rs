@@ -39,30 +39,30 @@ pub struct Argo {
     /// Managed mirror routes that are set.
     pub(super) mirrors: Vec<(usize, Weight)>,
     pub(super) experiment: Option<Experiment>,
-    background: Option<Run>,
-    inline: Option<Run>,
-    stage: Stage,
+    pub(super) background: Option<Run>,
+    pub(super) inline: Option<Run>,
+    pub(super) stage: Stage,
     /// Since when the present pause step pauses.
-    pausing: Option<Time>,
+    pub(super) pausing: Option<Time>,
     /// Whether an inconclusive analysis pauses the rollout.
-    held: bool,
+    pub(super) held: bool,
     pub(super) promoting_in_full: bool,
     /// When somebody will have answered.
-    answer: Option<Time>,
-    questions: u32,
-    patience: u64,
-    progressed: Time,
+    pub(super) answer: Option<Time>,
+    pub(super) questions: u32,
+    pub(super) patience: u64,
+    pub(super) progressed: Time,
     /// Pods and step at the last look for progress.
-    progress: (u32, u32, usize),
+    pub(super) progress: (u32, u32, usize),
     /// Since when the pods that the end leaves behind are waiting to go.
-    leaving: Option<Time>,
-    route: Routing,
-    actions: VecDeque<(Time, Action)>,
+    pub(super) leaving: Option<Time>,
+    pub(super) route: Routing,
+    pub(super) actions: VecDeque<(Time, Action)>,
 }
 
 /// Where a rollout is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
+pub(super) enum Stage {
     /// Before the first tick.
     Idle,
     /// Under way.
@@ -450,7 +450,7 @@ impl Argo {
     }
 
     /// Goes to a step: what belonged to the one before is over.
-    fn enter(&mut self, index: usize) {
+    pub(super) fn enter(&mut self, index: usize) {
         self.index = index;
         self.pausing = None;
         self.answer = None;
@@ -459,14 +459,14 @@ impl Argo {
         self.progressed = self.now;
     }
 
-    fn abort(&mut self, undone: bool) {
+    pub(super) fn abort(&mut self, undone: bool) {
         self.stop_runs();
         self.enter(0);
         self.held = false;
         self.stage = Stage::Returning { undone };
     }
 
-    fn stop_runs(&mut self) {
+    pub(super) fn stop_runs(&mut self) {
         let now = self.now;
         for run in self.background.iter_mut().chain(&mut self.inline) {
             run.terminate(now);
@@ -486,69 +486,6 @@ impl Argo {
         self.weight = 0;
         self.headers.clear();
         self.mirrors.clear();
-    }
-
-    fn obey(&mut self, command: Command) {
-        self.answer = None;
-        match command {
-            Command::Abort => self.abort(false),
-            Command::Undo => self.abort(true),
-            Command::PromoteFull => {
-                self.stop_runs();
-                self.promoting_in_full = true;
-                self.enter(self.settings.steps.len());
-                self.held = false;
-            }
-            Command::Resume | Command::Promote => {
-                let step = self.settings.steps.get(self.index);
-                let skips = match step {
-                    Some(ArgoStep::Pause(_)) => true,
-                    Some(ArgoStep::Analysis(_) | ArgoStep::Experiment(_)) => {
-                        command == Command::Promote
-                    }
-                    _ => false,
-                };
-                if self.held {
-                    self.forget_inconclusive();
-                }
-                if skips {
-                    self.stop_runs_of_step();
-                    self.enter(self.index + 1);
-                }
-            }
-        }
-    }
-
-    /// Clears the pause of an inconclusive analysis: what was inconclusive begins anew.
-    fn forget_inconclusive(&mut self) {
-        self.held = false;
-        let is_inconclusive = |phase: AnalysisPhase| phase == AnalysisPhase::Inconclusive;
-        for run in [&mut self.background, &mut self.inline] {
-            if run.as_ref().is_some_and(|run| is_inconclusive(run.phase())) {
-                *run = None;
-            }
-        }
-        let experiment = self.experiment.as_ref();
-        if experiment.is_some_and(|of| is_inconclusive(of.phase())) {
-            self.experiment = None;
-        }
-    }
-
-    fn stop_runs_of_step(&mut self) {
-        let now = self.now;
-        if let Some(run) = &mut self.inline {
-            run.terminate(now);
-        }
-        if let Some(experiment) = &mut self.experiment {
-            experiment.terminate(now);
-        }
-    }
-
-    /// Somebody is asked, and will have answered after a delay of their own.
-    fn ask_people(&mut self) {
-        let delay = self.settings.judgement.delay(self.patience, self.questions);
-        self.questions += 1;
-        self.answer = Some(self.now + delay);
     }
 
     /// Scales down what the end left behind: the old version after a promotion, the canary after an

@@ -6,6 +6,7 @@
 pub mod analysis;
 mod controller;
 mod experiment;
+mod people;
 mod plan;
 mod pods;
 mod replicas;

@@ -345,23 +345,33 @@ impl ArgoPlan {
             .iter()
             .position(|(_, own, _)| *own == entry)
             .unwrap_or(0);
-        let mut kept = vec![(blocks[like].0, entry, blocks[like].2)];
-        kept.extend(blocks.iter().filter(|(_, own, _)| *own > entry));
+        let above = (0..blocks.len()).filter(|index| blocks[*index].1 > entry);
 
         let mut steps: Vec<ArgoStep> = settings.steps[..first].to_vec();
-        let mut starting_step = settings.background.as_ref().map(|of| of.starting_step);
-        let asked = starting_step.unwrap_or(0);
-        let mut moved = (asked < first).then_some(asked);
-        for (old, own, others) in kept {
-            if moved.is_none() && old + others.len() >= asked {
-                moved = Some(steps.len() + asked.saturating_sub(old));
+        // Where each block has gone to; those below the entry are the entry now.
+        let mut places = vec![steps.len(); blocks.len()];
+        steps.push(ArgoStep::SetWeight(entry));
+        steps.extend_from_slice(blocks[like].2);
+        for index in above {
+            let (_, own, others) = blocks[index];
+            // What belongs to the first weight belongs to the entry, even when both are there.
+            if index > 0 {
+                places[index] = steps.len();
             }
             steps.push(ArgoStep::SetWeight(own));
             steps.extend_from_slice(others);
         }
-        if let Some(starting) = &mut starting_step {
-            *starting = moved.unwrap_or(steps.len());
-        }
+        let moved = |asked: usize| {
+            let block = blocks.iter().rposition(|(from, ..)| *from <= asked);
+            let block = block.filter(|_| asked < settings.steps.len());
+            match block {
+                None if asked < first => asked,
+                None => steps.len(),
+                Some(block) => places[block] + (asked - blocks[block].0),
+            }
+        };
+        let starting_step = settings.background.as_ref();
+        let starting_step = starting_step.map(|background| moved(background.starting_step));
         let background = settings.background.as_ref().zip(starting_step);
         ArgoPlan::new(ArgoSettings {
             steps,

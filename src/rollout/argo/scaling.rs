@@ -1,6 +1,7 @@
 //! Weights and pods: what a reconcile writes to the router, and which ReplicaSet it scales.
 
 use super::controller::Argo;
+use super::experiment::Experiment;
 use super::plan::{ArgoStep, CanaryScale, Router, Threshold, Traffic, share_of_pods};
 use super::replicas::{self, Count, Pair, share_down, share_up};
 use crate::base::Weight;
@@ -273,7 +274,7 @@ impl Argo {
 
     /// The canary's share of requests at present.
     pub(super) fn share(&self) -> Weight {
-        let experiment = self.experiment.as_ref().and_then(|of| of.pods());
+        let experiment = self.experiment.as_ref().and_then(Experiment::pods);
         let (compared, fresh) = experiment.unwrap_or_default();
         match self.settings.traffic {
             Traffic::Router(_) => self

@@ -4,13 +4,15 @@
 mod sections;
 mod text;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::controllers::{self, Controller};
+use super::controllers::{self, Beside, Controller};
+use super::files::Files;
 use super::{Scenario, parse};
 use crate::base::Problems;
 use crate::manifest::split::{self, Import, Wishes};
-use crate::manifest::{Account, Manifest, Reader, Remark, sort};
+use crate::manifest::{Account, Found, Manifest, Measured, Reader, Remark, sort};
 
 /// A scenario drafted from manifests.
 #[derive(Debug)]
@@ -83,7 +85,14 @@ pub fn draft(sources: &[Source], wishes: &Wishes, folder: &Path) -> Result<Draft
         return Err(nothing(&manifests, &found));
     }
     accounts.sort_by_key(|account| account.file);
-    let text = text::write(sources, split.as_ref(), controller, &found);
+    let questions = controller.map(|controller| questions(controller, sources, &found, folder));
+    let text = text::write(
+        sources,
+        split.as_ref(),
+        controller,
+        &found,
+        &questions.unwrap_or_default(),
+    );
     let scenario = parse(&text, Path::new("scenario.toml"), Some(folder))?;
     Ok(Draft {
         text,
@@ -95,8 +104,25 @@ pub fn draft(sources: &[Source], wishes: &Wishes, folder: &Path) -> Result<Draft
     })
 }
 
+/// The names of the metrics that ask systems which are not simulated, each once.
+fn questions(
+    controller: Controller,
+    sources: &[Source],
+    found: &[Found],
+    folder: &Path,
+) -> Vec<String> {
+    let names = text::read_by(controller, sources, found);
+    let beside = Beside::new(Measured::plain());
+    let imported = controllers::import(&Files::Folder(folder), controller, &names, &beside);
+    // What is wrong with them is told when the scenario is read.
+    let mut questions = imported.map_or_else(|_| Vec::new(), |imported| imported.questions);
+    let mut told = BTreeSet::new();
+    questions.retain(|name| told.insert(name.clone()));
+    questions
+}
+
 /// Why there is nothing to draft from.
-fn nothing(manifests: &[Manifest], found: &[crate::manifest::Found]) -> Problems {
+fn nothing(manifests: &[Manifest], found: &[Found]) -> Problems {
     let templates = found
         .iter()
         .find(|one| !matches!(one.reader, Reader::Nobody | Reader::Split));

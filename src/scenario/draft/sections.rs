@@ -2,7 +2,7 @@
 
 use super::super::controllers::Controller;
 use super::super::{defaults, file};
-use super::text::{FILL_IN, Page, names};
+use super::text::{FILL_IN, Page, read_by};
 use crate::base::{Probability, Weight};
 use crate::manifest::Found;
 use crate::manifest::split::{
@@ -242,13 +242,7 @@ pub(super) fn rollout(
     page.section("[rollout]", None);
     match controller {
         Some(controller) => {
-            let mut files: Vec<usize> = found
-                .iter()
-                .filter(|one| controller.reads(one))
-                .map(|one| one.file)
-                .collect();
-            files.dedup();
-            let names = names(page, &files).into_iter();
+            let names = read_by(controller, page.sources, found).into_iter();
             let names = names.map(toml::Value::String).collect();
             page.plain(controller.key(), toml::Value::Array(names), "");
         }
@@ -299,6 +293,17 @@ fn steps(page: &mut Page<'_>, split: Option<&Import>) {
         page.section("[experiment]", None);
         let list = format!("[{}]", weights.join(", "));
         page.plain("weights", list, "the split's own among ours");
+    }
+}
+
+/// Answers of ours to what the gates ask of others.
+pub(super) fn figures(page: &mut Page<'_>, questions: &[String]) {
+    for name in questions {
+        let what = "what the system answers that this metric asks, usually and for a bad release";
+        page.section("[[figures]]", Some(&format!("{FILL_IN}: {what}")));
+        page.quoted("name", name, "");
+        page.plain("values", 1, "");
+        page.plain("faulty", 2, "");
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) const FILL_IN: &str = "fill in";
 /// Lines of TOML.
 #[derive(Debug)]
 pub(super) struct Page<'s> {
-    sources: &'s [Source],
+    pub(super) sources: &'s [Source],
     text: String,
 }
 
@@ -140,6 +140,7 @@ pub(super) fn write(
     split: Option<&Import>,
     controller: Option<Controller>,
     found: &[Found],
+    questions: &[String],
 ) -> String {
     let mut page = Page {
         sources,
@@ -164,11 +165,18 @@ pub(super) fn write(
         }
     }
     sections::rollout(&mut page, split, controller, found);
+    sections::figures(&mut page, questions);
     page.text
 }
 
 /// The names, in the scenario, of the files that a controller reads.
-pub(super) fn names(page: &Page<'_>, files: &[usize]) -> Vec<String> {
-    let sources = files.iter().filter_map(|file| page.sources.get(*file));
+pub(super) fn read_by(controller: Controller, sources: &[Source], found: &[Found]) -> Vec<String> {
+    let mut files: Vec<usize> = found
+        .iter()
+        .filter(|one| controller.reads(one))
+        .map(|one| one.file)
+        .collect();
+    files.dedup();
+    let sources = files.iter().filter_map(|file| sources.get(*file));
     sources.map(|source| source.name.clone()).collect()
 }

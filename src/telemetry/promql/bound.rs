@@ -81,7 +81,7 @@ pub enum BindError {
         part: String,
     },
     /// It would take too much memory or time.
-    #[error("the query reads or makes more than {most} series")]
+    #[error("the query reads more than {most} samples or makes more than {most} series")]
     TooLarge {
         /// What is allowed.
         most: usize,
@@ -100,9 +100,9 @@ pub enum AskError {
     /// What Prometheus would answer with status 422.
     #[error("{0}")]
     Execution(String),
-    /// Windows show somebody else's answers, and there are no samples to evaluate.
-    #[error("there are no samples here: another system answers for windows alone")]
-    NoSamples,
+    /// A metrics server answers in place of samples, and it has not been asked.
+    #[error("the metrics server has not answered the query")]
+    NoAnswer,
 }
 
 impl BindError {
@@ -114,8 +114,8 @@ impl BindError {
 }
 
 impl Query {
-    /// Finds the query's series. A selector that names the label `route`, in any part of the query,
-    /// finds the series of single routes; otherwise it finds those of whole versions.
+    /// Finds the query's series. Where the service has routes and the query names the label `route`
+    /// anywhere, its selectors find the series of single routes; otherwise those of whole versions.
     ///
     /// # Errors
     /// When it reads metrics that are not exported, needs scrapes where there are none, or is too
@@ -135,7 +135,7 @@ impl Query {
             catalogue,
             semantics: self.semantics(),
             facts: Facts::default(),
-            by_route: names_route(self.text()),
+            by_route: catalogue.has_routes() && names_route(self.text()),
             depth: back,
             times: 1,
             outermost: back == 0,
@@ -233,11 +233,11 @@ impl Bound {
     /// The answer at `now`.
     ///
     /// # Errors
-    /// When Prometheus would answer with an error, as for two partners in a match, and when there are
-    /// no samples.
+    /// When Prometheus would answer with an error, as for two partners in a match, and when a metrics
+    /// server that answers instead has not done so ([`Telemetry::answer_query`]).
     pub fn ask(&self, now: Time, telemetry: &Telemetry) -> Result<Answer, AskError> {
         if !telemetry.has_samples() {
-            return Err(AskError::NoSamples);
+            return self.looked_up(now, telemetry);
         }
         let nanos = i64::try_from(now.as_nanos()).unwrap_or(i64::MAX);
         let moment = self.moment(Source::Simulated(telemetry, now), nanos);
@@ -257,7 +257,7 @@ impl Bound {
         telemetry: &Telemetry,
     ) -> Result<Answer, AskError> {
         if !telemetry.has_samples() {
-            return Err(AskError::NoSamples);
+            return self.looked_up(now, telemetry);
         }
         let nanos = |time: Time| i64::try_from(time.as_nanos()).unwrap_or(i64::MAX);
         let step = i64::try_from(step.as_nanos()).unwrap_or(i64::MAX);
@@ -283,7 +283,8 @@ impl Bound {
             return Ok(());
         };
         if !telemetry.has_samples() {
-            return Err(AskError::NoSamples);
+            *values = self.looked_up(now, telemetry)?.values();
+            return Ok(());
         }
         let nanos = i64::try_from(now.as_nanos()).unwrap_or(i64::MAX);
         let moment = self.moment(Source::Simulated(telemetry, now), nanos);
@@ -302,6 +303,12 @@ impl Bound {
             }
             Ok(())
         })
+    }
+
+    /// What a metrics server has answered.
+    fn looked_up(&self, now: Time, telemetry: &Telemetry) -> Result<Answer, AskError> {
+        let answer = telemetry.answered(now, self.text());
+        answer.cloned().ok_or(AskError::NoAnswer)
     }
 
     /// The answer at an instant in milliseconds, of recorded samples that the query was bound to.

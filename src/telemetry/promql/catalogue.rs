@@ -31,6 +31,8 @@ pub(super) enum Origin {
 pub(super) struct Entry {
     pub(super) labels: Labels,
     pub(super) column: Column,
+    /// How many samples are read at most; 1 for counters, whose samples few windows read.
+    pub(super) samples: usize,
 }
 
 /// Where the samples of a series are found.
@@ -106,6 +108,7 @@ impl Catalogue {
         let entries = series.map(|(place, series)| Entry {
             labels: series.labels().clone(),
             column: Column::Recorded(place),
+            samples: series.values().len(),
         });
         Catalogue::sorted(entries.collect(), Origin::Recorded)
     }
@@ -131,6 +134,15 @@ impl Catalogue {
             .collect()
     }
 
+    /// Whether there are series of single routes.
+    pub(super) fn has_routes(&self) -> bool {
+        let of_route = |entry: &Entry| match entry.column {
+            Column::Counter(counter) => counter.route.is_some(),
+            Column::Recorded(_) => false,
+        };
+        self.entries.iter().any(of_route)
+    }
+
     pub(super) fn origin(&self) -> Origin {
         self.origin
     }
@@ -150,6 +162,7 @@ fn requests(
         entries.push(Entry {
             labels: labels.with(NAME, name),
             column: of(quantity),
+            samples: 1,
         });
     };
     let vendor = dialect.vendor;
@@ -190,6 +203,7 @@ fn goals(entries: &mut Vec<Entry>, dialect: &Dialect, version: Version, route: O
                     status: Status::Success,
                     quantity: Quantity::Goal { goal, sum },
                 }),
+                samples: 1,
             });
         }
     }

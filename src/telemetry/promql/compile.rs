@@ -44,7 +44,7 @@ pub(super) struct Facts {
     pub(super) reach: i64,
     /// Selectors of exported metrics that match no series.
     pub(super) unmatched: Vec<String>,
-    /// How often series are read for one answer.
+    /// How many samples are read for one answer.
     pub(super) reads: u64,
     /// What the query reads otherwise than at a window's edges, for an error.
     pub(super) beyond_edges: Option<String>,

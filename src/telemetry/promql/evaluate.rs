@@ -152,21 +152,6 @@ impl Step {
         inner: &mut Option<Box<Scratch>>,
     ) -> Result<(), AskError> {
         match &self.op {
-            Op::Number(bits) => own.set(0, Some(f64::from_bits(*bits))),
-            Op::Time => own.set(0, Some(seconds(moment.now))),
-            Op::ScalarOf(vector) => {
-                let mut values = before.iter(*vector);
-                let only = values.next().filter(|_| values.next().is_none());
-                own.set(0, Some(only.map_or(f64::NAN, |(_, value)| value)));
-            }
-            Op::Numbers {
-                operator,
-                left,
-                right,
-            } => {
-                let value = operator.number(before.number(*left), before.number(*right));
-                own.set(0, Some(value));
-            }
             Op::Instant {
                 columns,
                 shift,
@@ -183,6 +168,36 @@ impl Step {
             Op::Subquery { plan, step, window } => {
                 let inner = inner.get_or_insert_default();
                 return windows::subquery(plan, *step, window, moment, before, own, work, inner);
+            }
+            Op::Match(_)
+            | Op::Set(_)
+            | Op::Aggregate { .. }
+            | Op::Rank { .. }
+            | Op::Quantile { .. } => {
+                return self.combine(moment, before, own, work);
+            }
+            _ => self.compute(moment, before, own),
+        }
+        Ok(())
+    }
+
+    /// Numbers, and vectors value by value.
+    fn compute(&self, moment: &Moment<'_>, before: Before<'_>, own: &mut Own<'_>) {
+        match &self.op {
+            Op::Number(bits) => own.set(0, Some(f64::from_bits(*bits))),
+            Op::Time => own.set(0, Some(seconds(moment.now))),
+            Op::ScalarOf(vector) => {
+                let mut values = before.iter(*vector);
+                let only = values.next().filter(|_| values.next().is_none());
+                own.set(0, Some(only.map_or(f64::NAN, |(_, value)| value)));
+            }
+            Op::Numbers {
+                operator,
+                left,
+                right,
+            } => {
+                let value = operator.number(before.number(*left), before.number(*right));
+                own.set(0, Some(value));
             }
             Op::Element {
                 element,
@@ -222,6 +237,27 @@ impl Step {
                     own.set(slot, operator.combine(a, b, value, *as_bool));
                 }
             }
+            Op::Copy(input) => {
+                own.values.copy_from_slice(before.values(*input));
+                own.present.copy_from_slice(before.present(*input));
+            }
+            Op::Absent(input) => {
+                let absent = before.iter(*input).next().is_none();
+                own.set(0, absent.then_some(1.0));
+            }
+            _ => {}
+        }
+    }
+
+    /// Steps in which values of several slots meet.
+    fn combine(
+        &self,
+        moment: &Moment<'_>,
+        before: Before<'_>,
+        own: &mut Own<'_>,
+        work: &mut Work,
+    ) -> Result<(), AskError> {
+        match &self.op {
             Op::Match(op) => return matches::pairs(op, &self.labels, before, own, work),
             Op::Set(op) => matches::sets(op, before, own, work),
             Op::Aggregate {
@@ -258,14 +294,7 @@ impl Step {
                 let q = before.number(*q);
                 aggregates::quantiles(q, *input, histograms, moment.semantics, before, own, work);
             }
-            Op::Copy(input) => {
-                own.values.copy_from_slice(before.values(*input));
-                own.present.copy_from_slice(before.present(*input));
-            }
-            Op::Absent(input) => {
-                let absent = before.iter(*input).next().is_none();
-                own.set(0, absent.then_some(1.0));
-            }
+            _ => {}
         }
         Ok(())
     }

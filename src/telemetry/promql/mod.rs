@@ -17,6 +17,7 @@ mod functions;
 mod labels;
 mod operators;
 mod over_time;
+mod patterns;
 mod plan;
 mod quantile;
 mod query;

@@ -66,7 +66,9 @@ impl Query {
                 .any(|word| message.contains(word));
             let call = place.as_ref().filter(|_| about_call);
             let call = call.and_then(|place| text::called(query, &tokens, place));
-            explain(query, &message, call.or(place))
+            let pattern = message.strip_prefix("illegal regex for ");
+            let pattern = pattern.and_then(|pattern| text::quoted(query, &tokens, pattern));
+            explain(query, &message, pattern.or(call).or(place))
         })?;
         check::check(&expr, semantics).map_err(|refusal| refusal.locate(query, &tokens))?;
         Ok(Query {
@@ -137,7 +139,11 @@ fn explain(query: &str, message: &str, span: Option<Range<usize>>) -> QueryError
 }
 
 /// What to do about some of the parser's messages.
-const ADVICE: [(&str, &str); 9] = [
+const ADVICE: [(&str, &str); 10] = [
+    (
+        "illegal regex",
+        "patterns are RE2: brackets close, and what is special is escaped",
+    ),
     (
         "expected type matrix",
         "it takes a range vector, like x[1m]",

@@ -18,6 +18,8 @@ pub struct Semantics {
     pub durations_are_numbers: bool,
     /// A comparison that filters checks for several matches before it filters (3.9.0).
     pub strict_filters: bool,
+    /// `atan2` drops the metric's name as other arithmetic does.
+    pub atan2_drops_name: bool,
 }
 
 impl Semantics {
@@ -30,6 +32,7 @@ impl Semantics {
         dot_matches_newline: true,
         durations_are_numbers: true,
         strict_filters: true,
+        atan2_drops_name: true,
     };
 
     /// Prometheus 2 from 2.51 to 2.53, the last with long-term support.
@@ -46,6 +49,7 @@ impl Semantics {
     pub const V2_42: Semantics = Semantics {
         half_interval_first: false,
         tolerant_buckets: false,
+        atan2_drops_name: false,
         ..Semantics::V2
     };
 }

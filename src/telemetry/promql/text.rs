@@ -5,14 +5,14 @@
 
 use std::ops::Range;
 
-use super::{QueryError, Semantics};
+use super::{QueryError, Semantics, patterns};
 
 /// The longest text that is read, in bytes.
 const LONGEST: usize = 65_536;
 /// So many operators and brackets a query may have: as deep may it nest.
 const MOST: usize = 400;
 /// The longest duration in milliseconds, as in Prometheus: 64 bits of nanoseconds.
-const LONGEST_DURATION: f64 = 9.2e15;
+const LONGEST_DURATION: f64 = 9.2e12;
 
 /// What a piece of a query is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +41,7 @@ pub(super) fn scan(text: &str, semantics: Semantics) -> Result<(Vec<Token>, Stri
     let tokens = tokens(text);
     check_depth(text, &tokens)?;
     check_numbers(text, &tokens, semantics)?;
+    check_texts(text, &tokens)?;
     let mut plain = String::with_capacity(text.len());
     let mut from = 0;
     for token in tokens.iter().filter(|token| token.kind == Kind::Number) {
@@ -164,6 +165,42 @@ fn check_depth(text: &str, tokens: &[Token]) -> Result<(), QueryError> {
     Ok(())
 }
 
+/// Texts may be patterns, and small patterns may be large programs.
+fn check_texts(text: &str, tokens: &[Token]) -> Result<(), QueryError> {
+    let mut size = 0_u64;
+    for token in tokens.iter().filter(|token| token.kind == Kind::Text) {
+        size = size.saturating_add(patterns::size(&text[token.span.clone()]));
+        if size > patterns::LARGEST {
+            let help = "write shorter patterns, with fewer repetitions";
+            let message = "patterns and texts of this size are not read";
+            return Err(QueryError::new(message, Some(token.span.clone())).help(help));
+        }
+    }
+    Ok(())
+}
+
+/// The text with every quoted text replaced by a short one, up to a token.
+fn without_texts(text: &str, tokens: &[Token]) -> String {
+    let mut plain = String::new();
+    let mut from = 0;
+    for token in tokens {
+        plain.push_str(&text[from..token.span.start]);
+        match token.kind {
+            Kind::Text if token.span.len() > 1 => plain.push_str("\"a\""),
+            _ => plain.push_str(&text[token.span.clone()]),
+        }
+        from = token.span.end;
+    }
+    plain
+}
+
+/// The quoted text with this content.
+pub(super) fn quoted(text: &str, tokens: &[Token], content: &str) -> Option<Range<usize>> {
+    let texts = tokens.iter().filter(|token| token.kind == Kind::Text);
+    let mut spans = texts.map(|token| token.span.clone());
+    spans.find(|span| text[span.clone()].get(1..span.len() - 1) == Some(content))
+}
+
 /// Lengths of time where these are expected, and neither where the other is.
 fn check_numbers(text: &str, tokens: &[Token], semantics: Semantics) -> Result<(), QueryError> {
     let refuse = |token: &Token, what: &str, help: &str| {
@@ -202,11 +239,11 @@ fn check_numbers(text: &str, tokens: &[Token], semantics: Semantics) -> Result<(
             Kind::Word if wants_duration && is_special(word) => {
                 return refuse(token, "is not a length of time", DURATIONS);
             }
-            Kind::Text if braces && matches!(before, "{" | ",") => {
-                if !semantics.durations_are_numbers {
-                    let help = "write names without quotes: Prometheus 2 knows no others";
-                    return refuse(token, "stands where a label's name is expected", help);
-                }
+            Kind::Text
+                if braces && matches!(before, "{" | ",") && !semantics.durations_are_numbers =>
+            {
+                let help = "write names without quotes: Prometheus 2 knows no others";
+                return refuse(token, "stands where a label's name is expected", help);
             }
             _ => {}
         }
@@ -285,7 +322,6 @@ pub(super) fn first_misplaced(
     reads: impl Fn(&str) -> bool,
 ) -> Option<Range<usize>> {
     let completes = |count: usize| {
-        let end = count.checked_sub(1).map_or(0, |last| tokens[last].span.end);
         let (mut closing, mut open) = (String::new(), Vec::new());
         for token in &tokens[..count] {
             match &text[token.span.clone()] {
@@ -298,7 +334,7 @@ pub(super) fn first_misplaced(
         }
         closing.extend(open.iter().rev());
         let outer: String = open.iter().rev().skip(1).collect();
-        let start = &text[..end];
+        let start = without_texts(text, &tokens[..count]);
         // What may be missing: nothing, an operand, the rest of a matcher, a window's length.
         let middles = [
             "", "1", "x", "x[1m]", " x", "[1m]", "(x)", "(x[1m])", "(1,x)", "=\"a\"", "\"a\"",

@@ -1,7 +1,7 @@
 //! Figures that somebody else has read from the series: a Prometheus that was asked.
 
 use crate::base::{Span, Time};
-use crate::telemetry::promql::histogram_quantile;
+use crate::telemetry::promql::{Answer, histogram_quantile};
 use crate::telemetry::{Buckets, GoalSums, Version};
 
 /// What a window shows, as a metrics server answered. `None` and empty lists stand where it had no
@@ -40,18 +40,39 @@ type Key = (Version, Option<usize>, Span);
 pub(super) struct Answers {
     now: Time,
     list: Vec<(Key, Figures)>,
+    /// To queries, by their texts.
+    queries: Vec<(String, Answer)>,
 }
 
 impl Answers {
     pub(super) fn clear(&mut self) {
         self.list.clear();
+        self.queries.clear();
+    }
+
+    /// Answers for another instant make room for those of this one.
+    fn turn_to(&mut self, now: Time) {
+        if now != self.now {
+            self.clear();
+            self.now = now;
+        }
+    }
+
+    pub(super) fn add_query(&mut self, now: Time, text: &str, answer: Answer) {
+        self.turn_to(now);
+        match self.queries.iter_mut().find(|(other, _)| other == text) {
+            Some((_, earlier)) => *earlier = answer,
+            None => self.queries.push((text.to_owned(), answer)),
+        }
+    }
+
+    pub(super) fn find_query(&self, now: Time, text: &str) -> Option<&Answer> {
+        let found = self.queries.iter().find(|(other, _)| other == text);
+        found.filter(|_| now == self.now).map(|(_, answer)| answer)
     }
 
     pub(super) fn add(&mut self, now: Time, key: Key, figures: Figures) {
-        if now != self.now {
-            self.list.clear();
-            self.now = now;
-        }
+        self.turn_to(now);
         match self.list.iter_mut().find(|(other, _)| *other == key) {
             Some((_, earlier)) => *earlier = figures,
             None => self.list.push((key, figures)),

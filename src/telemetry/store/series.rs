@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::{Basis, Telemetry, Track};
 use crate::base::{Span, Time};
-use crate::telemetry::promql::{Extrapolation, Scratch};
+use crate::telemetry::promql::{Answer, Extrapolation, Scratch};
 use crate::telemetry::{GoalSums, Sampling, Status, Version};
 
 /// Rows of a version's or a route's counters of one status.
@@ -46,6 +46,11 @@ impl Telemetry {
     /// Whether windows show samples of ours, and not somebody else's answers.
     pub(in crate::telemetry) fn has_samples(&self) -> bool {
         self.basis != Basis::Answers
+    }
+
+    /// What a metrics server answered to a query.
+    pub(in crate::telemetry) fn answered(&self, now: Time, text: &str) -> Option<&Answer> {
+        self.answers.find_query(now, text)
     }
 
     /// What the window of length `span` that ends at `now` begins and ends with; `None` where a rise

@@ -192,7 +192,7 @@ fn what_is_meant_differently_is_said() {
         (
             "  replicas: 8\n",
             "  replicas: 8\n  replica: 3\n",
-            "8: spec.replica: Argo Rollouts knows no such field",
+            "9: spec.replica: Argo Rollouts knows no such field",
         ),
         (
             "      canaryService: checkout-new\n",

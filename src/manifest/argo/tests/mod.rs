@@ -2,6 +2,7 @@
 
 mod accepted;
 mod refused;
+mod templates;
 
 use std::path::PathBuf;
 

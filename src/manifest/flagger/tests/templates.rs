@@ -1,9 +1,12 @@
 //! MetricTemplates: found, rendered, asked, and what is wrong with them.
 
 use super::{CANARY, changed, import, manifest, read};
+use crate::base::Span;
 use crate::gate::flagger::Limits;
 use crate::gate::{CustomCheck, Gate, Source};
 use crate::manifest::{Fate, Fates, Manifest};
+use crate::telemetry::Reporter;
+use crate::telemetry::exposition::Vendor;
 
 /// A template that Datadog answers.
 const TEMPLATE: &str = "\
@@ -247,4 +250,149 @@ fn influxdb_without_a_record_counts_as_zero() {
         panic!("the metric by template comes last");
     };
     assert_eq!(check.empty, Some(0.0));
+}
+
+/// A template that a Prometheus answers.
+const RATE: &str = "\
+apiVersion: flagger.app/v1beta1
+kind: MetricTemplate
+metadata: {name: errors, namespace: shop}
+spec:
+  provider: {type: prometheus, address: http://prometheus:9090}
+  query: |
+    sum(rate(istio_requests_total{
+      destination_workload_namespace=\"{{ namespace }}\",
+      destination_workload=~\"{{ target }}\",
+      response_code=~\"5.*\"
+    }[{{ interval }}]))
+";
+
+#[test]
+fn a_query_finds_the_canarys_series_over_its_interval() {
+    let import = read(&files(&asking(METRIC), RATE)).unwrap();
+    let Gate::CustomCheck(check) = &import.analysis[1] else {
+        panic!("the metric by template comes last");
+    };
+    assert_eq!(
+        check.source.query(),
+        Some(
+            "sum(rate(istio_requests_total{ destination_workload_namespace=\"shop\", \
+             destination_workload=~\"checkout\", response_code=~\"5.*\" }[1m]))"
+        )
+    );
+    assert_eq!(check.window(), Span::from_secs(60));
+    assert!(check.demand().canary && !check.demand().stable);
+    assert_eq!(import.questions, [""; 0]);
+    assert_eq!(
+        (import.vendor, import.reporter),
+        (Vendor::Istio, Reporter::Server)
+    );
+    // White space between words is all that is left of it.
+    let primary = RATE.replace("{{ target }}", "{{ target }}-primary");
+    let import = read(&files(&asking(METRIC), &primary)).unwrap();
+    assert!(import.analysis[1].demand().stable);
+}
+
+#[test]
+fn an_inline_query_is_asked_in_its_place_over_a_minute() {
+    let inline = "    - name: rate
+      query: sum(rate(istio_requests_total{destination_workload=\"{{ target }}\"}[{{ interval }}]))
+      thresholdRange: {min: 1}
+";
+    let import = import(&asking(inline));
+    let Gate::CustomCheck(check) = &import.analysis[0] else {
+        panic!("it stands before the builtin metric");
+    };
+    assert!(check.source.query().unwrap().ends_with("[1m]))"));
+    assert_eq!(check.name, "rate");
+}
+
+#[test]
+fn the_vendor_and_the_side_are_those_that_the_queries_ask_for() {
+    let alone = asking(METRIC).replace(
+        "    - name: request-success-rate\n      interval: 30s\n      thresholdRange:\n        min: 99\n",
+        "",
+    );
+    let shown = |query: &str| {
+        let start = RATE.find("    sum").unwrap();
+        let template = format!("{}    {query}\n", &RATE[..start]);
+        let import =
+            read(&files(&alone, &template)).unwrap_or_else(|problems| panic!("{problems}"));
+        (import.vendor, import.reporter)
+    };
+    for (query, vendor, reporter) in [
+        (
+            "sum(rate(response_total{namespace=\"shop\",deployment=\"checkout\",direction=\"inbound\"}[1m]))",
+            Vendor::Linkerd,
+            Reporter::Server,
+        ),
+        (
+            "sum(rate(istio_requests_total{reporter=\"source\",destination_workload=\"checkout\"}[1m]))",
+            Vendor::Istio,
+            Reporter::Client,
+        ),
+        (
+            "sum(rate(nginx_ingress_controller_requests{ingress=\"checkout\",canary!=\"\"}[1m]))",
+            Vendor::Nginx,
+            Reporter::Server,
+        ),
+    ] {
+        assert_eq!(shown(query), (vendor, reporter), "{query}");
+    }
+}
+
+#[test]
+fn queries_that_no_prometheus_answers_are_refused_where_they_stand() {
+    let start = RATE.find("    sum").unwrap();
+    for (query, message) in [
+        (
+            "sum(rate(istio_requests_total[1m])",
+            "Prometheus refuses `sum(rate(",
+        ),
+        (
+            "ratte(istio_requests_total[1m])",
+            "there is no function `ratte`",
+        ),
+        ("istio_requests_total{code~\"5.*\"}", "Prometheus refuses"),
+        ("# nothing", "there is no query"),
+        ("scalar(sum(istio_requests_total))", "which is no vector"),
+        ("istio_requests_total[1m]", "which is no vector"),
+        ("1", "which is no vector"),
+        (
+            "sum(rate(my_errors_total[1m]))",
+            "no metric `my_errors_total` is exported; there are",
+        ),
+    ] {
+        let template = format!("{}    {query}\n", &RATE[..start]);
+        let found = errors(&asking(METRIC), &template);
+        assert_eq!(found.len(), 1, "{query}: {found:#?}");
+        assert!(
+            found[0].starts_with("templates.yaml:"),
+            "{query}: {found:#?}"
+        );
+        assert!(found[0].contains("spec.query: "), "{query}: {found:#?}");
+        assert!(found[0].contains(message), "{query}: {found:#?}");
+    }
+    // Without an interval the range is empty.
+    let metric = METRIC.replace("      interval: 1m\n", "");
+    let found = errors(&asking(&metric), RATE);
+    assert!(
+        found[0].contains("metrics[0].interval: is missing, and templates have no default"),
+        "{found:#?}"
+    );
+}
+
+#[test]
+fn a_selector_that_finds_nothing_is_warned_of() {
+    let missing = RATE.replace("5.*", "404");
+    let import = read(&files(&asking(METRIC), &missing)).unwrap();
+    let [warning] = &import.warnings[..] else {
+        panic!("one warning: {:#?}", import.warnings);
+    };
+    assert_eq!(warning.file, 1);
+    assert!(
+        warning.problem.message.contains("finds no series here"),
+        "{}",
+        warning.problem.message
+    );
 }

@@ -189,3 +189,32 @@ fn a_fixed_canary_carries_any_weight_and_managed_routes_end_with_the_rollout() {
     // At 20 s only the copies begin.
     assert_eq!(course.weights, [(20, 0.0), (80, 50.0), (180, 100.0)]);
 }
+
+#[test]
+fn a_rollout_entered_at_a_weight_keeps_where_its_analysis_begins() {
+    let steps = [
+        weight(10),
+        pause(60),
+        weight(25),
+        pause(120),
+        weight(50),
+        pause(180),
+    ];
+    let entered = |starting_step: usize, entry: f64| {
+        let plan = ArgoPlan::new(ArgoSettings {
+            background: beside(run_of(metric(Some(30), 0, 0)), starting_step),
+            ..settings(&steps)
+        });
+        let entered = plan.entering_at(Weight::clamped(entry));
+        let background = entered.settings().background.clone().unwrap();
+        (entered.settings().steps.len(), background.starting_step)
+    };
+    // The step after the first weight stays the step after the first weight.
+    for entry in [5.0, 10.0, 25.0, 40.0, 75.0] {
+        assert_eq!(entered(1, entry).1, 1, "{entry}");
+    }
+    assert_eq!(entered(4, 5.0), (8, 6));
+    assert_eq!(entered(4, 25.0), (4, 2));
+    assert_eq!(entered(5, 75.0), (2, 1));
+    assert_eq!(entered(6, 25.0), (4, 4));
+}

@@ -14,7 +14,7 @@ use super::super::plan::{At, Columns, Op, Operand, Plan, Run, Shift, Window};
 use super::{Compiler, shift};
 use crate::telemetry::{Demand, Status, Version};
 
-/// So many series may be read for one answer, each as often as it is.
+/// So many samples may be read for one answer, each as often as it is.
 const MOST_READS: u64 = 50_000_000;
 
 impl Compiler<'_> {
@@ -25,7 +25,7 @@ impl Compiler<'_> {
         times: bool,
     ) -> Result<usize, BindError> {
         let shift = shift(selector.offset.as_ref(), selector.at.as_ref());
-        let (columns, labels) = self.columns(selector)?;
+        let (columns, labels, _) = self.columns(selector)?;
         self.read(shift, LOOKBACK, labels.len())?;
         self.reads_every(|| selector.to_string());
         let labels = match times {
@@ -73,8 +73,8 @@ impl Compiler<'_> {
     ) -> Result<usize, BindError> {
         let shift = shift(selector.vs.offset.as_ref(), selector.vs.at.as_ref());
         let range = nanos(selector.range.as_millis());
-        let (columns, labels) = self.columns(&selector.vs)?;
-        self.read(shift, range, labels.len())?;
+        let (columns, labels, samples) = self.columns(&selector.vs)?;
+        self.read(shift, range, samples.max(labels.len()))?;
         self.facts.longest = self.facts.longest.max(range);
         let labels = match function.keeps_name() {
             true => labels,
@@ -168,7 +168,7 @@ impl Compiler<'_> {
     }
 
     /// Notes how far back is read, and refuses what reads too much.
-    fn read(&mut self, shift: Shift, length: i64, series: usize) -> Result<(), BindError> {
+    fn read(&mut self, shift: Shift, length: i64, samples: usize) -> Result<(), BindError> {
         let back = length.saturating_add(shift.offset.max(0));
         let reach = match shift.at {
             None => self.depth.saturating_add(back),
@@ -177,8 +177,8 @@ impl Compiler<'_> {
         };
         self.facts.reach = self.facts.reach.max(reach);
         self.facts.longest = self.facts.longest.max(length.min(LOOKBACK));
-        let series = u64::try_from(series).unwrap_or(u64::MAX);
-        let reads = self.times.saturating_mul(series);
+        let samples = u64::try_from(samples).unwrap_or(u64::MAX);
+        let reads = self.times.saturating_mul(samples);
         self.facts.reads = self.facts.reads.saturating_add(reads);
         if self.facts.reads > MOST_READS {
             return Err(BindError::TooLarge {
@@ -193,8 +193,11 @@ impl Compiler<'_> {
         self.facts.beyond_edges.get_or_insert_with(text);
     }
 
-    /// The series that a selector finds, and their labels.
-    fn columns(&mut self, selector: &VectorSelector) -> Result<(Columns, Vec<Labels>), BindError> {
+    /// The series that a selector finds, their labels, and how many samples they have.
+    fn columns(
+        &mut self,
+        selector: &VectorSelector,
+    ) -> Result<(Columns, Vec<Labels>, usize), BindError> {
         let matchers = &selector.matchers.matchers;
         let matchers = Matchers::new(selector.name.as_deref(), matchers, self.semantics);
         let found: Vec<&Entry> = (self.catalogue.entries().iter())
@@ -213,7 +216,8 @@ impl Compiler<'_> {
                 Columns::Counters(self.runs(counters))
             }
         };
-        Ok((columns, labels))
+        let samples = found.iter().map(|entry| entry.samples).sum();
+        Ok((columns, labels, samples))
     }
 
     /// Whether a query sees a series: those of routes where it names the label `route`, those of

@@ -85,7 +85,7 @@ impl Compiler<'_> {
                     number,
                     number_left: matches!(left, Value::Scalar(_)),
                 };
-                match operator.is_comparison() && !as_bool {
+                match self.keeps_name(operator) && !as_bool {
                     true => self.push(op, self.labels(step).to_vec()).map(Value::Vector),
                     false => self.push_nameless(op, step).map(Value::Vector),
                 }
@@ -105,6 +105,12 @@ impl Compiler<'_> {
                 step.map(Value::Vector)
             }
         }
+    }
+
+    /// Whether results keep the metric's name, where nothing else drops it.
+    fn keeps_name(&self, operator: Operator) -> bool {
+        let odd = operator == Operator::Atan2 && !self.semantics.atan2_drops_name;
+        operator.is_comparison() || odd
     }
 
     fn sets(
@@ -181,7 +187,7 @@ impl Compiler<'_> {
         for (slot, group) in right_groups.iter().enumerate() {
             partners[*group as usize].push(slot);
         }
-        let drops_name = !operator.is_comparison() || modifier.return_bool;
+        let drops_name = !self.keeps_name(operator) || modifier.return_bool;
         let shape = Shape {
             drops_name,
             matching: if many { None } else { Some(matching) },

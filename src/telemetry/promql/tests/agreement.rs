@@ -182,7 +182,7 @@ fn compare(text: &str, samples: &Samples, now: i64) -> Result<(), TestCaseError>
     let context = || format!("{text}\ngot {got:?}\nexpected {expected:?}");
     match (&got, &expected) {
         (Ok(Answer::Scalar(a)), Ok(Value::Scalar(b))) => {
-            prop_assert!(same(*a, *b), "{}", context())
+            prop_assert!(same(*a, *b), "{}", context());
         }
         (Ok(Answer::Vector(a)), Ok(Value::Vector(b))) => {
             let mut b = b.clone();

@@ -25,6 +25,9 @@ pub(super) enum Value {
 
 const MINUTE: i64 = 60_000;
 
+/// What a function makes of the samples in a window, given its end and its length.
+type OfWindow<'f> = dyn Fn(&[(i64, f64)], i64, i64) -> Option<f64> + 'f;
+
 /// Evaluates at `now`, in milliseconds.
 pub(super) fn evaluate(expr: &Expr, now: i64, samples: &Samples) -> Result<Value, String> {
     Walk { samples }.value(expr, now)
@@ -126,7 +129,7 @@ impl Walk<'_> {
         expr: &Expr,
         now: i64,
         keeps_name: bool,
-        of: &dyn Fn(&[(i64, f64)], i64, i64) -> Option<f64>,
+        of: &OfWindow<'_>,
     ) -> Result<Vector, String> {
         let (series, end, length) = match expr {
             Expr::Paren(paren) => return self.over(&paren.expr, now, keeps_name, of),
@@ -241,9 +244,8 @@ impl Walk<'_> {
         let args = &call.args.args;
         let name = call.func.name;
         let number = |place: usize| self.scalar(&args[place], now);
-        let over = |keeps, of: &dyn Fn(&[(i64, f64)], i64, i64) -> Option<f64>| {
-            self.over(&args[0], now, keeps, of).map(Value::Vector)
-        };
+        let over =
+            |keeps, of: &OfWindow<'_>| self.over(&args[0], now, keeps, of).map(Value::Vector);
         let values = |s: &[(i64, f64)]| -> Vec<f64> { s.iter().map(|(_, value)| *value).collect() };
         let some = |value: f64, s: &[(i64, f64)]| (!s.is_empty()).then_some(value);
         match name {

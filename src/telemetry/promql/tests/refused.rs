@@ -11,104 +11,108 @@ fn refusal(text: &str, semantics: Semantics) -> (String, String) {
     (at.to_owned(), error.message)
 }
 
+/// Texts, what stands at the place that is named, and the message; empty where all is well, or where
+/// the place does not matter.
+const TEXTS: &[(&str, &str, &str)] = &[
+    ("", "", "there is no query"),
+    ("# only a comment", "", "there is no query"),
+    (
+        r#"x{code~"5.*"}"#,
+        "~",
+        "unexpected character inside braces: '~'",
+    ),
+    (r#"x{a="x" b="y"}"#, "b", "`b` does not belong here"),
+    (
+        "rate(x[5m[])",
+        "[",
+        "unexpected left brace '[' inside brackets",
+    ),
+    (
+        r#"x{pod-hash="x"}"#,
+        "-",
+        "unexpected character inside braces: '-'",
+    ),
+    ("sum(x", "", "unclosed left parenthesis"),
+    ("RATE(x[1m])", "RATE", "there is no function `RATE`"),
+    (
+        "rate(x)",
+        "rate",
+        "expected type matrix in call to function 'rate', got vector",
+    ),
+    (
+        "sum(x[1m])",
+        "sum",
+        "expected type vector in aggregation expression, got matrix",
+    ),
+    (
+        "1 > 2",
+        "",
+        "comparisons between scalars must use BOOL modifier",
+    ),
+    (
+        "x and 1",
+        "",
+        "set operator 'and' not allowed in binary scalar expression",
+    ),
+    (
+        "x + bool y",
+        "",
+        "bool modifier can only be used on comparison operators",
+    ),
+    (
+        r#"{a=~".*"}"#,
+        "",
+        "vector selector must contain at least one non-empty matcher",
+    ),
+    (
+        "rate(x[$__interval])",
+        "$",
+        "unexpected character inside brackets: '$'",
+    ),
+    ("x{{ y }}", "{", "unexpected left brace '{' inside braces"),
+    ("x[0s]", "", "duration must be greater than 0"),
+    ("x[10y:1ms]", ":", "a subquery of 315360000000 steps"),
+    ("x[1h:1s][1h:1s]", "", ""),
+    ("x offset NaN", "NaN", "`NaN` is not a length of time"),
+    ("x[1e300]", "1e300", "`1e300` is not a length of time"),
+    ("x[300y]", "300y", "`300y` is too long a time"),
+    (
+        "x offset 99999999999w",
+        "99999999999w",
+        "`99999999999w` is too long a time",
+    ),
+    (
+        r#"count_values("v", x)"#,
+        "count_values",
+        "`count_values` is not evaluated: it makes labels of values",
+    ),
+    (
+        "limitk(1, x)",
+        "limitk",
+        "`limitk` is experimental: a server refuses it by default",
+    ),
+    (
+        "histogram_avg(x)",
+        "histogram_avg",
+        "`histogram_avg` is not evaluated",
+    ),
+    (r#"label_replace(x, "a b", "$1", "c", "(.*)")"#, "", ""),
+    (
+        r#"label_replace(x, "a", "$1", "c", "(.*")"#,
+        "label_replace",
+        "a pattern that does not read in label_replace",
+    ),
+    (r#"x{a="b" or c="d"}"#, "or", "`or` between matchers"),
+    (
+        "a + on(p) group_left(p) b",
+        "",
+        "label 'p' must not occur in ON and GROUP clause at once",
+    ),
+];
+
 #[test]
 fn what_a_server_refuses_is_refused_at_its_place() {
-    for (text, at, message) in [
-        ("", "", "there is no query"),
-        ("# only a comment", "", "there is no query"),
-        (
-            r#"x{code~"5.*"}"#,
-            "~",
-            "unexpected character inside braces: '~'",
-        ),
-        (r#"x{a="x" b="y"}"#, "b", "`b` does not belong here"),
-        (
-            "rate(x[5m[])",
-            "[",
-            "unexpected left brace '[' inside brackets",
-        ),
-        (
-            r#"x{pod-hash="x"}"#,
-            "-",
-            "unexpected character inside braces: '-'",
-        ),
-        ("sum(x", "", "unclosed left parenthesis"),
-        ("RATE(x[1m])", "RATE", "there is no function `RATE`"),
-        (
-            "rate(x)",
-            "rate",
-            "expected type matrix in call to function 'rate', got vector",
-        ),
-        (
-            "sum(x[1m])",
-            "sum",
-            "expected type vector in aggregation expression, got matrix",
-        ),
-        (
-            "1 > 2",
-            "",
-            "comparisons between scalars must use BOOL modifier",
-        ),
-        (
-            "x and 1",
-            "",
-            "set operator 'and' not allowed in binary scalar expression",
-        ),
-        (
-            "x + bool y",
-            "",
-            "bool modifier can only be used on comparison operators",
-        ),
-        (
-            r#"{a=~".*"}"#,
-            "",
-            "vector selector must contain at least one non-empty matcher",
-        ),
-        (
-            "rate(x[$__interval])",
-            "$",
-            "unexpected character inside brackets: '$'",
-        ),
-        ("x{{ y }}", "{", "unexpected left brace '{' inside braces"),
-        ("x[0s]", "", "duration must be greater than 0"),
-        ("x[10y:1ms]", ":", "a subquery of 315360000000 steps"),
-        ("x[1h:1s][1h:1s]", "", ""),
-        ("x offset NaN", "NaN", "`NaN` is not a length of time"),
-        ("x[1e300]", "1e300", "`1e300` is not a length of time"),
-        ("x[300y]", "300y", "`300y` is too long a time"),
-        (
-            "x offset 99999999999w",
-            "99999999999w",
-            "`99999999999w` is too long a time",
-        ),
-        (
-            r#"count_values("v", x)"#,
-            "count_values",
-            "`count_values` is not evaluated: it makes labels of values",
-        ),
-        (
-            "limitk(1, x)",
-            "limitk",
-            "`limitk` is experimental: a server refuses it by default",
-        ),
-        (
-            "histogram_avg(x)",
-            "histogram_avg",
-            "`histogram_avg` is not evaluated",
-        ),
-        (r#"label_replace(x, "a b", "$1", "c", "(.*)")"#, "", ""),
-        (
-            r#"label_replace(x, "a", "$1", "c", "(.*")"#,
-            "label_replace",
-            "a pattern that does not read in label_replace",
-        ),
-        (r#"x{a="b" or c="d"}"#, "or", "`or` between matchers"),
-        (
-            "a + on(p) group_left(p) b",
-            "",
-            "label 'p' must not occur in ON and GROUP clause at once",
-        ),
-    ] {
+    for (text, at, message) in TEXTS {
         let Err(error) = Query::parse(text, Semantics::V3) else {
             // Names may hold anything in Prometheus 3; subqueries may nest as far as steps allow.
             assert!(message.is_empty(), "{text} is read");
@@ -117,10 +121,10 @@ fn what_a_server_refuses_is_refused_at_its_place() {
         if message.is_empty() {
             continue;
         }
-        assert_eq!(error.message, message, "{text}");
+        assert_eq!(error.message, *message, "{text}");
         if !at.is_empty() {
             let found = error.span.clone().map_or("", |span| &text[span]);
-            assert_eq!(found, at, "{text}: {error:?}");
+            assert_eq!(found, *at, "{text}: {error:?}");
         }
     }
 }

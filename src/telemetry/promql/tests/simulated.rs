@@ -1,6 +1,6 @@
 //! Queries of a simulated service: what they answer is what windows show.
 
-use super::super::{Answer, BindError, Bound, Catalogue, Query, Semantics};
+use super::super::{Answer, AskError, BindError, Bound, Catalogue, Labels, Query, Semantics};
 use crate::base::{Probability, Span, Time, split_mix};
 use crate::telemetry::exposition::{Dialect, Vendor};
 use crate::telemetry::{
@@ -67,7 +67,7 @@ fn bound(text: &str, dialect: &Dialect, plan: &Plan) -> Bound {
 }
 
 /// The only value of an answer, if there is one.
-fn only(answer: Answer) -> Option<f64> {
+fn only(answer: &Answer) -> Option<f64> {
     let values = answer.values();
     assert!(values.len() <= 1, "{values:?}");
     values.first().copied()
@@ -150,10 +150,10 @@ fn builtin_queries_answer_what_windows_show() {
                     let telemetry = played(&plan, Span::from_secs(4), |_| true);
                     for now in (0..600).step_by(7).map(Time::from_secs) {
                         let window = telemetry.window(Version::Canary, now, minute);
-                        let told = only(success.ask(now, &telemetry).unwrap());
+                        let told = only(&success.ask(now, &telemetry).unwrap());
                         let seen = window.success_ratio().map(|ratio| ratio * 100.0);
                         assert!(close(told, seen), "{vendor:?} at {now}: {told:?} {seen:?}");
-                        let told = only(duration.ask(now, &telemetry).unwrap());
+                        let told = only(&duration.ask(now, &telemetry).unwrap());
                         let seen = shown(&window);
                         assert!(close(told, seen), "{vendor:?} at {now}: {told:?} {seen:?}");
                     }
@@ -248,13 +248,27 @@ fn routes_are_seen_by_queries_that_name_them() {
     let by_route = bound(&format!("sum by (route) ({rate})"), &dialect, &plan);
     assert_eq!(by_route.demand().routes, 0b11);
     let parts = by_route.ask(now, &telemetry).unwrap().values();
-    let sum = only(whole.ask(now, &telemetry).unwrap()).unwrap();
+    let sum = only(&whole.ask(now, &telemetry).unwrap()).unwrap();
     assert_eq!(parts.len(), 2);
     assert!((parts[0] + parts[1] - sum).abs() < 1e-9, "{parts:?} {sum}");
     let cart = rate.replace("canary\"", "canary\",route=\"cart\"");
     let cart = bound(&format!("sum({cart})"), &dialect, &plan);
     assert_eq!(cart.demand().routes, 0b10);
-    assert_eq!(only(cart.ask(now, &telemetry).unwrap()), Some(parts[0]));
+    assert_eq!(only(&cart.ask(now, &telemetry).unwrap()), Some(parts[0]));
+}
+
+#[test]
+fn a_service_without_routes_answers_queries_that_name_them() {
+    let plan = plan(Buckets::istio(), Birth::Zero);
+    let dialect = Dialect::new(Vendor::Istio, &plan, Vec::new(), Vec::new());
+    let telemetry = played(&plan, Span::from_secs(4), |_| true);
+    let bound = bound(
+        "sum by (route) (rate(istio_requests_total[1m]))",
+        &dialect,
+        &plan,
+    );
+    let answer = bound.ask(Time::from_secs(300), &telemetry).unwrap();
+    assert_eq!(answer.values().len(), 1);
 }
 
 #[test]
@@ -272,7 +286,7 @@ fn exact_metrics_answer_rises_over_one_window() {
     let bind = |text: &str| Query::parse(text, Semantics::V3).unwrap().bind(&catalogue);
     let now = Time::from_secs(120);
     let canary = r#"{destination_version="canary"}[1m]"#;
-    let ask = |text: String| only(bind(&text).unwrap().ask(now, &telemetry).unwrap()).unwrap();
+    let ask = |text: String| only(&bind(&text).unwrap().ask(now, &telemetry).unwrap()).unwrap();
     assert_eq!(
         ask(format!("sum(increase(istio_requests_total{canary}))")),
         360.0
@@ -317,5 +331,26 @@ fn a_metric_that_nobody_exports_is_told_with_those_that_are() {
     assert_eq!(
         catalogue.values("traefik_service_requests_total", "code"),
         ["200", "500"]
+    );
+}
+
+#[test]
+fn where_a_server_answers_queries_are_looked_up() {
+    let plan = plan(Buckets::istio(), Birth::Zero);
+    let dialect = Dialect::new(Vendor::Istio, &plan, Vec::new(), Vec::new());
+    let bound = bound("sum(rate(istio_requests_total[1m]))", &dialect, &plan);
+    let mut telemetry = played(&plan, Span::from_secs(4), |_| true);
+    telemetry.go_by_answers();
+    let now = Time::from_secs(300);
+    assert_eq!(bound.ask(now, &telemetry), Err(AskError::NoAnswer));
+    let answer = Answer::Vector(vec![(Labels::none(), 7.0)]);
+    telemetry.answer_query(now, bound.text(), answer.clone());
+    assert_eq!(bound.ask(now, &telemetry), Ok(answer));
+    let mut values = Vec::new();
+    bound.ask_values(now, &telemetry, &mut values).unwrap();
+    assert_eq!(values, [7.0]);
+    assert_eq!(
+        bound.ask(Time::from_secs(301), &telemetry),
+        Err(AskError::NoAnswer)
     );
 }
