@@ -136,6 +136,16 @@ fn canaries() {
 }
 
 #[test]
+fn figures_to_judge() {
+    try_all("judge");
+}
+
+#[test]
+fn canary_configs() {
+    try_all("kayenta");
+}
+
+#[test]
 fn queries() {
     try_all("promql");
 }

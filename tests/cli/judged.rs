@@ -207,7 +207,7 @@ fn figures_that_cannot_be_judged_are_refused_with_their_place() {
         (
             "kayenta",
             "{ \"control\": [1,\n \"two\"], \"experiment\": [1] }",
-            "standard input:2:2: control[1]: `two` is no number",
+            "control[1]: `two` is no number --> standard input:2:2",
         ),
         (
             "kayenta",

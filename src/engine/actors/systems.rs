@@ -257,6 +257,7 @@ mod tests {
         use crate::gate::CanaryAnalysis;
         use crate::gate::kayenta::{Judge, JudgeName, Sources, Thresholds, Window};
         let mut world = world_at(10.0);
+        world.canary = world.stable.clone();
         world.figures = ["cpu", "cpu"]
             .map(|name| Figures {
                 faulty: Some(vec![Answer::Number(100.0)]),

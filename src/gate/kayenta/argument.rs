@@ -136,10 +136,17 @@ impl Judgement {
             }
         }
         let (total, thresholds) = (self.score.total, judge.thresholds);
+        if self.score.forced.is_some() {
+            // No sensible threshold lets a forced zero pass.
+            return said;
+        }
         said.push(match now {
             Class::Pass => format!("a pass threshold above {total}"),
             Class::Marginal | Class::Fail if total <= thresholds.marginal => {
-                format!("a marginal threshold below {total} lets the run go on; one to pass of {total} or less")
+                format!(
+                    "a marginal threshold below {total} would let a run go on, and with one to pass of \
+                     {total} or less it passes"
+                )
             }
             Class::Marginal | Class::Fail => format!("a pass threshold of {total} or less"),
         });

@@ -58,7 +58,7 @@ fn read(findings: &mut Findings, fields: &Fields<'_>) -> Option<ThresholdCase> {
         .or_else(|| findings.text(fields, "kind"));
     let kind = match &kind {
         Some((kind, _)) => *kind,
-        None if fields.has("value") => "value",
+        None if fields.has("value") || fields.null("value").is_some() => "value",
         None => {
             let help = format!("write one of {KINDS}");
             findings.error("gate", "is missing", fields.place.clone(), &help);

@@ -165,7 +165,6 @@ fn every_field_has_a_fate() {
         assert!(used(path), "{path}: {:?}", account[path]);
     }
     for (path, why) in [
-        ("name", "decides nothing"),
         ("judge.judgeConfigurations", "does not read"),
         ("metrics[1].query.metricName", "the scenario says"),
     ] {

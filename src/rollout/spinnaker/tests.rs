@@ -1,3 +1,5 @@
+//! When a run judges, and what ends it.
+
 use super::*;
 use crate::gate::Outcome;
 

@@ -1,3 +1,5 @@
+//! Series of both sides: which points are read, how they are paired, and what a score means.
+
 use super::*;
 use crate::gate::kayenta::{
     Analysis, Direction, Group, JudgeName, Label, Metric, Missing, Thresholds,

@@ -1,3 +1,5 @@
+//! Labels at the edges: no samples, constants, infinities, outliers.
+
 use super::*;
 use crate::gate::kayenta::Effect;
 
