@@ -261,6 +261,16 @@ impl Gate {
         }
     }
 
+    /// The text of a query of a manifest's own that the gate asks; the first of several.
+    pub fn query(&self) -> Option<&str> {
+        match self {
+            Gate::CustomCheck(gate) => gate.source.query(),
+            Gate::ArgoMetric(gate) => gate.source.query(),
+            Gate::Kayenta(gate) => gate.sources.iter().find_map(|both| both.experiment.query()),
+            _ => None,
+        }
+    }
+
     /// The series of answers that the gate reads of systems which are not simulated.
     pub fn recorded(&self) -> impl Iterator<Item = kayenta::Recorded> {
         let analysis = match self {

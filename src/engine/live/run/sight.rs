@@ -14,7 +14,7 @@ use crate::engine::live::prometheus::{
 };
 use crate::engine::live::scrape::{Instants, Intake, Mishaps, Scraper};
 use crate::engine::r#virtual::Luck;
-use crate::gate;
+use crate::gate::{self, Gate};
 use crate::telemetry::exposition::Part;
 use crate::telemetry::recording::{Recorder, Row, Subject};
 use crate::telemetry::{Plan, Sampling, Telemetry, Version};
@@ -33,6 +33,13 @@ pub enum SightError {
         /// What the system says.
         source: io::Error,
     },
+    /// The gates ask queries of their own, and a Prometheus was to be asked.
+    #[error(
+        "`{0}` is a query of its own, and a Prometheus that scrapes a rollout faster than real would \
+         answer it in the clock on the wall; leave --prometheus out, and the built-in scraper's samples \
+         answer it"
+    )]
+    OwnQuery(String),
     /// What is seen cannot be written down.
     #[error("cannot write the recording: {0}")]
     Record(#[source] io::Error),
@@ -93,6 +100,10 @@ impl Sight {
             clock: clock.clone(),
             timeout: ANSWER,
         };
+        let own = script.analysis.iter().find_map(Gate::query);
+        if let Some(query) = own.filter(|_| options.source != Source::Scraper) {
+            return Err(SightError::OwnQuery(query.to_owned()));
+        }
         let eyes = match &options.source {
             Source::Scraper => {
                 telemetry.go_by_samples();
