@@ -6,6 +6,7 @@
 use super::super::findings::{Field, Fields, Findings};
 use super::metric::{JOB, JUDGEMENT, text};
 use super::quantities::go_duration;
+use super::template_grammar;
 use crate::base::Span;
 use crate::gate::Source;
 use crate::gate::argo::{Assessment, Condition, Empty, Found, RangeQuery, Shape};
@@ -100,14 +101,18 @@ pub(super) fn read(
     };
     match one {
         "prometheus" => prometheus(findings, &fields),
-        "job" => Some(Provider {
-            source: Asked::Elsewhere,
-            range: None,
-            kind: Kind::Without(Assessment::Job),
-            effort: JOB,
-        }),
+        "job" => {
+            findings.mark_ignored(&fields.path_of(one), template_grammar::JOB);
+            Some(Provider {
+                source: Asked::Elsewhere,
+                range: None,
+                kind: Kind::Without(Assessment::Job),
+                effort: JOB,
+            })
+        }
         "kayenta" => kayenta(findings, &fields),
         _ => {
+            findings.mark_ignored(&fields.path_of(one), template_grammar::ELSEWHERE);
             let (_, form, empty) = *OTHERS.iter().find(|(key, _, _)| *key == one)?;
             Some(other(&fields, one, form, empty, conditions))
         }

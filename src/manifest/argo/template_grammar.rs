@@ -10,8 +10,13 @@ pub(super) const TEMPLATE: Grammar = Grammar {
     renamed: &[],
 };
 
-const ELSEWHERE: &str = "this system is not simulated: the scenario's figures of the metric's name \
+/// Why a provider other than Prometheus decides nothing.
+pub(super) const ELSEWHERE: &str = "this system is not simulated: the scenario's figures of the metric's name \
                          are its answers";
+
+/// Why a Job decides nothing.
+pub(super) const JOB: &str = "what it runs is not simulated: of the scenario's figures of the metric's name 0 is a failure and \
+     any other number a success";
 
 const IGNORED: &[(&str, &str)] = &[
     ("apiVersion", "it is this one"),
@@ -26,23 +31,9 @@ const IGNORED: &[(&str, &str)] = &[
         "the simulated service's metrics are asked, which need no address and no key",
     ),
     (
-        "spec.metrics[].provider.job",
-        "what it runs is not simulated: of the scenario's figures of the metric's name 0 is a failure \
-         and any other number a success",
-    ),
-    (
         "spec.metrics[].provider.kayenta",
         "the judge is not asked: the scenario's figures of the metric's name are its scores",
     ),
-    ("spec.metrics[].provider.web", ELSEWHERE),
-    ("spec.metrics[].provider.datadog", ELSEWHERE),
-    ("spec.metrics[].provider.newRelic", ELSEWHERE),
-    ("spec.metrics[].provider.wavefront", ELSEWHERE),
-    ("spec.metrics[].provider.graphite", ELSEWHERE),
-    ("spec.metrics[].provider.influxdb", ELSEWHERE),
-    ("spec.metrics[].provider.cloudWatch", ELSEWHERE),
-    ("spec.metrics[].provider.skywalking", ELSEWHERE),
-    ("spec.metrics[].provider.plugin", ELSEWHERE),
 ];
 
 const KNOWN: &[(&str, &[&str])] = &[
