@@ -191,14 +191,15 @@ fn weaker_bursts_break_it_less() {
 #[test]
 fn kayenta_sees_less_of_a_canary_with_more_traffic() {
     let name = "kayenta-canary";
-    let results = played(shipped(name), &[5.0, 10.0, 25.0], 80);
+    let results = played(shipped(name), &[5.0, 10.0, 25.0], 30);
     let power = |percent| held(&results, percent).power.estimate;
-    // Of 80 trials each, where about 0.9, 0.2 and 1 were found in 300.
-    assert!(power(5.0) > 0.75, "{}", power(5.0));
-    assert!(power(10.0) < 0.4, "{}", power(10.0));
-    assert!(power(25.0) > 0.95, "{}", power(25.0));
+    // Of 30 trials each, where about 0.9, 0.2 and 1 were found in 300: bounds at more than four
+    // standard errors.
+    assert!(power(5.0) > 0.65, "{}", power(5.0));
+    assert!(power(10.0) < 0.55, "{}", power(10.0));
+    assert!(power(25.0) > 0.9, "{}", power(25.0));
     for percent in [5.0, 10.0, 25.0] {
         let passed = 1.0 - held(&results, percent).false_rollback.estimate;
-        assert!(passed > 0.9, "{percent}: {passed}");
+        assert!(passed > 0.85, "{percent}: {passed}");
     }
 }
