@@ -34,7 +34,7 @@ fn files(arguments: &str, more: &[&str]) -> BTreeMap<String, Vec<u8>> {
 fn differing(a: &BTreeMap<String, Vec<u8>>, b: &BTreeMap<String, Vec<u8>>) -> Vec<String> {
     let names: Vec<String> = a.keys().cloned().collect();
     assert_eq!(names, b.keys().cloned().collect::<Vec<_>>());
-    assert_eq!(names.len(), 18, "{names:?}");
+    assert_eq!(names.len(), 19, "{names:?}");
     names
         .into_iter()
         .filter(|name| a[name] != b[name])

@@ -193,8 +193,10 @@ fn files(results: &Results) -> Result<Vec<(&'static str, Vec<u8>)>, StoreError> 
         row_file(&results.detections)?,
         row_file(&results.heat)?,
         row_file(&results.timeline)?,
-        row_file(&results.looks)?,
     ];
+    if !results.looks.is_empty() {
+        files.push(row_file(&results.looks)?);
+    }
     if !results.trials.is_empty() {
         files.push(row_file(&results.trials)?);
     }

@@ -83,6 +83,10 @@ const BUILTIN: &[Builtin] = &[
         include_str!("../../scenarios/feed-ranking.toml"),
     ),
     shipped(
+        "four-controllers",
+        include_str!("../../scenarios/four-controllers.toml"),
+    ),
+    shipped(
         "health-checks",
         include_str!("../../scenarios/health-checks.toml"),
     ),
@@ -192,6 +196,18 @@ const BUILTIN: &[Builtin] = &[
 
 /// Files that built-in scenarios name.
 const COMPANIONS: &[(&str, &str)] = &[
+    (
+        "four-canary.yaml",
+        include_str!("../../scenarios/four-canary.yaml"),
+    ),
+    (
+        "four-rollout.yaml",
+        include_str!("../../scenarios/four-rollout.yaml"),
+    ),
+    (
+        "four-judge.json",
+        include_str!("../../scenarios/four-judge.json"),
+    ),
     (
         "plain-argo.yaml",
         include_str!("../../scenarios/plain-argo.yaml"),

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{answered, coalmine, names, program};
 
 /// Every file of a results folder, as the README lists them.
-const FILES: [&str; 16] = [
+const FILES: [&str; 17] = [
     "cells.csv",
     "detection-distribution.png",
     "detection-distribution.svg",
@@ -19,6 +19,7 @@ const FILES: [&str; 16] = [
     "heat.csv",
     "heat.png",
     "heat.svg",
+    "looks.csv",
     "power.png",
     "power.svg",
     "report.html",

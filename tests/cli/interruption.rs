@@ -75,7 +75,7 @@ fn an_interrupted_run_answers_with_what_is_there() {
     assert!(out.contains("! The run was interrupted"), "{out}");
 
     let folder = place.path().join("out");
-    assert_eq!(names(&folder).len(), 16, "{:?}", names(&folder));
+    assert_eq!(names(&folder).len(), 17, "{:?}", names(&folder));
     let text = fs::read_to_string(folder.join("summary.json")).unwrap();
     let summary: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(summary["complete"], false);

@@ -26,7 +26,7 @@ fn kept(said: &Said, refuge: &Path) -> PathBuf {
     let kept = PathBuf::from(named.unwrap_or_else(|| panic!("{}", said.err)));
     assert_eq!(names(refuge).len(), 1, "{:?}", names(refuge));
     assert_eq!(kept.parent(), Some(refuge));
-    assert_eq!(names(&kept).len(), 16, "{:?}", names(&kept));
+    assert_eq!(names(&kept).len(), 17, "{:?}", names(&kept));
     kept
 }
 
@@ -172,5 +172,5 @@ fn an_answer_that_cannot_be_printed_is_an_error() {
             "{arguments}: {err}"
         );
     }
-    assert_eq!(names(&place.path().join("results/default")).len(), 16);
+    assert_eq!(names(&place.path().join("results/default")).len(), 17);
 }
