@@ -232,3 +232,28 @@ fn a_recorded_night_is_judged_by_single_failures() {
     assert!(cell.power.estimate > 0.95, "{cell:?}");
     assert!(cell.false_rollback.estimate < 0.3, "{cell:?}");
 }
+
+#[test]
+fn limits_catch_by_luck_what_comparisons_see() {
+    // At 5 % a minute has 600 requests; a limit of 99 % is broken by seven failures, where 4.2 are
+    // usual: one minute in seven.
+    let broken = poisson_at_least(4.2, 7);
+    assert_near(broken, 0.133, 0.005);
+    let results = played(shipped("four-controllers"), &[5.0], 200);
+    let power = |name: &str| {
+        let rivals = &results.summary.rivals;
+        let rival = rivals.iter().find(|rival| rival.name == name);
+        rival.expect("a rival of that name").cell.clone()
+    };
+    // Four minutes at small weights, and three failures wanted.
+    assert!(power("Flagger").power.estimate < 0.15);
+    // Five looks at 5 %, five at 10 % and so on: a third of 200 trials, five standard errors each way.
+    let argo = power("Argo").power.estimate;
+    assert!((0.15..0.55).contains(&argo), "{argo}");
+    for name in ["staged z test", "Spinnaker"] {
+        assert!(power(name).power.estimate > 0.95, "{name}");
+        assert!(power(name).false_rollback.estimate < 0.1, "{name}");
+    }
+    let [fast, slow] = ["staged z test", "Spinnaker"].map(|name| power(name).exposure.users);
+    assert!(slow > 4.0 * fast, "{slow} and {fast} users");
+}
