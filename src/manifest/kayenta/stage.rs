@@ -307,9 +307,13 @@ fn between(findings: &mut Findings, fields: &Fields<'_>, keys: [&str; 2], into: 
     };
     let minutes = end.duration_since(start).as_secs() / 60;
     match u64::try_from(minutes) {
-        Ok(minutes) if minutes > 0 => {
+        Ok(minutes) if (1..=MOST_MINUTES).contains(&minutes) => {
             into.lifetime = Some(Span::from_secs(minutes * 60));
             into.retrospective = true;
+        }
+        Ok(minutes) if minutes > MOST_MINUTES => {
+            let message = "ends years after its start";
+            findings.error(&field.path, message, field.place(), "write an earlier end");
         }
         _ => {
             let message = "ends less than a minute after its start: there is nothing to judge";
@@ -317,6 +321,9 @@ fn between(findings: &mut Findings, fields: &Fields<'_>, keys: [&str; 2], into: 
         }
     }
 }
+
+/// More minutes than any canary is looked at: some months.
+const MOST_MINUTES: u64 = 500_000;
 
 /// A whole number of a unit; Spinnaker's editor writes some as texts.
 fn span(findings: &mut Findings, fields: &Fields<'_>, key: &str, unit: Unit) -> Option<Span> {
@@ -361,8 +368,9 @@ fn iso(findings: &mut Findings, fields: &Fields<'_>, key: &str) -> Option<Span> 
     }
     let read = text.parse::<jiff::SignedDuration>().ok();
     let minutes = read.and_then(|read| u64::try_from(read.as_secs() / 60).ok());
-    if minutes.is_none_or(|minutes| minutes == 0) {
-        let message = format!("`{text}` is no duration of a minute or more");
+    let minutes = minutes.filter(|minutes| (1..=MOST_MINUTES).contains(minutes));
+    if minutes.is_none() {
+        let message = format!("`{text}` is no duration from a minute to some months");
         let help = "write it like PT3H0M";
         findings.error(&field.path, &message, field.place(), help);
     }
