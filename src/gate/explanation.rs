@@ -53,11 +53,20 @@ impl Gate {
                 _ => now.saturating_sub(self.window()),
             },
             to: now,
-            value: (!verdict.value.is_nan()).then(|| self.with_unit(verdict.value)),
+            value: (!verdict.value.is_nan()).then(|| self.figure(verdict.value)),
             samples: verdict.samples,
             outcome: verdict.outcome,
             rule,
             change: self.change(now, telemetry, verdict),
+        }
+    }
+
+    /// A figure as a reader takes it: a p-value says that it is one.
+    fn figure(&self, value: f64) -> String {
+        let value = self.with_unit(value);
+        match self {
+            Gate::TwoProportionZ(_) => format!("p = {value}"),
+            _ => value,
         }
     }
 

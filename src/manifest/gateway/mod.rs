@@ -57,15 +57,7 @@ pub(super) fn route(index: usize, reading: &mut Reading<'_>) -> Option<Table> {
         }
         return None;
     }
-    Some(Table {
-        system: System::Gateway,
-        reading: index,
-        title: reading.resource.title(),
-        name: reading.resource.name.clone().unwrap_or_default(),
-        place: reading.start(),
-        routes,
-        canary: None,
-    })
+    Some(reading.table(System::Gateway, index, routes))
 }
 
 /// One rule; `None` where it sends requests nowhere that is simulated.

@@ -38,15 +38,7 @@ pub(in crate::manifest) fn read(index: usize, reading: &mut Reading<'_>) -> Opti
         }
         return None;
     }
-    Some(Table {
-        system: System::Istio,
-        reading: index,
-        title: reading.resource.title(),
-        name: reading.resource.name.clone().unwrap_or_default(),
-        place: reading.start(),
-        routes,
-        canary: None,
-    })
+    Some(reading.table(System::Istio, index, routes))
 }
 
 /// One rule; `None` where it sends requests nowhere that is simulated.

@@ -3,7 +3,7 @@
 use super::super::documents::Resource;
 use super::super::findings::{Field, Fields, Findings};
 use super::super::yaml::{Node, Value};
-use super::{Place, Said};
+use super::{Place, Route, Said, System, Table};
 use crate::base::{Probability, Span};
 
 /// A resource while it is read.
@@ -18,6 +18,24 @@ impl<'r> Reading<'r> {
         Reading {
             resource,
             findings: Findings::default(),
+        }
+    }
+
+    /// The routes of the resource, which is the reading of this number.
+    pub(in crate::manifest) fn table(
+        &self,
+        system: System,
+        index: usize,
+        routes: Vec<Route>,
+    ) -> Table {
+        Table {
+            system,
+            reading: index,
+            title: self.resource.title(),
+            name: self.resource.name.clone().unwrap_or_default(),
+            place: self.start(),
+            routes,
+            canary: None,
         }
     }
 
