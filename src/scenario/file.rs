@@ -34,7 +34,7 @@ pub(super) fn read(text: &str, file: &Path, files: Files<'_>) -> Result<Scenario
         && !report.has_errors()
     {
         let unbound = queries::bind(scenario);
-        queries::deploy_baseline(scenario);
+        queries::deploy_baseline(&mut scenario.world, &scenario.analysis);
         for remark in unbound.into_iter().chain(check::remarks(scenario)) {
             let place = place_of(places, remark.subject);
             match remark.severity {

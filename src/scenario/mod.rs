@@ -127,6 +127,7 @@ impl Scenario {
         let asked = |one: &&Figures| rival.questions.contains(&one.name);
         let mut world = self.world.clone();
         world.figures = figures::resolve(&self.figures, &rival.questions);
+        queries::deploy_baseline(&mut world, &rival.analysis);
         world.hooks.clone_from(&rival.hooks);
         Scenario {
             world,

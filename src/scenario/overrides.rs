@@ -111,7 +111,7 @@ impl Scenario {
         if problems.is_empty() {
             // What the scenario was warned of may be mended, and something else broken.
             let mut remarks = queries::bind(&mut self);
-            queries::deploy_baseline(&mut self);
+            queries::deploy_baseline(&mut self.world, &self.analysis);
             remarks.extend(check::remarks(&self));
             for old in remarks_before.iter().filter(|old| !remarks.contains(old)) {
                 self.warnings

@@ -3,16 +3,14 @@
 use super::Scenario;
 use super::check::{Remark, Subject, error, warning};
 use crate::gate::Gate;
+use crate::model::World;
 use crate::telemetry::exposition::{Dialect, Service, Vendor};
 use crate::telemetry::promql::{BindError, Catalogue};
 
 /// Deploys a baseline where Kayenta compares with one: Spinnaker does so beside the canary.
-pub(super) fn deploy_baseline(scenario: &mut Scenario) {
+pub(super) fn deploy_baseline(world: &mut World, analysis: &[Gate]) {
     let wanted = |gate: &Gate| matches!(gate, Gate::Kayenta(_)) && gate.demand().baseline;
-    let rivals = scenario.rivals.iter().flat_map(|rival| &rival.analysis);
-    if scenario.analysis.iter().chain(rivals).any(wanted) {
-        scenario.world.rules.baseline = true;
-    }
+    world.rules.baseline |= analysis.iter().any(wanted);
 }
 
 /// Binds all queries anew, whatever they were bound to, each rollout's to the service as its
