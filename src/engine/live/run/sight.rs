@@ -102,7 +102,8 @@ impl Sight {
         };
         let own = script.analysis.iter().find_map(Gate::query);
         if let Some(query) = own.filter(|_| options.source != Source::Scraper) {
-            return Err(SightError::OwnQuery(query.to_owned()));
+            let words: Vec<&str> = query.split_whitespace().collect();
+            return Err(SightError::OwnQuery(words.join(" ")));
         }
         let eyes = match &options.source {
             Source::Scraper => {
