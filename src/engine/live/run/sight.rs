@@ -73,6 +73,17 @@ struct Scraping {
     instants: Instants,
 }
 
+/// Refuses a query of the user's own: a Prometheus answers ours alone.
+fn refuse_own_queries(analysis: &[Gate]) -> Result<(), SightError> {
+    match analysis.iter().find_map(Gate::query) {
+        None => Ok(()),
+        Some(query) => {
+            let words: Vec<&str> = query.split_whitespace().collect();
+            Err(SightError::OwnQuery(words.join(" ")))
+        }
+    }
+}
+
 impl Sight {
     /// Opens the eyes that the script chose, on everything that shows metrics.
     pub(super) async fn open(
@@ -100,10 +111,8 @@ impl Sight {
             clock: clock.clone(),
             timeout: ANSWER,
         };
-        let own = script.analysis.iter().find_map(Gate::query);
-        if let Some(query) = own.filter(|_| options.source != Source::Scraper) {
-            let words: Vec<&str> = query.split_whitespace().collect();
-            return Err(SightError::OwnQuery(words.join(" ")));
+        if options.source != Source::Scraper {
+            refuse_own_queries(script.analysis)?;
         }
         let eyes = match &options.source {
             Source::Scraper => {
