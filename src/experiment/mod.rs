@@ -163,7 +163,7 @@ fn typical(scenario: &Scenario, cells: &[Cell], engine: Kind) -> Watched {
 /// The engine that a scenario is played with, and why.
 pub fn engine(scenario: &Scenario) -> (Kind, String) {
     let by_user = (scenario.analysis.iter())
-        .any(|gate| gate.demand().by_user)
+        .any(|gate| gate.demand().by_user || gate.demand().users)
         .then_some("a gate judges user by user");
     if let Some(reason) = scenario.world.coupling().or(by_user) {
         return (

@@ -24,7 +24,7 @@ pub use luck::MOST_STRATA;
 pub(in crate::engine) use play::Flow;
 
 use crate::base::{Purpose, Seed, Span, Time, Weight};
-use crate::gate::{self, Gate, Verdict};
+use crate::gate::{self, Gate, Jury, Verdict};
 use crate::model::World;
 use crate::rollout::{self, Action, Routing, Surroundings};
 use crate::telemetry::{self, Demand, Telemetry, Version};
@@ -86,6 +86,7 @@ pub struct Player<'a> {
     scenes: Vec<(Span, Scene)>,
     engine: Engine,
     play: Play,
+    jury: Jury<'a>,
     /// The looks of the present tick.
     looks: Vec<Verdict>,
     /// Expected distinct users by number of requests; not a number where not yet worked out.
@@ -195,6 +196,7 @@ impl<'a> Player<'a> {
                 telemetry,
                 tally: Tally::default(),
             },
+            jury: Jury::new(setting.analysis),
             looks: Vec::new(),
             distinct: Vec::new(),
             setting,
@@ -249,6 +251,10 @@ impl<'a> Player<'a> {
                 break;
             }
             let flow = Flow::new(routing, setting.world, held);
+            if index > 0 {
+                let since = scene.schedule.ticks[index - 1];
+                self.play.telemetry.note_weights(since, flow.weights());
+            }
             self.play.tally.enter(flow.canary);
             for stretch in scene.schedule.until_tick[index].clone() {
                 self.engine.advance(scene, stretch, flow, &mut self.play);
@@ -265,7 +271,7 @@ impl<'a> Player<'a> {
             };
             decide(
                 &mut controller,
-                setting.analysis,
+                &mut self.jury,
                 now,
                 &surroundings,
                 &mut self.play.telemetry,
@@ -350,6 +356,7 @@ impl<'a> Player<'a> {
         self.play.luck.deal(seed, replicate);
         let salt = seed.salt(replicate, Purpose::Scrape);
         self.play.telemetry.begin(phase, salt);
+        self.jury.begin(seed.salt(replicate, Purpose::Gate));
         self.play.tally.clear();
         match &mut self.engine {
             Engine::Counts(counts) => counts.reset(),

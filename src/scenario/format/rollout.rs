@@ -369,6 +369,23 @@ pub enum Gate {
         /// Reads this route's own series. Left out: all requests.
         route: Option<String>,
     },
+    /// One-sided two-proportion z test of the error ratios since the start.
+    CumulativeZ {
+        /// Chance of rolling back a canary as good as stable, at one look.
+        #[schemars(extend("default" = defaults::alpha().to_string()))]
+        alpha: Option<Share>,
+        /// When it is made: at `every` look at its full level, once at the `end`, or `shared` among
+        /// the looks, each at its part of the level.
+        #[schemars(extend("default" = "shared"))]
+        looks: Option<Looks>,
+        /// What the canary is compared with.
+        #[schemars(extend("default" = "stable"))]
+        against: Option<Against>,
+        /// How long the rollout is planned to last. Left out: all holds.
+        over: Option<Span>,
+        /// Reads this route's own series. Left out: all requests.
+        route: Option<String>,
+    },
     /// One-sided test of what the business counts: is the canary's mean per right answer, divided by
     /// stable's, below a limit?
     Business {
@@ -398,6 +415,18 @@ pub enum Gate {
         /// Reads this route's own figures. Left out: all of the goal's.
         route: Option<String>,
     },
+}
+
+/// When a test that is made for one look is made.
+#[derive(Debug, JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+pub enum Looks {
+    /// At every look at its full level.
+    Every,
+    /// Once, at the planned end.
+    End,
+    /// At every look, at its part of the level.
+    Shared,
 }
 
 /// What the canary is compared with.

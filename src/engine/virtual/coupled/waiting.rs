@@ -36,6 +36,7 @@ pub(super) fn is_all(world: &World, demand: Demand) -> bool {
         && simple(&world.stable.fleet)
         && simple(&world.canary.fleet)
         && !demand.goals
+        && !demand.users
         && demand.routes == 0
 }
 
