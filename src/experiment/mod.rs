@@ -210,6 +210,7 @@ fn setting<'a>(
         telemetry: &scenario.telemetry,
         rollout: plan,
         analysis: &scenario.analysis,
+        onlookers: &[],
         horizon: scenario.horizon,
         aftermath: scenario.experiment.aftermath,
         held,
