@@ -29,6 +29,7 @@
 //! 9. **Timeline.** The first trial of the rollout as written, as the scraped metrics showed it.
 
 pub mod catalogue;
+pub mod comparison;
 pub mod conform;
 mod estimate;
 mod findings;

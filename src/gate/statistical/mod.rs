@@ -18,7 +18,7 @@ pub use memory::Memory;
 use std::fmt;
 
 use super::series::{self, Of, RouteSeries};
-use crate::base::Span;
+use crate::base::{Probability, Span};
 use crate::telemetry::{Demand, Version};
 
 /// A test, and on which series it is made.
@@ -240,12 +240,30 @@ impl Method {
         }
     }
 
+    /// What it is called in tables, without its level.
+    pub fn label(&self) -> String {
+        match self {
+            Method::CumulativeZ(method) => format!("two-proportion z, {}", method.looks),
+        }
+    }
+
     /// The test before its first rollout.
     pub fn start(&self, planned: Planned) -> Box<dyn Test> {
         match self {
             Method::CumulativeZ(method) => Box::new(method.start(planned)),
         }
     }
+}
+
+/// The tests that are compared and calibrated, each at level `alpha`, with the parameters that its
+/// documentation names as usual.
+pub fn shelf(alpha: Probability) -> Vec<Method> {
+    let cumulative = |looks| Method::CumulativeZ(CumulativeZ { alpha, looks });
+    vec![
+        cumulative(Looks::Every),
+        cumulative(Looks::Shared),
+        cumulative(Looks::End),
+    ]
 }
 
 impl fmt::Display for Method {
