@@ -12,6 +12,7 @@ mod mann_whitney;
 mod normal;
 mod order;
 mod permutation;
+pub mod planning;
 mod proportion;
 mod ratio;
 mod sample;
