@@ -10,6 +10,7 @@ mod import;
 mod judge;
 mod load;
 mod output;
+mod plan;
 mod power;
 mod promql;
 mod report;
@@ -48,6 +49,8 @@ pub struct Arguments {
 enum Command {
     /// Power, false rollbacks, detection time and exposure at each canary percentage
     Power(Box<power::PowerArguments>),
+    /// How long a canary has to run for your traffic, from closed forms, before anything is simulated
+    Plan(Box<plan::PlanArguments>),
     /// One rollout, tick by tick: for real over loopback, or in virtual time
     Run(Box<run::RunArguments>),
     /// Why a verdict fell: what was read, by which rule, and what would have changed it
@@ -89,6 +92,7 @@ pub fn start() -> ExitCode {
 pub fn run(arguments: Arguments) -> ExitCode {
     let outcome = match arguments.command {
         Command::Power(arguments) => power::power(&arguments),
+        Command::Plan(arguments) => plan::plan(&arguments),
         Command::Run(arguments) => run::run(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::Judge(arguments) => judge::judge(&arguments),

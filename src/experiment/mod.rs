@@ -35,6 +35,7 @@ mod estimate;
 mod findings;
 mod grid;
 mod live;
+pub mod planner;
 mod replicate;
 mod rivals;
 mod rows;

@@ -16,6 +16,7 @@ mod multiplicity;
 mod normal;
 mod order;
 mod permutation;
+pub mod planning;
 mod posterior;
 mod proportion;
 mod quantile;

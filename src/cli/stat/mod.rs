@@ -6,6 +6,7 @@ mod intervals;
 mod multiplicity;
 mod places;
 mod rates;
+mod planning;
 mod records;
 mod results;
 mod samples;
@@ -69,6 +70,7 @@ const FAMILIES: &[(&str, &[Method])] = &[
     ("Several tests at once", multiplicity::METHODS),
     ("Chances given a prior", rates::CHANCES),
     ("Clusters", clusters::METHODS),
+    ("Planning", planning::METHODS),
 ];
 
 /// Evaluates what was asked for and prints the results.
