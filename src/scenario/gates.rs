@@ -48,8 +48,8 @@ const WINDOWED: [(&str, Kind); 6] = [
 
 /// All kinds, by their names.
 fn kinds() -> Vec<(&'static str, Kind)> {
-    let statistical = statistical::KINDS.iter();
-    let statistical = statistical.map(|(name, kind)| (*name, Kind::Statistical(*kind)));
+    let statistical = statistical::kinds().into_iter();
+    let statistical = statistical.map(|(name, kind)| (name, Kind::Statistical(kind)));
     WINDOWED.into_iter().chain(statistical).collect()
 }
 
@@ -286,17 +286,22 @@ fn read_z_test(table: &mut Table<'_>, common: Option<Common>) -> Option<Gate> {
 fn read_alpha(table: &mut Table<'_>) -> Option<Probability> {
     match table.get("alpha") {
         None => Some(defaults::alpha()),
-        Some(value) => value.share().filter(|alpha| {
-            let sound = *alpha > Probability::ZERO && alpha.get() <= 0.5;
-            if !sound {
-                value.refuse(
-                    format_args!("`{}` is no significance level", value.written()),
-                    "write a percentage above 0% and at most 50%, like 5%",
-                );
-            }
-            sound
-        }),
+        Some(value) => level(&value),
     }
+}
+
+/// The chance of an error that a test may make.
+fn level(value: &Value<'_>) -> Option<Probability> {
+    value.share().filter(|alpha| {
+        let sound = *alpha > Probability::ZERO && alpha.get() <= 0.5;
+        if !sound {
+            value.refuse(
+                format_args!("`{}` is no significance level", value.written()),
+                "write a percentage above 0% and at most 50%, like 5%",
+            );
+        }
+        sound
+    })
 }
 
 fn read_route(table: &mut Table<'_>, names: &Known) -> Option<Option<RouteSeries>> {

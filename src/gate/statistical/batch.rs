@@ -27,7 +27,8 @@ pub struct Arm<'a> {
     pub requests: u64,
     /// Of these, the failed ones.
     pub errors: u64,
-    /// Requests per bucket; empty where nobody reads latencies.
+    /// Requests per bucket; empty where nobody reads latencies. Where errors are read beside them the
+    /// failed ones per bucket follow.
     pub latencies: &'a [u64],
     /// Failures by user since the start, not only of this batch: users come back.
     pub users: UserFailures,
@@ -54,6 +55,14 @@ impl Batch<'_> {
 
     /// Requests of the other arm and of the canary in this bucket or a slower one.
     pub fn slower(&self, bucket: usize) -> [u64; 2] {
-        [self.other, self.canary].map(|arm| arm.latencies.iter().skip(bucket).sum())
+        [self.other, self.canary].map(|arm| {
+            let latencies = arm.latencies.iter().take(self.bounds.len());
+            latencies.skip(bucket).sum()
+        })
+    }
+
+    /// Whether both arms have requests: without, no batch says anything about the one by the other.
+    pub fn compares(&self) -> bool {
+        self.other.requests > 0 && self.canary.requests > 0
     }
 }

@@ -5,15 +5,35 @@
 //! numbers per arm; the *planned* duration is that of the rollout when nothing stops it.
 
 mod batch;
+mod change_evidence;
+mod change_spending;
 mod cumulative_z;
+mod events;
+mod exact_spending;
+mod joint_spending;
+mod latency_evidence;
 mod looks;
 mod memory;
 mod reading;
+mod spending;
+mod split_evidence;
+mod thresholds;
+mod two_sided_evidence;
 
 pub use batch::{Arm, Batch};
+pub use change_evidence::{ChangeEvidence, Prior};
+pub use change_spending::ChangeSpending;
 pub use cumulative_z::CumulativeZ;
+pub use events::Events;
+pub use exact_spending::{ExactSpending, Exposure};
+pub use joint_spending::JointSpending;
+pub use latency_evidence::LatencyEvidence;
 pub use looks::Looks;
 pub use memory::Memory;
+pub use spending::Spending;
+pub use split_evidence::SplitEvidence;
+pub use thresholds::Thresholds;
+pub use two_sided_evidence::TwoSidedEvidence;
 
 use std::fmt;
 
@@ -66,6 +86,20 @@ impl Planned {
 pub enum Method {
     /// Pooled two-proportion z on everything since the start.
     CumulativeZ(CumulativeZ),
+    /// Exact alpha spending on the split of events.
+    ExactSpending(ExactSpending),
+    /// E-process of the split of events.
+    SplitEvidence(SplitEvidence),
+    /// Change-point e-process of the split of events.
+    ChangeEvidence(ChangeEvidence),
+    /// Alpha spending on a change-point statistic.
+    ChangeSpending(ChangeSpending),
+    /// E-process of latency at several thresholds.
+    LatencyEvidence(LatencyEvidence),
+    /// Alpha spending on errors and latency together.
+    JointSpending(JointSpending),
+    /// Evidence for promotion beside evidence for rollback.
+    TwoSidedEvidence(TwoSidedEvidence),
 }
 
 /// What a test promises about rolling back a good canary.
@@ -237,6 +271,13 @@ impl Method {
     pub fn entry(&self) -> &'static Entry {
         match self {
             Method::CumulativeZ(_) => &CumulativeZ::ENTRY,
+            Method::ExactSpending(method) => method.entry(),
+            Method::SplitEvidence(method) => method.entry(),
+            Method::ChangeEvidence(method) => method.entry(),
+            Method::ChangeSpending(method) => method.entry(),
+            Method::LatencyEvidence(method) => method.entry(),
+            Method::JointSpending(_) => &JointSpending::ENTRY,
+            Method::TwoSidedEvidence(method) => method.entry(),
         }
     }
 
@@ -251,6 +292,13 @@ impl Method {
     pub fn start(&self, planned: Planned) -> Box<dyn Test> {
         match self {
             Method::CumulativeZ(method) => Box::new(method.start(planned)),
+            Method::ExactSpending(method) => Box::new(method.start(planned)),
+            Method::SplitEvidence(method) => Box::new(method.start()),
+            Method::ChangeEvidence(method) => Box::new(method.start(planned)),
+            Method::ChangeSpending(method) => Box::new(method.start(planned)),
+            Method::LatencyEvidence(method) => Box::new(method.clone().start()),
+            Method::JointSpending(method) => Box::new(method.clone().start(planned)),
+            Method::TwoSidedEvidence(method) => Box::new(method.start()),
         }
     }
 }
@@ -270,6 +318,13 @@ impl fmt::Display for Method {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Method::CumulativeZ(method) => method.fmt(f),
+            Method::ExactSpending(method) => method.fmt(f),
+            Method::SplitEvidence(method) => method.fmt(f),
+            Method::ChangeEvidence(method) => method.fmt(f),
+            Method::ChangeSpending(method) => method.fmt(f),
+            Method::LatencyEvidence(method) => method.fmt(f),
+            Method::JointSpending(method) => method.fmt(f),
+            Method::TwoSidedEvidence(method) => method.fmt(f),
         }
     }
 }

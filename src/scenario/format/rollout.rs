@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 
-use super::{Share, Span, Weight};
+use super::{Share, Span, Weight, evidence};
 use crate::rollout::ArgoPlan;
 use crate::scenario::defaults;
 
@@ -386,6 +386,26 @@ pub enum Gate {
         /// Reads this route's own series. Left out: all requests.
         route: Option<String>,
     },
+    /// Exact alpha spending on how errors split between the versions: no more than `alpha` of all
+    /// good canaries are rolled back by the planned end, at any traffic.
+    ExactSpending(evidence::ExactSpending),
+    /// Anytime-valid evidence from how errors split between the versions: no more than `alpha` of
+    /// all good canaries are ever rolled back, however long it looks.
+    SplitEvidence(evidence::SplitEvidence),
+    /// The same for faults that come late: a part of the capital waits for each planned look.
+    ChangeEvidence(evidence::ChangeEvidence),
+    /// Alpha spending with an exact level for faults that come late, its limits found by companions
+    /// drawn as good as stable.
+    ChangeSpending(evidence::ChangeSpending),
+    /// Anytime-valid evidence on whether the canary answers more slowly, at several latencies at
+    /// once.
+    LatencyEvidence(evidence::LatencyEvidence),
+    /// Alpha spending with an exact level on errors and latency together, its limits found by
+    /// companions that are dealt the requests anew.
+    JointSpending(evidence::JointSpending),
+    /// Evidence in both directions: against the canary, which rolls back, and for it, which passes;
+    /// inconclusive until then, so that `inconclusive = "hold"` waits for data instead of time.
+    TwoSidedEvidence(evidence::TwoSidedEvidence),
     /// One-sided test of what the business counts: is the canary's mean per right answer, divided by
     /// stable's, below a limit?
     Business {

@@ -1,5 +1,7 @@
 //! Statistical gates of a staged rollout.
 
+mod evidence;
+
 use super::super::names::Known;
 use super::super::reader::Table;
 use super::super::traffic::positive_span;
@@ -11,10 +13,17 @@ use crate::gate::{Gate, Statistical};
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Kind {
     CumulativeZ,
+    Evidence(evidence::Kind),
 }
 
 /// Their names.
-pub(super) const KINDS: &[(&str, Kind)] = &[("cumulative-z", Kind::CumulativeZ)];
+pub(super) fn kinds() -> Vec<(&'static str, Kind)> {
+    let evidence = evidence::KINDS.map(|(name, kind)| (name, Kind::Evidence(kind)));
+    [("cumulative-z", Kind::CumulativeZ)]
+        .into_iter()
+        .chain(evidence)
+        .collect()
+}
 
 /// Reads a gate of this kind.
 pub(super) fn read(
@@ -25,12 +34,18 @@ pub(super) fn read(
 ) -> Option<Gate> {
     let against = read_against(&mut table);
     let route = read_route(&mut table, names);
-    let duration = match table.get("over") {
+    let endless = matches!(kind, Kind::Evidence(kind) if !kind.is_planned());
+    if endless {
+        table.hint("over", "it looks for as long as the rollout lasts");
+    }
+    let over = if endless { None } else { table.get("over") };
+    let duration = match over {
         None => Some(None),
         Some(value) => positive_span(&value).map(Some),
     };
     let method = match kind {
         Kind::CumulativeZ => read_cumulative_z(&mut table),
+        Kind::Evidence(kind) => evidence::read(&mut table, kind),
     };
     table.finish();
     // Without steps to plan by there is a problem already.

@@ -20,6 +20,7 @@ mod hypergeometric;
 mod mixture;
 mod multinomial;
 mod particles;
+mod paths;
 mod spending;
 mod split_e;
 mod sprt;
@@ -37,6 +38,7 @@ pub use mixture::{
     mixture_sprt_log, mixture_sprt_radius, yeast_boundary,
 };
 pub use multinomial::{Multinomial, concentration_for, multinomial_log};
+pub use paths::{ChangePaths, Factors, OddsFactors};
 pub use particles::{ParticleLook, ParticleSpending};
 pub use spending::Spending;
 pub use split_e::{RatioGrid, RatioSequence, SplitE, log_spaced};
