@@ -1,6 +1,7 @@
 //! The command line: one file per command. The only room that prints, and the only one that decides
 //! how the process ends.
 
+mod calibrate;
 mod conform;
 mod errors;
 mod explain;
@@ -46,6 +47,8 @@ pub struct Arguments {
 enum Command {
     /// Power, false rollbacks, detection time and exposure at each canary percentage
     Power(Box<power::PowerArguments>),
+    /// How often each statistical gate is wrong, and how fast it is: a league table
+    Calibrate(calibrate::CalibrateArguments),
     /// One rollout, tick by tick: for real over loopback, or in virtual time
     Run(Box<run::RunArguments>),
     /// Why a verdict fell: what was read, by which rule, and what would have changed it
@@ -83,6 +86,7 @@ pub fn start() -> ExitCode {
 pub fn run(arguments: Arguments) -> ExitCode {
     let outcome = match arguments.command {
         Command::Power(arguments) => power::power(&arguments),
+        Command::Calibrate(arguments) => calibrate::calibrate(&arguments),
         Command::Run(arguments) => run::run(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::Judge(arguments) => judge::judge(&arguments),

@@ -12,8 +12,22 @@ use super::summary::{
 const SUMMARY: &str = "summary.json";
 const CELLS: &str = "cells.csv";
 
-/// Every name that a results folder has held in this version and those before it. A folder that
-/// holds another is somebody's own and is not replaced. Add to it, never remove.
+/// A kind of folder that is written whole.
+#[derive(Debug)]
+pub(super) struct Kind {
+    /// The file that every folder of the kind has.
+    pub mark: &'static str,
+    /// Every name that such a folder has held in this version and those before it. A folder that
+    /// holds another is somebody's own and is not replaced. Add to it, never remove.
+    pub ours: &'static [&'static str],
+}
+
+/// Results of an experiment.
+const RESULTS: Kind = Kind {
+    mark: SUMMARY,
+    ours: &OURS,
+};
+
 const OURS: [&str; 20] = [
     SUMMARY,
     CELLS,
@@ -151,7 +165,18 @@ pub fn write(
     extras: &[(String, Vec<u8>)],
 ) -> Result<(), StoreError> {
     let files = files(results)?;
-    let target = resolve(folder)?;
+    let files = files.iter().map(|(name, bytes)| (*name, &**bytes));
+    let extras = extras.iter().map(|(name, bytes)| (&**name, &**bytes));
+    write_whole(&RESULTS, folder, files.chain(extras))
+}
+
+/// Writes files as the folder `folder`, complete or not at all.
+pub(super) fn write_whole<'a>(
+    kind: &Kind,
+    folder: &Path,
+    files: impl Iterator<Item = (&'a str, &'a [u8])>,
+) -> Result<(), StoreError> {
+    let target = resolve(kind, folder)?;
     let parent = match target.parent() {
         Some(parent) if parent != Path::new("") => parent.to_owned(),
         _ => PathBuf::from("."),
@@ -165,10 +190,7 @@ pub fn write(
 
     let new = workshop.path().join("new");
     fs::create_dir(&new).map_err(StoreError::io("create", &new))?;
-    for (name, bytes) in &files {
-        write_file(&new, &target, name, bytes)?;
-    }
-    for (name, bytes) in extras {
+    for (name, bytes) in files {
         write_file(&new, &target, name, bytes)?;
     }
     sync_folder(&new).map_err(StoreError::io("sync", &target))?;
@@ -182,7 +204,7 @@ pub fn write(
 ///
 /// When something is there that is not results.
 pub fn check_replaceable(folder: &Path) -> Result<(), StoreError> {
-    resolve(folder).map(drop)
+    resolve(&RESULTS, folder).map(drop)
 }
 
 /// Every file of the rows and the summary, by name.
@@ -316,7 +338,7 @@ fn check_cell(cell: &Cell, place: &str, file: &'static str) -> Result<(), StoreE
 }
 
 /// Where the results go, links followed; refuses a place that holds anything else.
-fn resolve(folder: &Path) -> Result<PathBuf, StoreError> {
+pub(super) fn resolve(kind: &Kind, folder: &Path) -> Result<PathBuf, StoreError> {
     let refuse = |reason: &str| {
         Err(StoreError::NotOurs {
             path: folder.to_owned(),
@@ -338,18 +360,18 @@ fn resolve(folder: &Path) -> Result<PathBuf, StoreError> {
         return refuse("it is not a folder");
     }
     let mut strangers = Vec::new();
-    let mut has_summary = false;
+    let mut has_mark = false;
     for entry in fs::read_dir(&target).map_err(StoreError::io("read", folder))? {
         let entry = entry.map_err(StoreError::io("read", folder))?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        has_summary |= name == SUMMARY;
-        if !OURS.contains(&&*name) {
+        has_mark |= name == kind.mark;
+        if !kind.ours.contains(&&*name) {
             strangers.push(name);
         }
     }
     strangers.sort();
     match strangers.first() {
-        Some(_) if !has_summary => refuse("it holds files but no summary.json"),
+        Some(_) if !has_mark => refuse(&format!("it holds files but no {}", kind.mark)),
         Some(name) => refuse(&format!("it also holds {name}, which would be lost")),
         None => Ok(target),
     }

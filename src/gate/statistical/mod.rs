@@ -198,10 +198,11 @@ impl Look {
         }
     }
 
-    /// A look at a p-value: the canary is worse when it is at most `level`.
+    /// A look at a p-value: the canary is worse when it is at most `level`. A level of 0 is none: no
+    /// p-value reaches it, not even one too small for a float.
     pub fn at_p(p: f64, level: f64) -> Look {
         Look {
-            decision: match p <= level {
+            decision: match p <= level && level > 0.0 {
                 true => Decision::Worse,
                 false => Decision::Clear,
             },

@@ -4,6 +4,7 @@
 //! ours because their ticks are: canary percentages and round times.
 
 mod axis;
+mod calibration;
 mod detection;
 mod distribution;
 mod drawing;
@@ -19,6 +20,7 @@ mod timeline;
 use rayon::prelude::*;
 
 use super::ReportError;
+use crate::experiment::calibration::Calibration;
 use crate::experiment::summary::{Cell, Mode, Results};
 use drawing::Drawing;
 
@@ -55,6 +57,16 @@ pub(crate) fn figures(results: &Results) -> Result<Vec<Figure>, ReportError> {
             })
         })
         .collect()
+}
+
+/// Draws the figure of a calibration.
+pub(crate) fn calibration(calibration: &Calibration) -> Result<Figure, ReportError> {
+    let drawing = calibration::draw(calibration);
+    Ok(Figure {
+        name: "calibration",
+        png: paint::png(&drawing)?,
+        svg: paint::svg(&drawing)?,
+    })
 }
 
 const MODES: [Mode; 2] = [Mode::Held, Mode::Rollout];
