@@ -15,6 +15,7 @@ mod latency_evidence;
 mod looks;
 mod memory;
 mod reading;
+mod shelf;
 mod spending;
 mod split_evidence;
 mod thresholds;
@@ -30,6 +31,7 @@ pub use joint_spending::JointSpending;
 pub use latency_evidence::LatencyEvidence;
 pub use looks::Looks;
 pub use memory::Memory;
+pub use shelf::shelf;
 pub use spending::Spending;
 pub use split_evidence::SplitEvidence;
 pub use thresholds::Thresholds;
@@ -38,7 +40,7 @@ pub use two_sided_evidence::TwoSidedEvidence;
 use std::fmt;
 
 use super::series::{self, Of, RouteSeries};
-use crate::base::{Probability, Span};
+use crate::base::Span;
 use crate::telemetry::{Demand, Version};
 
 /// A test, and on which series it is made.
@@ -232,10 +234,11 @@ impl Look {
         }
     }
 
-    /// A look at a p-value: the canary is worse when it is at most `level`.
+    /// A look at a p-value: the canary is worse when it is at most `level`. A level of 0 is none: no
+    /// p-value reaches it, not even one too small for a float.
     pub fn at_p(p: f64, level: f64) -> Look {
         Look {
-            decision: match p <= level {
+            decision: match p <= level && level > 0.0 {
                 true => Decision::Worse,
                 false => Decision::Clear,
             },
@@ -281,13 +284,6 @@ impl Method {
         }
     }
 
-    /// What it is called in tables, without its level.
-    pub fn label(&self) -> String {
-        match self {
-            Method::CumulativeZ(method) => format!("two-proportion z, {}", method.looks),
-        }
-    }
-
     /// The test before its first rollout.
     pub fn start(&self, planned: Planned) -> Box<dyn Test> {
         match self {
@@ -301,17 +297,6 @@ impl Method {
             Method::TwoSidedEvidence(method) => Box::new(method.start()),
         }
     }
-}
-
-/// The tests that are compared and calibrated, each at level `alpha`, with the parameters that its
-/// documentation names as usual.
-pub fn shelf(alpha: Probability) -> Vec<Method> {
-    let cumulative = |looks| Method::CumulativeZ(CumulativeZ { alpha, looks });
-    vec![
-        cumulative(Looks::Every),
-        cumulative(Looks::Shared),
-        cumulative(Looks::End),
-    ]
 }
 
 impl fmt::Display for Method {
