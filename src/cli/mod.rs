@@ -1,6 +1,7 @@
 //! The command line: one file per command. The only room that prints, and the only one that decides
 //! how the process ends.
 
+mod compare;
 mod conform;
 mod errors;
 mod explain;
@@ -58,6 +59,8 @@ enum Command {
     Judge(Box<judge::JudgeArguments>),
     /// Send requests on schedule, and say how long they took from when they were due
     Load(Box<load::LoadArguments>),
+    /// All gates on one scenario by the same luck: who catches it, who cries wolf, how soon
+    Compare(Box<compare::CompareArguments>),
     /// Does the simulator tell the truth? The scenario for real and in virtual time, compared
     Conform(Box<conform::ConformArguments>),
     /// Read manifests of meshes, ingresses and controllers into a scenario
@@ -94,6 +97,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::Judge(arguments) => judge::judge(&arguments),
         Command::Load(arguments) => load::load(&arguments),
+        Command::Compare(arguments) => compare::compare(&arguments),
         Command::Conform(arguments) => conform::conform(&arguments),
         Command::Import(arguments) => import::import(&arguments),
         Command::Promql(arguments) => promql::promql(&arguments),

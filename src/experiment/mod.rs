@@ -29,6 +29,7 @@
 //! 9. **Timeline.** The first trial of the rollout as written, as the scraped metrics showed it.
 
 pub mod catalogue;
+pub mod comparison;
 pub mod conform;
 mod estimate;
 mod findings;
@@ -164,7 +165,7 @@ fn typical(scenario: &Scenario, cells: &[Cell], engine: Kind) -> Watched {
 /// The engine that a scenario is played with, and why.
 pub fn engine(scenario: &Scenario) -> (Kind, String) {
     let by_user = (scenario.analysis.iter())
-        .any(|gate| gate.demand().by_user)
+        .any(|gate| gate.demand().by_user || gate.demand().users)
         .then_some("a gate judges user by user");
     if let Some(reason) = scenario.world.coupling().or(by_user) {
         return (
@@ -211,6 +212,7 @@ fn setting<'a>(
         telemetry: &scenario.telemetry,
         rollout: plan,
         analysis: &scenario.analysis,
+        onlookers: &[],
         horizon: scenario.horizon,
         aftermath: scenario.experiment.aftermath,
         held,

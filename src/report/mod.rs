@@ -3,6 +3,7 @@
 
 mod answer;
 mod catalogue;
+mod comparison;
 mod conformity;
 mod csv;
 mod heading;
@@ -21,6 +22,7 @@ mod ticks;
 mod wrap;
 
 pub use catalogue::{faults, faults_markdown, sight_markdown};
+pub use comparison::{comparison, comparison_files, league_files, leagues};
 pub use conformity::conformity;
 pub use csv::csv;
 pub use json::json;
