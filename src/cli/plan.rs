@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use clap::Args;
 
-use super::service::{OUTPUT, read, weight};
+use super::service::{OUTPUT, read};
 use super::{CommandError, output};
 use crate::base::{Probability, Rate, Span, Weight};
 use crate::experiment::planner::{
@@ -62,7 +62,6 @@ pub(super) struct PlanArguments {
         long,
         alias = "weights",
         value_delimiter = ',',
-        value_parser = weight,
         allow_hyphen_values = true,
         value_name = "PERCENT",
         help_heading = TERMS

@@ -2,12 +2,12 @@
 
 use serde::Serialize;
 
-use crate::base::Weight;
-use crate::stats::planning::EventSplit;
+use crate::stats::planning::{EventSplit, SequentialEvents};
 
-use super::question::{Change, Setting};
+use super::metric::{Metric, MetricRow};
+use super::question::Setting;
 
-/// A way to judge the errors.
+/// A way to judge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GateKind {
@@ -46,57 +46,60 @@ const DAY: f64 = 86_400.0;
 /// The gates at each percentage.
 pub(super) fn rows(
     setting: &Setting,
-    change: Change,
-    weights: &[Weight],
+    metric: Metric,
+    rows: &[MetricRow],
     looks: u32,
 ) -> Vec<GateRow> {
-    let ratio = change.canary / change.stable;
-    let splits = (weights.iter())
-        .filter_map(|weight| Some((weight, EventSplit::new(weight.share(), ratio)?)));
+    let Metric::Errors { stable, canary } = metric else {
+        return Vec::new();
+    };
+    let splits = rows.iter().filter_map(|row| {
+        Some((
+            row.weight,
+            EventSplit::new(row.weight / 100.0, canary / stable)?,
+        ))
+    });
     splits
-        .flat_map(|(weight, split)| {
-            // Errors of both versions a second when the canary is bad.
-            let base = setting.rate * change.stable / setting.design_effect;
-            let errors = base * split.surplus();
-            let row =
-                |gate, mean: f64, caught: f64, latest: Option<f64>, good_seconds: f64| GateRow {
-                    weight: weight.as_percent(),
-                    gate,
-                    mean_seconds: mean / errors,
-                    caught_seconds: caught / errors,
-                    latest_seconds: latest.map(|latest| latest / errors),
-                    hurt: mean * split.event_share() * setting.design_effect,
-                    good_seconds,
-                    releases_a_day: DAY / good_seconds,
-                };
-            let single = split.events_needed(setting.risks);
-            let spending = split.spending(looks, setting.risks);
-            let evidence = split.evidence(setting.risks);
-            let end = spending.most.unwrap_or(spending.reached);
-            let acquitted = split.acquittal(1.0 - setting.risks.power) / base;
-            [
-                row(
-                    GateKind::OneLook,
-                    single,
-                    single,
-                    Some(single),
-                    single / errors,
-                ),
-                row(
-                    GateKind::Spending,
-                    spending.mean,
-                    spending.reached,
-                    spending.most,
-                    end / errors,
-                ),
-                row(
-                    GateKind::Evidence,
-                    evidence.mean,
-                    evidence.reached,
-                    evidence.most,
-                    acquitted,
-                ),
-            ]
-        })
+        .flat_map(|(weight, split)| on_errors(setting, stable, weight, split, looks))
         .collect()
+}
+
+fn on_errors(
+    setting: &Setting,
+    stable: f64,
+    weight: f64,
+    split: EventSplit,
+    looks: u32,
+) -> [GateRow; 3] {
+    // Errors a second that count, when the canary is good, and when it is bad.
+    let good = setting.rate * stable / setting.design_effect;
+    let bad = good * split.surplus();
+    let row = |gate, of: SequentialEvents, good_seconds: f64| GateRow {
+        weight,
+        gate,
+        mean_seconds: of.mean / bad,
+        caught_seconds: of.reached / bad,
+        latest_seconds: of.most.map(|most| most / bad),
+        hurt: of.mean * split.event_share() * setting.design_effect,
+        good_seconds,
+        releases_a_day: DAY / good_seconds,
+    };
+    let single = split.events_needed(setting.risks);
+    let once = SequentialEvents {
+        mean: single,
+        most: Some(single),
+        reached: single,
+    };
+    let spending = split.spending(looks, setting.risks);
+    let end = spending.most.unwrap_or(spending.reached);
+    let acquitted = split.acquittal(1.0 - setting.risks.power);
+    [
+        row(GateKind::OneLook, once, single / bad),
+        row(GateKind::Spending, spending, end / bad),
+        row(
+            GateKind::Evidence,
+            split.evidence(setting.risks),
+            acquitted / good,
+        ),
+    ]
 }

@@ -66,8 +66,8 @@ pub struct Plan {
     pub design_effect: f64,
     /// For each thing that is watched.
     pub metrics: Vec<MetricPlan>,
-    /// Gates on the errors, at each percentage.
-    pub gates: Vec<GateRow>,
+    /// How often gates that look early look.
+    pub looks: u32,
     /// What the closed forms leave out of the scenario that was asked about.
     pub notes: Vec<String>,
 }
@@ -85,6 +85,8 @@ pub struct MetricPlan {
     pub fewest_hurt: usize,
     /// Whether any of them is done within the limit.
     pub supported: bool,
+    /// Gates, at each percentage.
+    pub gates: Vec<GateRow>,
     /// What would help, for the soonest row.
     pub advice: Advice,
 }
@@ -101,9 +103,6 @@ pub fn plan(question: &Question) -> Result<Plan, Vec<Refusal>> {
     let metrics = (question.metrics().into_iter())
         .map(|metric| metric_plan(question, &setting, metric))
         .collect();
-    let gates = (question.errors.iter())
-        .flat_map(|change| gates::rows(&setting, *change, &question.weights, question.looks))
-        .collect();
     Ok(Plan {
         format: FORMAT,
         rate: setting.rate,
@@ -114,7 +113,7 @@ pub fn plan(question: &Question) -> Result<Plan, Vec<Refusal>> {
         visible_seconds: setting.visible,
         design_effect: setting.design_effect,
         metrics,
-        gates,
+        looks: question.looks,
         notes: question.notes.clone(),
     })
 }
@@ -133,6 +132,7 @@ fn metric_plan(question: &Question, setting: &question::Setting, metric: Metric)
         soonest,
         fewest_hurt: least(|row| row.hurt),
         supported: rows.iter().any(|row| row.in_time),
+        gates: gates::rows(setting, metric, &rows, question.looks),
         advice: advice::advise(setting, metric, &rows, soonest),
         rows,
     }

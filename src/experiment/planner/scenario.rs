@@ -1,6 +1,6 @@
 //! What a scenario asks, without simulating it.
 
-use crate::base::Probability;
+use crate::base::{Probability, Weight};
 use crate::model::World;
 use crate::model::fault::FaultKind;
 use crate::model::service::Latency;
@@ -18,7 +18,9 @@ impl Question {
     pub fn of(scenario: &Scenario) -> Question {
         let world = &scenario.world;
         let mut question = Question {
-            weights: scenario.experiment.weights.clone(),
+            weights: (scenario.experiment.weights.iter().copied())
+                .filter(|weight| *weight < Weight::FULL)
+                .collect(),
             users: Some(Users::Population(world.traffic.users.clone())),
             ..Question::at(world.traffic.profile.mean(scenario.horizon))
         };

@@ -30,9 +30,9 @@ pub fn plan(plan: &Plan, width: usize, colour: bool) -> String {
         page.parts(&sentences::terms(plan, metric));
         page.text.push('\n');
         page.table(&heads(plan, metric), &cells(metric));
-        if matches!(metric.metric, Metric::Errors { .. }) {
+        if !metric.gates.is_empty() {
             page.text.push('\n');
-            page.table(&gate_heads(), &gate_cells(&plan.gates));
+            page.table(&gate_heads(metric), &gate_cells(&metric.gates, plan.looks));
         }
         page.text.push('\n');
         for sentence in sentences::findings(plan, metric) {
@@ -145,40 +145,44 @@ fn cells(metric: &MetricPlan) -> Vec<Vec<String>> {
 }
 
 /// The only column of words.
-const GATE: &str = "errors judged by";
+const GATE: &str = "judged by";
 
-fn gate_heads() -> Vec<String> {
+fn gate_heads(metric: &MetricPlan) -> Vec<String> {
+    let hurt = match metric.metric {
+        Metric::Errors { .. } => "failed\nuntil then",
+        Metric::Latency { .. } => "slowed\nuntil then",
+        Metric::Goal { .. } => "goals lost\nuntil then",
+    };
     [
         "canary",
         GATE,
         "caught\non average",
-        "by now with\nfull power",
+        hurt,
+        "caught with\nthe power by",
         "ends\nby",
-        "failed\nfirst",
-        "good one\nis done in",
+        "a good one\nis done in",
         "releases\na day",
     ]
     .map(str::to_owned)
     .to_vec()
 }
 
-fn gate_cells(gates: &[GateRow]) -> Vec<Vec<String>> {
+fn gate_cells(gates: &[GateRow], looks: u32) -> Vec<Vec<String>> {
     let row = |row: &GateRow| {
         vec![
             quantity::weight(row.weight),
             match row.gate {
-                GateKind::OneLook => "one look at the end",
-                GateKind::Spending => "early looks, exact spending",
-                GateKind::Evidence => "evidence, at any time",
-            }
-            .to_owned(),
+                GateKind::OneLook => "one look at the end".to_owned(),
+                GateKind::Spending => format!("{looks} looks, exact spending"),
+                GateKind::Evidence => "evidence, at any time".to_owned(),
+            },
             quantity::time(row.mean_seconds),
+            quantity::count(row.hurt),
             quantity::time(row.caught_seconds),
             match row.latest_seconds {
                 Some(seconds) => quantity::time(seconds),
                 None => "no end".to_owned(),
             },
-            quantity::count(row.hurt),
             quantity::time(row.good_seconds),
             sentences::a_day(row.releases_a_day),
         ]

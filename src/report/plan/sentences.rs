@@ -6,16 +6,14 @@ use crate::report::quantity;
 /// What it means, in one sentence.
 pub(super) fn headline(plan: &Plan, metric: &MetricPlan) -> String {
     let change = change(metric.metric);
-    let (Some(soonest), Some(fewest)) = (
-        metric.rows.get(metric.soonest),
-        metric.rows.get(metric.fewest_hurt),
-    ) else {
-        return format!("{change}: no percentage was asked about");
+    let rate = quantity::rate(plan.rate);
+    let Some(soonest) = metric.rows.get(metric.soonest) else {
+        return format!("No percentage was asked about to see {change}");
     };
     if !metric.supported {
         return format!(
-            "Your traffic cannot support this canary: {change} would take {} to show at {}{}, and \
-             {} {}",
+            "Your traffic cannot support this canary: to see {change} at {rate} takes {} at {}{}, \
+             and {} {}",
             quantity::time(soonest.seconds),
             quantity::weight(soonest.weight),
             if metric.rows.len() > 1 {
@@ -31,40 +29,42 @@ pub(super) fn headline(plan: &Plan, metric: &MetricPlan) -> String {
             },
         );
     }
-    let takes = |row: &MetricRow| {
-        format!(
-            "in {} at {} ({})",
-            quantity::time(row.seconds),
-            quantity::weight(row.weight),
-            hurt(metric.metric, row)
-        )
-    };
-    if metric.soonest == metric.fewest_hurt {
-        return format!("{change}: seen {}", takes(soonest));
+    let mut told: Vec<&MetricRow> = metric.rows.iter().filter(|row| row.in_time).collect();
+    told.sort_by(|a, b| a.weight.total_cmp(&b.weight));
+    if told.len() > 3 {
+        // The ends, and one between.
+        told = vec![told[0], told[told.len() / 2], told[told.len() - 1]];
     }
-    format!(
-        "{change}: seen soonest {}, with the fewest hurt {}",
-        takes(soonest),
-        takes(fewest)
-    )
+    let takes: Vec<String> = (told.iter())
+        .map(|row| {
+            format!(
+                "{} at {}",
+                quantity::time(row.seconds),
+                quantity::weight(row.weight)
+            )
+        })
+        .collect();
+    format!("To see {change} at {rate} takes {}", takes.join(", "))
 }
 
 /// The terms of the plan.
 pub(super) fn terms(plan: &Plan, metric: &MetricPlan) -> String {
     let mut parts = vec![
-        quantity::rate(plan.rate),
-        format!("{} power", share(plan.power)),
-        format!("{} false rollback", share(plan.false_rollback)),
+        format!("a bad canary is caught with {} power", share(plan.power)),
+        format!(
+            "{} of good ones are rolled back",
+            share(plan.false_rollback)
+        ),
     ];
     if let Metric::Latency { sigma, .. } = metric.metric {
         parts.push(format!(
-            "sigma {} of the logarithm of latencies",
+            "logarithms of latencies spread by {}",
             digits(sigma)
         ));
     }
     if plan.design_effect > 1.0 {
         parts.push(format!(
-            "{} times the requests, for users who stay with a version",
+            "users who stay with a version: {} times the requests",
             digits(plan.design_effect)
         ));
     }
@@ -73,57 +73,105 @@ pub(super) fn terms(plan: &Plan, metric: &MetricPlan) -> String {
 
 /// Which percentage for whom, and what would help where the traffic does not suffice.
 pub(super) fn findings(plan: &Plan, metric: &MetricPlan) -> Vec<String> {
-    let advice = metric.advice;
-    let limit = quantity::time(plan.limit_seconds);
-    let Some(row) = metric.rows.get(metric.soonest) else {
-        return Vec::new();
-    };
+    let mut sentences = orders(metric);
     if metric.supported {
-        let smallest = advice.smallest_weight.map(|weight| {
+        sentences.extend(metric.advice.smallest_weight.map(|weight| {
             format!(
-                "The smallest percentage that is done within {limit}: {}",
+                "The smallest percentage that is done within {}{}: {}",
+                quantity::time(plan.limit_seconds),
+                if plan.limit_given {
+                    ""
+                } else {
+                    ", a working day"
+                },
                 percentage(weight)
             )
-        });
-        return smallest.into_iter().collect();
+        }));
+    } else if let Some(row) = metric.rows.get(metric.soonest) {
+        sentences.extend(ways(plan, metric, row));
     }
+    sentences
+}
+
+/// The percentages in the order of time and in that of harm: the first of each.
+fn orders(metric: &MetricPlan) -> Vec<String> {
+    let first = |index: usize| {
+        let row = metric.rows.get(index)?;
+        let told = format!(
+            "{}, after {}; {}",
+            quantity::weight(row.weight),
+            quantity::time(row.seconds),
+            hurt(metric.metric, row)
+        );
+        Some(told)
+    };
+    if metric.rows.len() < 2 {
+        return Vec::new();
+    }
+    if metric.soonest == metric.fewest_hurt {
+        let both = first(metric.soonest);
+        return (both
+            .map(|told| format!("Soonest, and fewest hurt: {told}"))
+            .into_iter())
+        .collect();
+    }
+    [
+        ("Soonest", metric.soonest),
+        ("Fewest hurt", metric.fewest_hurt),
+    ]
+    .into_iter()
+    .filter_map(|(order, index)| Some(format!("{order}: {}", first(index)?)))
+    .collect()
+}
+
+/// What would help.
+fn ways(plan: &Plan, metric: &MetricPlan, row: &MetricRow) -> Vec<String> {
+    let advice = metric.advice;
+    let limit = quantity::time(plan.limit_seconds);
     let at = quantity::weight(row.weight);
+    let early = (metric.gates.iter())
+        .filter(|gate| gate.weight == row.weight && gate.mean_seconds < row.seconds)
+        .min_by(|a, b| a.mean_seconds.total_cmp(&b.mean_seconds))
+        .map_or_else(String::new, |gate| {
+            let mean = quantity::time(gate.mean_seconds);
+            format!(
+                "; looked at {} times, a bad one is gone in {mean} on average",
+                plan.looks
+            )
+        });
     let mut ways = vec![format!(
-        "Longer: {} at {at}",
+        "Longer would do: {} at {at}{early}",
         quantity::time(advice.longer_seconds)
     )];
     ways.push(match advice.smallest_weight {
-        Some(weight) => format!(
-            "Wider: from {} on it is done within {limit}",
-            percentage(weight)
-        ),
-        None => format!("Wider does not help: not even 50 % is done within {limit}"),
+        Some(weight) => format!("Wider would do: from {} on", percentage(weight)),
+        None => format!("Wider would not do: even 50 % takes longer than {limit}"),
     });
     ways.push(format!(
-        "More traffic, mirrored or synthetic: {} in all, {} times as much, at {at} in {limit}",
+        "More traffic would do, mirrored or synthetic: {} in all ({} times as much) at {at}",
         quantity::rate(advice.rate),
         digits(advice.rate / plan.rate)
     ));
     ways.push(format!(
-        "A baseline as large as the canary does not help: compared with it in place of all of \
-         stable, {at} takes {}. It buys a fair comparison (equally fresh instances), not time",
+        "A baseline as large as the canary, in place of all of stable, costs time: {} at {at}. What \
+         it buys is a fair comparison, between instances that are equally fresh",
         quantity::time(advice.baseline_seconds)
     ));
-    if let Some(events) = advice.event_share {
-        ways.push(format!(
-            "Another metric: one whose events occur in {} of stable's requests (a slow answer, a \
-             retry) shows the same ratio in {limit} at {at}",
+    ways.extend(advice.event_share.map(|events| {
+        format!(
+            "Another metric would do: one whose events occur in {} of stable's requests (a slow \
+             answer, a retry) and as many times as often on a bad canary",
             share(events)
-        ));
-    }
-    let coarse = |text: String, at: &str| match text.as_str() {
-        "–" => format!("nothing at {at}"),
-        _ => format!("{text} at {at}"),
+        )
+    }));
+    let coarse = |value: Option<f64>, at: &str| match value {
+        None => format!("nothing at {at}"),
+        Some(_) => format!("{} at {at}", visible(metric.metric, value)),
     };
     ways.push(format!(
-        "A coarser question: {limit} show {}, {}",
-        coarse(visible(metric.metric, advice.visible), &at),
-        coarse(visible(metric.metric, advice.visible_at_half), "50 %")
+        "In {limit} this traffic shows {}, {}",
+        coarse(advice.visible, &at),
+        coarse(advice.visible_at_half, "50 %")
     ));
     ways
 }
@@ -152,7 +200,7 @@ fn change(metric: Metric) -> String {
 fn hurt(metric: Metric, row: &MetricRow) -> String {
     let many = quantity::count(row.hurt);
     match metric {
-        Metric::Errors { .. } => format!("{many} requests fail on the canary until then"),
+        Metric::Errors { .. } => format!("{many} requests fail on a bad canary until then"),
         Metric::Latency { .. } => format!("{many} requests are slowed until then"),
         Metric::Goal { .. } => format!("{many} goals are lost until then"),
     }
