@@ -15,6 +15,7 @@ mod permutation;
 mod proportion;
 mod ratio;
 mod sample;
+pub mod sequential;
 mod strata;
 mod zeroin;
 
