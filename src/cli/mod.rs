@@ -16,6 +16,7 @@ mod run;
 mod scenarios;
 mod schema;
 mod service;
+mod stat;
 
 use std::process::ExitCode;
 
@@ -60,6 +61,8 @@ enum Command {
     Import(Box<import::ImportArguments>),
     /// Ask a PromQL query of recorded samples
     Promql(promql::PromqlArguments),
+    /// One statistic by its name: figures in JSON in, results out
+    Stat(stat::StatArguments),
     /// Draw table, figures and report again from stored rows
     Report(report::ReportArguments),
     /// List the built-in scenarios, or show one
@@ -90,6 +93,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Conform(arguments) => conform::conform(&arguments),
         Command::Import(arguments) => import::import(&arguments),
         Command::Promql(arguments) => promql::promql(&arguments),
+        Command::Stat(arguments) => stat::stat(&arguments),
         Command::Report(arguments) => report::report(&arguments),
         Command::Scenarios(arguments) => scenarios::scenarios(&arguments),
         Command::Faults(arguments) => faults::faults(&arguments),

@@ -1,10 +1,13 @@
 //! Binomial and negative binomial chances.
 
-use statrs::function::factorial::ln_binomial;
+use std::f64::consts::TAU;
+
+use statrs::function::gamma::ln_gamma;
 
 use super::beta::beta_regularised;
 
-/// Chance of exactly `hits` in `trials` independent trials that hit with chance `p`.
+/// Chance of exactly `hits` in `trials` independent trials that hit with chance `p`, to twelve digits
+/// or more, also where it is tiny.
 pub fn binomial(trials: u64, hits: u64, p: f64) -> f64 {
     if hits > trials {
         return 0.0;
@@ -15,9 +18,63 @@ pub fn binomial(trials: u64, hits: u64, p: f64) -> f64 {
     if p >= 1.0 {
         return f64::from(u8::from(hits == trials));
     }
-    let log =
-        ln_binomial(trials, hits) + hits as f64 * p.ln() + (trials - hits) as f64 * (-p).ln_1p();
-    log.exp()
+    log_binomial(trials as f64, hits as f64, p, 1.0 - p).exp()
+}
+
+/// The logarithm of the chance of `hits` in `trials`, for a `p` that is neither 0 nor 1 and `q`, its
+/// complement to 1.
+///
+/// By the deviance of the two shares from their expectations, so that large logarithms do not have
+/// to cancel. (Loader 2000, *Fast and Accurate Computation of Binomial Probabilities*.)
+pub(super) fn log_binomial(trials: f64, hits: f64, p: f64, q: f64) -> f64 {
+    let misses = trials - hits;
+    if hits <= 0.0 {
+        return log_power(trials, q, p);
+    }
+    if misses <= 0.0 {
+        return log_power(trials, p, q);
+    }
+    let tails = stirling_error(trials) - stirling_error(hits) - stirling_error(misses);
+    let deviances = deviance(hits, trials * p) + deviance(misses, trials * q);
+    tails - deviances + 0.5 * (trials / (TAU * hits * misses)).ln()
+}
+
+/// The logarithm of `share` to the power of `trials`; `rest` is its complement to 1.
+fn log_power(trials: f64, share: f64, rest: f64) -> f64 {
+    match rest < 0.5 {
+        true => trials * (-rest).ln_1p(),
+        false => trials * share.ln(),
+    }
+}
+
+/// x ln(x/m) + m - x, exact to the last digits also where x is near m.
+fn deviance(x: f64, m: f64) -> f64 {
+    let (off, sum) = (x - m, x + m);
+    if off.abs() >= 0.1 * sum {
+        return x * (x / m).ln() + m - x;
+    }
+    // ln((1 + v)/(1 - v)) in its series, v = off/sum: the terms of first order cancel by hand.
+    let v = off / sum;
+    let (mut total, mut power) = (off * v, 2.0 * x * v);
+    for step in 1..100 {
+        power *= v * v;
+        let next = total + power / f64::from(2 * step + 1);
+        if next == total {
+            break;
+        }
+        total = next;
+    }
+    total
+}
+
+/// By how much Stirling's formula for ln n! is too small.
+fn stirling_error(n: f64) -> f64 {
+    if n < 16.0 {
+        return ln_gamma(n + 1.0) - (n + 0.5) * n.ln() + n - 0.5 * TAU.ln();
+    }
+    let inverse = 1.0 / (n * n);
+    let far = (1.0 / 1_680.0 - inverse / 1_188.0) * inverse;
+    (1.0 / 12.0 - (1.0 / 360.0 - (1.0 / 1_260.0 - far) * inverse) * inverse) / n
 }
 
 /// Chance of more than `hits` in `trials` independent trials that hit with chance `p`.
@@ -47,6 +104,7 @@ pub fn race(p: f64, passes_needed: u32, failures_allowed: u32) -> f64 {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use statrs::function::factorial::ln_binomial;
 
     use super::*;
 
@@ -112,6 +170,27 @@ mod tests {
                     "{lost} at n = {n}, T = {failures}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn tiny_chances_and_many_trials_keep_their_digits() {
+        // Evaluated in 40 digits.
+        for (trials, hits, p, expected) in [
+            (10, 0, 0.3, 2.824752490000000e-2),
+            (10, 10, 0.3, 5.904899999999998e-6),
+            (60, 2, 0.02, 2.193540452165988e-1),
+            (1000, 997, 0.999, 6.128250938984075e-2),
+            (20000, 150, 0.01, 3.257990063133313e-5),
+            (20000, 10000, 0.5, 5.641825312220420e-3),
+            (5000, 40, 0.001, 6.668799353588572e-23),
+            (100000, 1000, 0.0101, 1.205773908034210e-2),
+        ] {
+            let chance = binomial(trials, hits, p);
+            assert!(
+                (chance / expected - 1.0_f64).abs() < 1e-12,
+                "{trials} {hits} {p}: {chance}"
+            );
         }
     }
 

@@ -20,6 +20,7 @@ fn every_page_of_help_fits_a_hundred_columns_and_stays_as_it_was_read() {
         "scenarios",
         "faults",
         "schema",
+        "stat",
     ] {
         let said = answered(Path::new("."), &format!("{command} --help"));
         for line in said.out.lines() {
@@ -62,6 +63,7 @@ fn the_readme_names_every_command_and_no_other_option() {
         "scenarios",
         "faults",
         "schema",
+        "stat",
     ]
     .into_iter()
     .map(|command| {
