@@ -83,6 +83,32 @@ pub fn clopper_pearson(hits: u64, trials: u64, confidence: f64) -> Interval {
     }
 }
 
+/// The simple interval about a proportion that is moved towards a half. Without trials it is 0 to 1.
+/// (Agresti and Coull 1998.)
+pub fn agresti_coull(hits: u64, trials: u64, confidence: f64) -> Interval {
+    debug_assert!(hits <= trials);
+    let z = critical(confidence);
+    let n = trials as f64 + z * z;
+    let p = (hits as f64 + z * z / 2.0) / n;
+    let reach = z * (p * (1.0 - p) / n).sqrt();
+    Interval {
+        low: (p - reach).max(0.0),
+        high: (p + reach).min(1.0),
+    }
+}
+
+/// What a prior that does not depend on the scale leaves of a proportion: quantiles of Beta(hits + 1/2,
+/// misses + 1/2), so neither 0 nor 1. (Jeffreys.)
+pub fn jeffreys(hits: u64, trials: u64, confidence: f64) -> Interval {
+    debug_assert!(hits <= trials);
+    let tail = (1.0 - confidence) / 2.0;
+    let (a, b) = (hits as f64 + 0.5, (trials - hits) as f64 + 0.5);
+    Interval {
+        low: beta_quantile(a, b, tail),
+        high: beta_quantile(a, b, 1.0 - tail),
+    }
+}
+
 /// Interval for the difference of two proportions, first minus second, each `(hits, trials)`, at
 /// two-sided `confidence`: the score intervals of both, combined. (Newcombe 1998, method 10.)
 pub fn newcombe(first: (u64, u64), second: (u64, u64), confidence: f64) -> Interval {
@@ -158,10 +184,16 @@ mod tests {
             trials in 1_u64..100_000, share in 0.0..=1.0_f64,
         ) {
             let hits = (share * trials as f64) as u64;
-            for interval in [wilson(hits, trials, 0.95), clopper_pearson(hits, trials, 0.95)] {
+            for interval in [wilson, clopper_pearson, agresti_coull] {
+                let interval = interval(hits, trials, 0.95);
                 prop_assert!(interval.contains(hits as f64 / trials as f64));
                 prop_assert!(interval.low >= 0.0 && interval.high <= 1.0);
             }
+            // Never wider than the exact one, whose tails hold half of a chance more.
+            let (bayes, exact) = (jeffreys(hits, trials, 0.95), clopper_pearson(hits, trials, 0.95));
+            prop_assert!(bayes.low > 0.0 && bayes.high < 1.0);
+            prop_assert!(hits == 0 || bayes.low >= exact.low - 1e-9);
+            prop_assert!(hits == trials || bayes.high <= exact.high + 1e-9);
         }
 
         #[test]

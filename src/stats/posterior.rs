@@ -3,8 +3,10 @@
 //! Under flat priors these are near one minus the one-sided p-value of a test, and looking at them
 //! again and again errs as often as looking at p-values does.
 
-use super::beta::beta_regularised;
 use statrs::function::gamma::ln_gamma;
+
+use super::Events;
+use super::beta::beta_regularised;
 
 /// What is known of a share: Beta(a, b).
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -48,15 +50,16 @@ impl Beta {
 ///
 /// Given both, the sum of the events falls to the first arm with chance w = its share of the exposure:
 /// 1 - I_w(x + shape, y + shape).
-pub fn rate_chance_above(first: (u64, f64), second: (u64, f64), shape: f64) -> Option<f64> {
-    let share = first.1 / (first.1 + second.1);
+pub fn rate_chance_above(first: Events, second: Events, shape: f64) -> Option<f64> {
+    let all = first.exposure + second.exposure;
+    let share = first.exposure / all;
     let defined = shape > 0.0 && share > 0.0 && share < 1.0 && shape.is_finite();
     // The complement from the other side, which keeps its digits where it is small.
     defined.then(|| {
         beta_regularised(
-            second.0 as f64 + shape,
-            first.0 as f64 + shape,
-            second.1 / (first.1 + second.1),
+            second.count as f64 + shape,
+            first.count as f64 + shape,
+            second.exposure / all,
         )
     })
 }
@@ -85,24 +88,23 @@ fn summed(first: Beta, second: Beta) -> f64 {
     };
     let ratio = |i: f64| (second.a + i) * (i + first.b) / ((second.a + i + misses) * (i + 1.0));
     let last = first.a - 1.0;
-    let (mut term, mut at, mut sum) = (log(last).exp(), last, 0.0);
-    // Terms rise, then fall: away from the peak the sum ends soon.
-    if ratio(last) >= 1.0 || last == 0.0 {
-        while at >= 0.0 && term > sum * NEGLIGIBLE {
-            sum += term;
-            at -= 1.0;
-            term /= ratio(at);
-        }
-        return sum;
+    // Terms rise, then fall: from the largest outwards until no more count.
+    let peak = (second.a * first.b - second.a - misses) / (second.b + 1.0) + 1.0;
+    let peak = peak.floor().clamp(0.0, last);
+    let largest = log(peak).exp();
+    let (mut term, mut at, mut sum) = (largest, peak, largest);
+    while at > 0.0 && term > sum * NEGLIGIBLE {
+        at -= 1.0;
+        term /= ratio(at);
+        sum += term;
     }
-    loop {
+    (term, at) = (largest, peak);
+    while at < last && term > sum * NEGLIGIBLE {
         term *= ratio(at);
         at += 1.0;
         sum += term;
-        if term <= sum * NEGLIGIBLE || !term.is_normal() {
-            return 1.0 - sum;
-        }
     }
+    sum
 }
 
 /// The integral of the first's density times the second's distribution function, by the rule of
@@ -155,6 +157,10 @@ mod tests {
 
     use super::*;
 
+    fn events(count: u64, exposure: f64) -> Events {
+        Events { count, exposure }
+    }
+
     const FLAT: Beta = Beta { a: 1.0, b: 1.0 };
 
     #[test]
@@ -179,14 +185,17 @@ mod tests {
 
     #[test]
     fn rates_are_compared_by_the_share_of_the_exposure() {
-        let even = rate_chance_above((0, 1.0), (0, 1.0), 1.0).unwrap();
+        let even = rate_chance_above(events(0, 1.0), events(0, 1.0), 1.0).unwrap();
         assert!((even - 0.5).abs() < 1e-12);
         // No event in either: as likely above as the other has more of the exposure.
-        let chance = rate_chance_above((0, 1.0), (0, 9.0), 1.0).unwrap();
+        let chance = rate_chance_above(events(0, 1.0), events(0, 9.0), 1.0).unwrap();
         assert!((chance - 0.9).abs() < 1e-12);
-        assert_eq!(rate_chance_above((1, 0.0), (0, 9.0), 1.0), None);
-        assert_eq!(rate_chance_above((1, 1.0), (0, 9.0), 0.0), None);
-        assert_eq!(rate_chance_above((1, f64::NAN), (0, 9.0), 1.0), None);
+        assert_eq!(rate_chance_above(events(1, 0.0), events(0, 9.0), 1.0), None);
+        assert_eq!(rate_chance_above(events(1, 1.0), events(0, 9.0), 0.0), None);
+        assert_eq!(
+            rate_chance_above(events(1, f64::NAN), events(0, 9.0), 1.0),
+            None
+        );
     }
 
     proptest! {

@@ -1,5 +1,7 @@
 //! Means, their standard errors, and the ratio of two of them.
 
+use super::{ZTest, normal_upper};
+
 /// An estimated mean and the variance of the estimate.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Mean {
@@ -63,6 +65,21 @@ impl Mean {
     }
 }
 
+/// Are two independent means the same? `None` where neither has an error.
+pub fn mean_difference_z(first: Mean, second: Mean) -> Option<ZTest> {
+    let z = (first.value - second.value) / (first.variance + second.variance).sqrt();
+    z.is_finite().then(|| ZTest {
+        z,
+        p: normal_upper(z),
+    })
+}
+
+/// By how much trials that come in clusters of `size` with this correlation within inflate the variance
+/// of their mean; divide a z by its root. Where sizes differ, the size is Σm²/Σm. (Kish 1965.)
+pub fn design_effect(size: f64, correlation: f64) -> f64 {
+    1.0 + (size - 1.0) * correlation
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,6 +127,17 @@ mod tests {
         let mean = Mean::of_clusters(repeated).unwrap();
         assert_eq!(mean.value, 3.0);
         assert!((mean.variance - 14.0 / 12.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn clusters_that_agree_within_count_as_one_trial_each() {
+        assert_eq!(design_effect(20.0, 0.0), 1.0);
+        assert_eq!(design_effect(20.0, 1.0), 20.0);
+        assert_eq!(design_effect(1.0, 0.7), 1.0);
+        let of = |value, variance| Mean { value, variance };
+        let test = mean_difference_z(of(3.0, 0.09), of(2.0, 0.16)).unwrap();
+        assert!((test.z - 2.0).abs() < 1e-12);
+        assert_eq!(mean_difference_z(of(3.0, 0.0), of(2.0, 0.0)), None);
     }
 
     #[test]

@@ -17,12 +17,12 @@ pub(super) struct Inputs<'t> {
     problems: Vec<Problem>,
 }
 
-const A_COUNT: &str = "a whole number from 0";
+const A_COUNT: &str = "a whole number from 0 to 1000000000";
 const A_NUMBER: &str = "a finite number";
 const A_LEVEL: &str = "a number between 0 and 1, both excluded";
 
-/// The largest whole number below which every other one is told apart.
-const MOST: f64 = 9_007_199_254_740_992.0;
+/// A whole number above this is refused: its exact chances would take minutes.
+const MOST: u64 = 1_000_000_000;
 
 impl<'t> Inputs<'t> {
     /// The inputs that the object in `span` of a valid JSON text gives.
@@ -306,12 +306,13 @@ impl<'t> Inputs<'t> {
 
     fn count_at(&mut self, name: &'static str, place: Range<usize>) -> Option<u64> {
         let number = parse(&self.text[place.clone()]);
-        let whole = number.filter(|number| number.fract() == 0.0 && (0.0..MOST).contains(number));
+        let whole =
+            number.filter(|number| number.fract() == 0.0 && (0.0..=MOST as f64).contains(number));
         if whole.is_none() {
             let shown = self.shown(&place);
             let why = match number {
                 Some(number) if number < 0.0 => ", less than nothing",
-                Some(number) if number >= MOST => ", more than can be counted",
+                Some(number) if number > MOST as f64 => ", more than can be counted",
                 Some(_) => ", not a whole number",
                 None => "",
             };

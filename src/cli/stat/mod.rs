@@ -1,9 +1,14 @@
 //! `coalmine stat`: the statistics one by one, by name: figures in JSON in, named results out.
 
+mod clusters;
 mod inputs;
+mod intervals;
+mod multiplicity;
 mod places;
+mod rates;
 mod records;
 mod results;
+mod samples;
 mod shares;
 
 use std::path::PathBuf;
@@ -55,7 +60,16 @@ struct Method {
 }
 
 /// All methods, by family.
-const FAMILIES: &[(&str, &[Method])] = &[("Two shares", shares::METHODS)];
+const FAMILIES: &[(&str, &[Method])] = &[
+    ("Two shares", shares::METHODS),
+    ("Intervals of shares", intervals::METHODS),
+    ("Two rates", rates::METHODS),
+    ("Two samples", samples::METHODS),
+    ("Quantiles", samples::QUANTILES),
+    ("Several tests at once", multiplicity::METHODS),
+    ("Chances given a prior", rates::CHANCES),
+    ("Clusters", clusters::METHODS),
+];
 
 /// Evaluates what was asked for and prints the results.
 pub(super) fn stat(arguments: &StatArguments) -> Result<(), CommandError> {

@@ -15,6 +15,7 @@ mod change_point;
 mod count_law;
 mod cusum;
 mod exact_split;
+mod group;
 mod hypergeometric;
 mod mixture;
 mod multinomial;
@@ -27,6 +28,9 @@ pub use change_point::{ChangePoint, Onset, SplitChangePoint};
 pub use count_law::{CountLaw, SplitLaw};
 pub use cusum::{Cusum, ShiryaevRoberts, SplitShiryaevRoberts};
 pub use exact_split::{ExactLook, ExactSplit};
+pub use group::{
+    Boundaries, Characteristics, GroupLook, GroupSequential, Plan, Sides, peeking_inflation,
+};
 pub use hypergeometric::{OddsE, ThresholdE, hypergeometric_log_mgf};
 pub use mixture::{
     Gavi, anytime_t_log, anytime_t_radius, asymptotic_radius, asymptotic_rho, gavi,
