@@ -5,6 +5,7 @@ mod inputs;
 mod intervals;
 mod multiplicity;
 mod places;
+mod planning;
 mod rates;
 mod records;
 mod results;
@@ -69,6 +70,7 @@ const FAMILIES: &[(&str, &[Method])] = &[
     ("Several tests at once", multiplicity::METHODS),
     ("Chances given a prior", rates::CHANCES),
     ("Clusters", clusters::METHODS),
+    ("Planning", planning::METHODS),
 ];
 
 /// Evaluates what was asked for and prints the results.
