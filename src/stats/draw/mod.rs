@@ -2,10 +2,12 @@
 
 mod alias;
 mod bank;
+mod count_table;
 mod poisson;
 
 pub use alias::Alias;
 pub use bank::PoissonBank;
+pub use count_table::{CellDraws, CountTable};
 pub use poisson::{Poisson, PoissonTable};
 
 use rand::Rng;
