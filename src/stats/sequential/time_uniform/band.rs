@@ -142,7 +142,7 @@ fn constant(alpha: f64, width: f64) -> Option<f64> {
             return None;
         }
     }
-    for _ in 0..100 {
+    for _ in 0..50 {
         let middle = (low + high) / 2.0;
         if log_level(middle, width) > needed {
             low = middle;
@@ -168,7 +168,7 @@ fn log_level(constant: f64, width: f64) -> f64 {
     // Infinite at 0 and from some η on, with one valley between; η is at most 2 A².
     let mut best = (f64::INFINITY, 0.0);
     let end = (2.0 * width * width).ln();
-    const STEPS: u32 = 400;
+    const STEPS: u32 = 100;
     for step in 1..STEPS {
         // Denser towards 0.
         let at = end * (f64::from(step) / f64::from(STEPS)).powi(3);
@@ -184,7 +184,7 @@ fn log_level(constant: f64, width: f64) -> f64 {
     let around = |shift: f64| end * (cube(best.1) + shift / f64::from(STEPS)).max(1e-9).powi(3);
     let (mut low, mut high) = (around(-1.0), around(1.0));
     let golden = 0.618_033_988_749_894_8;
-    for _ in 0..60 {
+    for _ in 0..45 {
         let (a, b) = (high - golden * (high - low), low + golden * (high - low));
         if level(a) < level(b) {
             high = b;
