@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use coalmine::base::{Span, Time};
 use coalmine::gate::argo::{ArgoMetric, Assessment, Condition, Conditions, Empty, Found, Shape};
-use coalmine::gate::{Gate, Source, judge_each};
+use coalmine::gate::{Gate, Jury, Source};
 use coalmine::rollout::argo::{AnalysisMetric, AnalysisRun, RunSpec};
 use coalmine::telemetry::exposition::{Dialect, Vendor};
 use coalmine::telemetry::promql::{Catalogue, Query, Semantics};
@@ -85,11 +85,12 @@ fn tick(criterion: &mut Criterion) {
     let spec = Arc::new(RunSpec::new(metrics.collect()));
     let mut looks = Vec::new();
     criterion.bench_function("a tick of an AnalysisRun with three metrics", |bencher| {
+        let mut jury = Jury::new(&gates);
         bencher.iter(|| {
             let mut run = AnalysisRun::new(&spec);
             let due = run.due(now);
             looks.clear();
-            judge_each(&gates, due, now, &telemetry, &mut looks);
+            jury.judge_each(due, now, &telemetry, &mut looks);
             run.take(now, &looks);
             black_box(run.phase())
         });

@@ -48,6 +48,8 @@ pub enum Purpose {
     Figures = 14,
     /// What hooks answer, and when.
     Hooks = 15,
+    /// What a gate draws that judges by chance of its own.
+    Gate = 16,
 }
 
 /// A stream of random numbers. Equal keys give equal streams, on every machine.

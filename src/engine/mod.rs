@@ -6,7 +6,7 @@ pub mod live;
 pub mod r#virtual;
 
 use crate::base::{Span, Time};
-use crate::gate::{self, Gate, Verdict};
+use crate::gate::{self, Jury, Verdict};
 use crate::rollout::{Controller, Need, Routing, State, Surroundings};
 use crate::telemetry::Telemetry;
 use actors::systems::Systems;
@@ -56,6 +56,10 @@ pub struct Tick<'a> {
     pub verdict: Option<Verdict>,
     /// All looks, in the order in which they were taken.
     pub looks: &'a [Verdict],
+    /// Users' requests that met the fault so far.
+    pub exposed_requests: u64,
+    /// Distinct users behind these, where users are followed.
+    pub exposed_users: Option<u64>,
     /// What was measured so far.
     pub telemetry: &'a Telemetry,
 }
@@ -63,7 +67,7 @@ pub struct Tick<'a> {
 /// Gives a controller its tick, with the looks that it needs; leaves those in `looks`.
 fn decide(
     controller: &mut Controller,
-    analysis: &[Gate],
+    jury: &mut Jury<'_>,
     now: Time,
     surroundings: &Surroundings,
     telemetry: &mut Telemetry,
@@ -75,13 +79,13 @@ fn decide(
     while need != Need::Nothing {
         let before = looks.len();
         systems.supply(now, telemetry);
-        systems.record(now, analysis, telemetry);
+        systems.record(now, jury.analysis(), telemetry);
         match need {
             Need::Nothing => {}
-            Need::Verdict => gate::judge_in_order(analysis, now, telemetry, looks),
-            Need::Each(gates) => gate::judge_each(analysis, gates, now, telemetry, looks),
+            Need::Verdict => jury.judge_in_order(now, telemetry, looks),
+            Need::Each(gates) => jury.judge_each(gates, now, telemetry, looks),
         }
-        systems.count(now, analysis, &looks[before..]);
+        systems.count(now, jury.analysis(), &looks[before..]);
         need = controller.handle_verdicts(now, &looks[before..]);
     }
 }

@@ -42,7 +42,13 @@ impl Gate {
                 format!("{} of {limit}", verdict.rule)
             }
             Rule::WorseThanStable => format!("worse than stable by more than {limit}"),
-            Rule::Significant => format!("{}: p at most {limit}", verdict.rule),
+            Rule::Significant => match self {
+                Gate::Statistical(gate) if gate.method.entry().scale != "p" => {
+                    let scale = gate.method.entry().scale;
+                    format!("{}: {scale} at least {limit}", verdict.rule)
+                }
+                _ => format!("{}: p at most {limit}", verdict.rule),
+            },
             rule => rule.to_string(),
         };
         Explanation {
@@ -50,6 +56,7 @@ impl Gate {
             reads: self.reads(),
             from: match self {
                 Gate::Kayenta(analysis) => analysis.window.ends(now).0,
+                Gate::Statistical(_) => Time::START,
                 _ => now.saturating_sub(self.window()),
             },
             to: now,
@@ -66,6 +73,7 @@ impl Gate {
         let value = self.with_unit(value);
         match self {
             Gate::TwoProportionZ(_) => format!("p = {value}"),
+            Gate::Statistical(gate) => format!("{} = {value}", gate.method.entry().scale),
             _ => value,
         }
     }
@@ -101,13 +109,16 @@ impl Gate {
             Gate::CustomCheck(check) => check.source.reads(&check.name),
             Gate::ArgoMetric(metric) => metric.source.reads(&metric.name),
             Gate::Kayenta(analysis) => analysis.reads(),
+            Gate::Statistical(gate) => gate.reads(),
         }
     }
 
     /// What would have changed a verdict.
     fn change(&self, now: Time, telemetry: &Telemetry, verdict: &Verdict) -> String {
-        if let Gate::Kayenta(analysis) = self {
-            return analysis.change(now, telemetry);
+        match self {
+            Gate::Kayenta(analysis) => return analysis.change(now, telemetry),
+            Gate::Statistical(gate) => return gate.change(verdict),
+            _ => {}
         }
         match verdict.rule {
             Rule::NoData => {

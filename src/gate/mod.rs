@@ -7,11 +7,13 @@ mod comparison;
 mod explanation;
 mod figure;
 pub mod flagger;
+mod jury;
 pub mod kayenta;
 mod latency_quantile;
 mod reading;
 mod series;
 mod source;
+pub mod statistical;
 mod success_ratio;
 mod two_proportion_z;
 
@@ -20,10 +22,12 @@ pub use business::{Business, SampledBy};
 pub use comparison::{Comparison, ComparisonLimit, Metric};
 pub use explanation::Explanation;
 pub use flagger::{CustomCheck, FlaggerCheck};
+pub use jury::Jury;
 pub use kayenta::CanaryAnalysis;
 pub use latency_quantile::LatencyQuantile;
 pub use series::RouteSeries;
 pub use source::Source;
+pub use statistical::Statistical;
 pub use success_ratio::SuccessRatio;
 pub use two_proportion_z::TwoProportionZ;
 
@@ -120,6 +124,12 @@ pub enum Rule {
     WorseThanStable,
     /// The canary was worse than stable, and chance is not a likely reason.
     Significant,
+    /// There is evidence that the canary is no worse than is tolerated.
+    NotWorse,
+    /// There is no evidence yet, for the canary or against it.
+    Undecided,
+    /// The versions do not get the shares of the requests that the splitter was asked for.
+    ShareMismatch,
     /// There was no value: no series, no traffic, or not a number.
     NoData,
     /// Fewer requests than the gate asks for.
@@ -160,6 +170,9 @@ impl fmt::Display for Rule {
             Rule::AboveMaximum => "above the maximum",
             Rule::WorseThanStable => "worse than stable",
             Rule::Significant => "significantly worse than stable",
+            Rule::NotWorse => "evidently no worse than is tolerated",
+            Rule::Undecided => "no evidence yet, for it or against it",
+            Rule::ShareMismatch => "the versions do not get their shares of the requests",
             Rule::NoData => "no data",
             Rule::TooFewSamples => "too few requests",
             Rule::HookRefused => "a hook refused",
@@ -194,10 +207,13 @@ pub enum Gate {
     ArgoMetric(ArgoMetric),
     /// A judgement of Kayenta's.
     Kayenta(CanaryAnalysis),
+    /// A statistical test that goes from look to look.
+    Statistical(Statistical),
 }
 
 impl Gate {
     /// Judges what the window that ends at `now` shows. The verdict's `gate` is 0; [`judge`] sets it.
+    /// A gate that goes from look to look has nothing to say about a single one: see [`Jury`].
     pub fn judge(&self, now: Time, telemetry: &Telemetry) -> Verdict {
         match self {
             Gate::SuccessRatio(gate) => gate.judge(now, telemetry),
@@ -209,6 +225,7 @@ impl Gate {
             Gate::CustomCheck(gate) => gate.judge(now, telemetry),
             Gate::ArgoMetric(gate) => gate.judge(now, telemetry),
             Gate::Kayenta(gate) => gate.judge(now, telemetry),
+            Gate::Statistical(_) => NOT_EVALUATED,
         }
     }
 
@@ -224,6 +241,7 @@ impl Gate {
             Gate::CustomCheck(gate) => gate.window(),
             Gate::ArgoMetric(gate) => gate.window(),
             Gate::Kayenta(gate) => gate.window.length(),
+            Gate::Statistical(gate) => gate.planned.interval,
         }
     }
 
@@ -292,6 +310,7 @@ impl Gate {
             Gate::CustomCheck(gate) => gate.demand(),
             Gate::ArgoMetric(gate) => gate.demand(),
             Gate::Kayenta(gate) => gate.demand(),
+            Gate::Statistical(gate) => gate.demand(),
         }
     }
 }
@@ -309,6 +328,7 @@ impl fmt::Display for Gate {
             Gate::CustomCheck(gate) => gate.fmt(f),
             Gate::ArgoMetric(gate) => gate.fmt(f),
             Gate::Kayenta(gate) => gate.fmt(f),
+            Gate::Statistical(gate) => gate.fmt(f),
         }
     }
 }
@@ -319,11 +339,11 @@ pub fn windows(analysis: &[Gate]) -> impl Iterator<Item = Span> {
     all.filter(|window| !window.is_zero())
 }
 
-/// Judges an analysis: its gates in order, until one fails; inconclusive when one was and none
+/// Judges an analysis once, without a memory: its gates in order, until one fails; inconclusive when one was and none
 /// failed; pass when all pass or there are none.
 pub fn judge(analysis: &[Gate], now: Time, telemetry: &Telemetry) -> Verdict {
     let mut looks = Vec::new();
-    judge_in_order(analysis, now, telemetry, &mut looks);
+    Jury::new(analysis).judge_in_order(now, telemetry, &mut looks);
     decisive(&looks)
 }
 
@@ -337,55 +357,12 @@ const NOTHING_CHECKED: Verdict = Verdict {
     rule: Rule::NothingChecked,
 };
 
-/// The looks behind [`judge`]: a verdict of each gate in order, up to the first that fails; one
-/// that says so when there is no gate.
-pub fn judge_in_order(
-    analysis: &[Gate],
-    now: Time,
-    telemetry: &Telemetry,
-    looks: &mut Vec<Verdict>,
-) {
-    if analysis.is_empty() {
-        looks.push(NOTHING_CHECKED);
-    }
-    for gate in 0..analysis.len() {
-        judge_one(analysis, gate, now, telemetry, looks);
-        if looks
-            .last()
-            .is_some_and(|last| last.outcome == Outcome::Fail)
-        {
-            return;
-        }
-    }
-}
-
-/// A verdict of each of these gates, in order, whatever the others say.
-pub fn judge_each(
-    analysis: &[Gate],
-    gates: GateSet,
-    now: Time,
-    telemetry: &Telemetry,
-    looks: &mut Vec<Verdict>,
-) {
-    for gate in gates.iter() {
-        judge_one(analysis, gate, now, telemetry, looks);
-    }
-}
-
-fn judge_one(
-    analysis: &[Gate],
-    index: usize,
-    now: Time,
-    telemetry: &Telemetry,
-    looks: &mut Vec<Verdict>,
-) {
-    if let Some(gate) = analysis.get(index) {
-        looks.push(Verdict {
-            gate: index,
-            ..gate.judge(now, telemetry)
-        });
-    }
-}
+/// What there is to say about a single look of a gate that goes from look to look.
+const NOT_EVALUATED: Verdict = Verdict {
+    outcome: Outcome::Inconclusive,
+    rule: Rule::NotEvaluated,
+    ..NOTHING_CHECKED
+};
 
 /// The look that decides: the first that fails, else the first that is inconclusive, else the last.
 /// With no looks at all nothing was checked, and that is a pass.

@@ -73,7 +73,8 @@ impl Gate {
             | Gate::Business(_)
             | Gate::CustomCheck(_)
             | Gate::ArgoMetric(_)
-            | Gate::Kayenta(_) => Unit::Number,
+            | Gate::Kayenta(_)
+            | Gate::Statistical(_) => Unit::Number,
             Gate::Comparison(gate) => match (gate.limit, gate.metric) {
                 (ComparisonLimit::Ratio(_), _) => Unit::Number,
                 (ComparisonLimit::Difference(_), Compared::ErrorRatio) => Unit::Share,
@@ -107,6 +108,9 @@ impl Verdict {
                 if matches!(gate, Gate::Business(_)) {
                     // The upper end of an interval.
                     value.insert_str(0, "at most ");
+                }
+                if let Gate::Statistical(gate) = gate {
+                    value.insert_str(0, &format!("{} ", gate.method.entry().scale));
                 }
                 if matches!(gate, Gate::Kayenta(_)) {
                     value.insert_str(0, "score ");

@@ -1,11 +1,14 @@
 //! The gates of a staged rollout.
 
+mod statistical;
+
 use super::defaults;
 use super::latency::quantile;
 use super::names::Known;
 use super::reader::{Table, Value};
 use super::traffic::positive_span;
 use crate::base::{Probability, Span};
+use crate::gate::statistical::Planned;
 use crate::gate::{
     Business, Comparison, ComparisonLimit, Gate, LatencyQuantile, Metric, RouteSeries, SampledBy,
     SuccessRatio, TwoProportionZ,
@@ -23,6 +26,7 @@ enum Kind {
     Difference,
     ZTest,
     Business,
+    Statistical(statistical::Kind),
 }
 
 /// What every kind of gate has.
@@ -32,7 +36,8 @@ struct Common {
     route: Option<RouteSeries>,
 }
 
-const KINDS: [(&str, Kind); 6] = [
+/// Those that judge the window of a look.
+const WINDOWED: [(&str, Kind); 6] = [
     ("success-ratio", Kind::SuccessRatio),
     ("latency-quantile", Kind::LatencyQuantile),
     ("ratio", Kind::Ratio),
@@ -41,25 +46,40 @@ const KINDS: [(&str, Kind); 6] = [
     ("business", Kind::Business),
 ];
 
-const KIND_HELP: &str = "write kind = \"success-ratio\", \"latency-quantile\", \"ratio\", \
-                         \"difference\", \"z-test\" or \"business\"";
+/// All kinds, by their names.
+fn kinds() -> Vec<(&'static str, Kind)> {
+    let statistical = statistical::kinds().into_iter();
+    let statistical = statistical.map(|(name, kind)| (name, Kind::Statistical(kind)));
+    WINDOWED.into_iter().chain(statistical).collect()
+}
 
 /// The gates in the order in which they are evaluated; `names` are those of routes and goals.
-pub(super) fn read(list: &Value<'_>, names: &Known) -> Option<Vec<Gate>> {
+///
+/// `planned` is how long and how often an undisturbed rollout is looked at, where that is known.
+pub(super) fn read(list: &Value<'_>, names: &Known, planned: Option<Planned>) -> Option<Vec<Gate>> {
     let gates: Vec<Option<Gate>> = list
         .list()?
         .iter()
-        .map(|value| read_gate(value.table()?, names))
+        .map(|value| read_gate(value.table()?, names, planned))
         .collect();
     gates.into_iter().collect()
 }
 
-fn read_gate(mut table: Table<'_>, names: &Known) -> Option<Gate> {
-    let kind = table.require("kind", KIND_HELP)?.choice(&KINDS)?;
-    for (name, other) in KINDS {
+fn read_gate(mut table: Table<'_>, names: &Known, planned: Option<Planned>) -> Option<Gate> {
+    let kinds = kinds();
+    let names_of_kinds: Vec<String> = kinds
+        .iter()
+        .map(|(name, _)| format!("\"{name}\""))
+        .collect();
+    let help = format!("write kind = {}", names_of_kinds.join(" or "));
+    let kind = table.require("kind", &help)?.choice(&kinds)?;
+    for (name, other) in kinds {
         if other == kind {
             table.is_of_kind(name);
         }
+    }
+    if let Kind::Statistical(kind) = kind {
+        return statistical::read(table, kind, names, planned);
     }
     let window = match table.get("window") {
         None => Some(defaults::WINDOW),
@@ -89,6 +109,7 @@ fn read_gate(mut table: Table<'_>, names: &Known) -> Option<Gate> {
         Kind::Ratio | Kind::Difference => read_comparison(&mut table, kind, common, names),
         Kind::ZTest => read_z_test(&mut table, common),
         Kind::Business => read_business(&mut table, common, names),
+        Kind::Statistical(_) => None,
     };
     for name in ["min_samples", "min_count", "minimum"] {
         table.hint(name, "did you mean `min_requests`?");
@@ -265,17 +286,22 @@ fn read_z_test(table: &mut Table<'_>, common: Option<Common>) -> Option<Gate> {
 fn read_alpha(table: &mut Table<'_>) -> Option<Probability> {
     match table.get("alpha") {
         None => Some(defaults::alpha()),
-        Some(value) => value.share().filter(|alpha| {
-            let sound = *alpha > Probability::ZERO && alpha.get() <= 0.5;
-            if !sound {
-                value.refuse(
-                    format_args!("`{}` is no significance level", value.written()),
-                    "write a percentage above 0% and at most 50%, like 5%",
-                );
-            }
-            sound
-        }),
+        Some(value) => level(&value),
     }
+}
+
+/// The chance of an error that a test may make.
+fn level(value: &Value<'_>) -> Option<Probability> {
+    value.share().filter(|alpha| {
+        let sound = *alpha > Probability::ZERO && alpha.get() <= 0.5;
+        if !sound {
+            value.refuse(
+                format_args!("`{}` is no significance level", value.written()),
+                "write a percentage above 0% and at most 50%, like 5%",
+            );
+        }
+        sound
+    })
 }
 
 fn read_route(table: &mut Table<'_>, names: &Known) -> Option<Option<RouteSeries>> {

@@ -14,6 +14,7 @@ use super::traffic::positive_span;
 use super::week;
 use crate::base::{Probability, Problems, Span, Weight};
 use crate::gate::Gate;
+use crate::gate::statistical::Planned;
 use crate::manifest::Measured;
 use crate::manifest::argo::Circumstances;
 use crate::model::hooks::Hook;
@@ -167,9 +168,16 @@ fn read_unnamed(
         None => Some(None),
         Some(value) => value.table().and_then(read_office_hours).map(Some),
     };
+    let planned = steps
+        .as_ref()
+        .zip(interval)
+        .map(|(steps, interval)| Planned {
+            duration: StagedPlan::new(steps.iter().copied(), interval).undisturbed(),
+            interval,
+        });
     let analysis = match table.get("gates") {
         None => Some(Vec::new()),
-        Some(value) => gates::read(&value, names),
+        Some(value) => gates::read(&value, names, planned),
     };
     table.hint("hooks", "only a Flagger Canary asks hooks");
     table.finish();

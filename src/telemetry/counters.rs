@@ -20,6 +20,27 @@ pub struct Counters {
     pub buckets: Vec<u64>,
     /// What the business counts, one for each goal of the [`Plan`](super::Plan).
     pub goals: Vec<GoalSums>,
+    /// Failures by user, where somebody asks for them ([`Demand::users`](super::Demand::users)).
+    pub failures: UserFailures,
+}
+
+/// Failures by user so far, each request as its user met it: once, after all retries.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct UserFailures {
+    /// Requests as opportunities, a failure worth 1, with the sums by user.
+    pub sums: GoalSums,
+    /// Users with at least one failure.
+    pub users: f64,
+}
+
+impl UserFailures {
+    /// Counts one request of a user, whose own sums since the start are `user`.
+    pub fn add_of_user(&mut self, user: &mut UserSums, failed: bool) {
+        if failed && user.sum == 0.0 {
+            self.users += 1.0;
+        }
+        self.sums.add_of_user(user, f64::from(u8::from(failed)));
+    }
 }
 
 /// What the business counted of one goal so far.
@@ -80,6 +101,7 @@ impl Counters {
             seconds: [0.0; 2],
             buckets: vec![0; 2 * buckets],
             goals: vec![GoalSums::default(); goals],
+            failures: UserFailures::default(),
         }
     }
 
@@ -95,6 +117,7 @@ impl Counters {
         self.seconds = [0.0; 2];
         self.buckets.fill(0);
         self.goals.fill(GoalSums::default());
+        self.failures = UserFailures::default();
     }
 }
 

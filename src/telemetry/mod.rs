@@ -11,9 +11,9 @@ mod store;
 mod supplied;
 
 pub use buckets::{Buckets, BucketsError, Finder, Unit};
-pub use counters::{Counters, GoalSums, UserSums};
+pub use counters::{Counters, GoalSums, UserFailures, UserSums};
 pub use plan::{Birth, Phase, Plan, Reporter, Sampling};
-pub use store::{Figures, Telemetry, Window};
+pub use store::{Figures, Telemetry, Totals, Weights, Window};
 pub use supplied::Figure;
 use supplied::Supplied;
 
@@ -84,6 +84,8 @@ pub struct Demand {
     pub goals: bool,
     /// These sums by user, for standard errors that know of users.
     pub by_user: bool,
+    /// Failures by user.
+    pub users: bool,
     /// Every scrape, and not only those with which windows begin and end.
     pub every_scrape: bool,
 }
@@ -100,6 +102,7 @@ impl Demand {
             routes: self.routes | other.routes,
             goals: self.goals || other.goals,
             by_user: self.by_user || other.by_user,
+            users: self.users || other.users,
             every_scrape: self.every_scrape || other.every_scrape,
         }
     }

@@ -2,11 +2,13 @@
 
 mod answers;
 mod series;
+mod totals;
 mod window;
 
 use answers::Answers;
 pub use answers::Figures;
 pub(super) use series::Rows;
+pub use totals::{Totals, Weights};
 pub use window::Window;
 
 use std::cell::RefCell;
@@ -15,7 +17,8 @@ use super::promql::{self, Scratch};
 use crate::base::{Probability, Rate, Span, Time, split_mix};
 
 use super::{
-    Birth, Buckets, Counters, Figure, GoalSums, Plan, Sampling, Status, Supplied, Version,
+    Birth, Buckets, Counters, Figure, GoalSums, Plan, Sampling, Status, Supplied, UserFailures,
+    Version,
 };
 
 /// Everything scraped so far in one trial.
@@ -42,6 +45,8 @@ pub struct Telemetry {
     basis: Basis,
     answers: Answers,
     supplied: Supplied,
+    /// The weights asked for, with the time from which they held; see [`Telemetry::note_weights`].
+    weights: Vec<(Time, Option<Weights>)>,
     delay: Span,
     probes: Rate,
     /// How far back windows look; older rows are forgotten.
@@ -76,6 +81,8 @@ struct Track {
     seconds: Vec<[f64; 2]>,
     buckets: Vec<u64>,
     goals: Vec<GoalSums>,
+    /// Short of rows as long as nobody counted any.
+    failures: Vec<UserFailures>,
     born: [Option<Time>; 2],
     /// Whether a status' series exists before its first request.
     from_start: [bool; 2],
@@ -91,6 +98,7 @@ impl Track {
             seconds: Vec::new(),
             buckets: Vec::new(),
             goals: Vec::new(),
+            failures: Vec::new(),
             born: [None; 2],
             from_start: [zero || probed, zero],
         }
@@ -103,6 +111,7 @@ impl Track {
         self.seconds.clear();
         self.buckets.clear();
         self.goals.clear();
+        self.failures.clear();
         self.born = [None; 2];
     }
 
@@ -121,6 +130,11 @@ impl Track {
         self.buckets.extend_from_slice(&self.live.buckets);
         if !self.live.goals.is_empty() {
             self.goals.extend_from_slice(&self.live.goals);
+        }
+        if self.live.failures.sums.opportunities > 0.0 {
+            let before = self.times.len() - 1;
+            self.failures.resize(before, UserFailures::default());
+            self.failures.push(self.live.failures);
         }
         if let Some(memory) = memory {
             self.forget_before(now.saturating_sub(memory));
@@ -151,6 +165,8 @@ impl Track {
         self.seconds.drain(..stale);
         self.buckets.drain(..stale * self.live.buckets.len());
         self.goals.drain(..stale * self.live.goals.len());
+        let failures = stale.min(self.failures.len());
+        self.failures.drain(..failures);
     }
 
     fn row_at(&self, time: Time) -> Option<usize> {
@@ -181,6 +197,7 @@ impl Telemetry {
             },
             answers: Answers::default(),
             supplied: Supplied::default(),
+            weights: Vec::new(),
             delay: plan.delay,
             probes: plan.probes,
             memory: None,
@@ -265,6 +282,7 @@ impl Telemetry {
         self.salt = salt;
         self.answers.clear();
         self.supplied.clear();
+        self.weights.clear();
         for track in self.tracks.iter_mut().chain(&mut self.routes) {
             track.clear();
         }

@@ -117,7 +117,7 @@ mod tests {
     use crate::base::{Probability, Span};
     use crate::engine::r#virtual::tests::world_at;
     use crate::gate::flagger::Limits;
-    use crate::gate::{self, CustomCheck, Source};
+    use crate::gate::{CustomCheck, Jury, Source};
     use crate::model::fault::{Fault, FaultKind, Schedule, Scope, Target};
     use crate::model::figures::Figures;
     use crate::telemetry::{Birth, Buckets, Plan, Sampling};
@@ -157,7 +157,7 @@ mod tests {
         for &second in times {
             let (now, mut looks) = (Time::from_secs(second), Vec::new());
             systems.supply(now, &mut telemetry);
-            gate::judge_in_order(analysis, now, &telemetry, &mut looks);
+            Jury::new(analysis).judge_in_order(now, &telemetry, &mut looks);
             systems.count(now, analysis, &looks);
             all.push(looks.iter().map(|look| look.value).collect());
         }

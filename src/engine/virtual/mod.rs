@@ -24,7 +24,7 @@ pub use luck::MOST_STRATA;
 pub(in crate::engine) use play::Flow;
 
 use crate::base::{Purpose, Seed, Span, Time, Weight};
-use crate::gate::{self, Gate, Verdict};
+use crate::gate::{self, Gate, Jury, Verdict};
 use crate::model::World;
 use crate::rollout::{self, Action, Routing, Surroundings};
 use crate::telemetry::{self, Demand, Telemetry, Version};
@@ -65,6 +65,8 @@ pub struct Setting<'a> {
     pub rollout: &'a rollout::Plan,
     /// What decides.
     pub analysis: &'a [Gate],
+    /// Gates that look on without a say: what they read is measured.
+    pub onlookers: &'a [Gate],
     /// Where a rollout is cut off.
     pub horizon: Span,
     /// How long to go on after promotion, rollback or the horizon, to see who is hurt then.
@@ -86,6 +88,7 @@ pub struct Player<'a> {
     scenes: Vec<(Span, Scene)>,
     engine: Engine,
     play: Play,
+    jury: Jury<'a>,
     /// The looks of the present tick.
     looks: Vec<Verdict>,
     /// Expected distinct users by number of requests; not a number where not yet worked out.
@@ -152,12 +155,14 @@ impl Engine {
 impl<'a> Player<'a> {
     /// A player for `setting`.
     pub fn new(setting: Setting<'a>) -> Player<'a> {
-        let mut demand = (setting.analysis.iter())
+        let gates = || setting.analysis.iter().chain(setting.onlookers);
+        let mut demand = gates()
             .map(Gate::demand)
             .fold(Demand::default(), Demand::union);
         demand.canary = true;
         let mut windows: Vec<Span> = gate::windows(setting.analysis).collect();
-        let reach = setting.analysis.iter().map(Gate::reach).max();
+        windows.extend(gate::windows(setting.onlookers));
+        let reach = gates().map(Gate::reach).max();
         if setting.observe {
             demand.stable = true;
             demand.latency = true;
@@ -195,6 +200,7 @@ impl<'a> Player<'a> {
                 telemetry,
                 tally: Tally::default(),
             },
+            jury: Jury::new(setting.analysis),
             looks: Vec::new(),
             distinct: Vec::new(),
             setting,
@@ -249,6 +255,10 @@ impl<'a> Player<'a> {
                 break;
             }
             let flow = Flow::new(routing, setting.world, held);
+            if index > 0 {
+                let since = scene.schedule.ticks[index - 1];
+                self.play.telemetry.note_weights(since, flow.weights());
+            }
             self.play.tally.enter(flow.canary);
             for stretch in scene.schedule.until_tick[index].clone() {
                 self.engine.advance(scene, stretch, flow, &mut self.play);
@@ -265,7 +275,7 @@ impl<'a> Player<'a> {
             };
             decide(
                 &mut controller,
-                setting.analysis,
+                &mut self.jury,
                 now,
                 &surroundings,
                 &mut self.play.telemetry,
@@ -293,6 +303,8 @@ impl<'a> Player<'a> {
                 state: controller.state(),
                 verdict: deciding(&self.looks),
                 looks: &self.looks,
+                exposed_requests: self.play.tally.exposed,
+                exposed_users: self.engine.met_users(),
                 telemetry: &self.play.telemetry,
             });
             if let (None, Some(ending)) = (&end, ending) {
@@ -350,6 +362,7 @@ impl<'a> Player<'a> {
         self.play.luck.deal(seed, replicate);
         let salt = seed.salt(replicate, Purpose::Scrape);
         self.play.telemetry.begin(phase, salt);
+        self.jury.begin(seed.salt(replicate, Purpose::Gate));
         self.play.tally.clear();
         match &mut self.engine {
             Engine::Counts(counts) => counts.reset(),

@@ -1,9 +1,10 @@
 //! What an engine needs to play a stretch: the scene, which stays, and the play, which moves.
 
+use crate::base::Weight;
 use crate::model::World;
 use crate::model::split::Rules;
 use crate::rollout::{Reach, Routing};
-use crate::telemetry::{Telemetry, Version};
+use crate::telemetry::{Telemetry, Version, Weights};
 
 use super::conditions::{Condition, Group};
 use super::luck::{Luck, MOST_STRATA};
@@ -83,6 +84,14 @@ impl Flow {
             },
             mirror: routing.mirror.share(),
         }
+    }
+
+    /// The weights that the splitter is asked for, where they tell what counters show.
+    pub fn weights(self) -> Option<Weights> {
+        (self.mirror == 0.0).then(|| Weights {
+            canary: Weight::clamped(self.weight * 100.0),
+            baseline: Weight::clamped(self.baseline * 100.0),
+        })
     }
 
     /// A version's share of users' requests.

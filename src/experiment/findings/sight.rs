@@ -4,6 +4,7 @@
 use super::unseen;
 use crate::base::Probability;
 use crate::experiment::words::{exact_share, latency, share};
+use crate::gate::statistical::Reads;
 use crate::gate::{Comparison, Gate, Metric, flagger};
 use crate::model::fault::{Fault, FaultKind, ResetPhase, Schedule, Scope, Target};
 use crate::model::service::Service;
@@ -220,6 +221,11 @@ fn subject(gate: &Gate) -> Option<Harm> {
             _ => Some(Harm::Latency),
         },
         Gate::Business(_) | Gate::CustomCheck(_) | Gate::ArgoMetric(_) | Gate::Kayenta(_) => None,
+        Gate::Statistical(gate) => match gate.method.entry().reads {
+            Reads::Errors | Reads::Users => Some(Harm::Errors),
+            Reads::Latency => Some(Harm::Latency),
+            Reads::Both | Reads::Requests => None,
+        },
         Gate::FlaggerCheck(check) => match check.metric {
             flagger::Metric::SuccessRate => Some(Harm::Errors),
             flagger::Metric::Duration => Some(Harm::Latency),

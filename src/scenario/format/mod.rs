@@ -2,6 +2,7 @@
 //! left out. The JSON Schema is generated from here; the readers beside this file accept exactly
 //! these fields.
 
+mod evidence;
 mod fault;
 mod figures;
 mod goal;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 
-use super::{Share, Span, Weight};
+use super::{Share, Span, Weight, evidence};
 use crate::rollout::ArgoPlan;
 use crate::scenario::defaults;
 
@@ -369,6 +369,43 @@ pub enum Gate {
         /// Reads this route's own series. Left out: all requests.
         route: Option<String>,
     },
+    /// One-sided two-proportion z test of the error ratios since the start.
+    CumulativeZ {
+        /// Chance of rolling back a canary as good as stable, at one look.
+        #[schemars(extend("default" = defaults::alpha().to_string()))]
+        alpha: Option<Share>,
+        /// When it is made: at `every` look at its full level, once at the `end`, or `shared` among
+        /// the looks, each at its part of the level.
+        #[schemars(extend("default" = "shared"))]
+        looks: Option<Looks>,
+        /// What the canary is compared with.
+        #[schemars(extend("default" = "stable"))]
+        against: Option<Against>,
+        /// How long the rollout is planned to last. Left out: all holds.
+        over: Option<Span>,
+        /// Reads this route's own series. Left out: all requests.
+        route: Option<String>,
+    },
+    /// Exact alpha spending on how errors split between the versions: no more than `alpha` of all
+    /// good canaries are rolled back by the planned end, at any traffic.
+    ExactSpending(evidence::ExactSpending),
+    /// Anytime-valid evidence from how errors split between the versions: no more than `alpha` of
+    /// all good canaries are ever rolled back, however long it looks.
+    SplitEvidence(evidence::SplitEvidence),
+    /// The same for faults that come late: a part of the capital waits for each planned look.
+    ChangeEvidence(evidence::ChangeEvidence),
+    /// Alpha spending with an exact level for faults that come late, its limits found by companions
+    /// drawn as good as stable.
+    ChangeSpending(evidence::ChangeSpending),
+    /// Anytime-valid evidence on whether the canary answers more slowly, at several latencies at
+    /// once.
+    LatencyEvidence(evidence::LatencyEvidence),
+    /// Alpha spending with an exact level on errors and latency together, its limits found by
+    /// companions that are dealt the requests anew.
+    JointSpending(evidence::JointSpending),
+    /// Evidence in both directions: against the canary, which rolls back, and for it, which passes;
+    /// inconclusive until then, so that `inconclusive = "hold"` waits for data instead of time.
+    TwoSidedEvidence(evidence::TwoSidedEvidence),
     /// One-sided test of what the business counts: is the canary's mean per right answer, divided by
     /// stable's, below a limit?
     Business {
@@ -398,6 +435,18 @@ pub enum Gate {
         /// Reads this route's own figures. Left out: all of the goal's.
         route: Option<String>,
     },
+}
+
+/// When a test that is made for one look is made.
+#[derive(Debug, JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+pub enum Looks {
+    /// At every look at its full level.
+    Every,
+    /// Once, at the planned end.
+    End,
+    /// At every look, at its part of the level.
+    Shared,
 }
 
 /// What the canary is compared with.

@@ -1,5 +1,6 @@
 //! Gates that refer to routes and goals by name.
 
+use crate::gate::statistical::Planned;
 use crate::gate::{Business, RouteSeries, SampledBy, SuccessRatio};
 use crate::scenario::names::Known;
 use crate::scenario::reader::Table;
@@ -7,6 +8,13 @@ use crate::scenario::report::Report;
 use crate::scenario::{gates, schema};
 
 use super::*;
+
+fn planned() -> Planned {
+    Planned {
+        duration: Span::from_secs(3600),
+        interval: Span::from_secs(60),
+    }
+}
 
 fn names() -> Known {
     Known::named(&["browse", "checkout"], &["click", "conversion"])
@@ -17,7 +25,7 @@ fn read(fields: &str, names: &Known) -> Result<Gate, Vec<String>> {
     let text = format!("gates = [{{ {fields} }}]");
     let (report, root) = Report::parse(&text);
     let mut table = Table::root(&report, &root);
-    let analysis = gates::read(&table.get("gates").unwrap(), names);
+    let analysis = gates::read(&table.get("gates").unwrap(), names, Some(planned()));
     match analysis {
         Some(mut analysis) if !report.has_errors() => Ok(analysis.remove(0)),
         _ => {

@@ -22,6 +22,7 @@ mod max_sprt;
 mod mixture;
 mod multinomial;
 mod particles;
+mod paths;
 mod run_length;
 mod safe_blocks;
 mod spending;
@@ -45,6 +46,7 @@ pub use mixture::{
 };
 pub use multinomial::{Multinomial, concentration_for, multinomial_log};
 pub use particles::{ParticleLook, ParticleSpending};
+pub use paths::{ChangePaths, Factors, OddsFactors};
 pub use run_length::normal_cusum_run_length;
 pub use safe_blocks::SafeBlocks;
 pub use spending::Spending;

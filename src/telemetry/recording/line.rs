@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::super::{
-    Birth, Buckets, Counters, Figures, GoalSums, Phase, Plan, Reporter, Sampling, Unit, Version,
+    Birth, Buckets, Counters, Figures, GoalSums, Phase, Plan, Reporter, Sampling, Unit,
+    UserFailures, Version,
 };
 use super::{FORMAT, Row, Subject};
 use crate::base::{Rate, Span, Time};
@@ -245,6 +246,7 @@ impl Line {
                         seconds,
                         buckets: buckets.concat(),
                         goals: goals.into_iter().map(goal).collect(),
+                        failures: UserFailures::default(),
                     },
                 }
             }

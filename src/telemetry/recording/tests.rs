@@ -4,7 +4,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::base::Rate;
-use crate::telemetry::{Birth, Buckets, GoalSums, Phase, Sampling, Status, Unit, Window};
+use crate::telemetry::{
+    Birth, Buckets, GoalSums, Phase, Sampling, Status, Unit, UserFailures, Window,
+};
 
 /// One that the first version wrote, with all kinds of rows.
 const FIRST: &str = include_str!(concat!(
@@ -226,6 +228,7 @@ fn row() -> impl Strategy<Value = Row> {
                 seconds,
                 buckets,
                 goals,
+                failures: UserFailures::default(),
             };
             Row::Scrape {
                 at,

@@ -29,7 +29,7 @@ use crate::engine::actors::hooks::Callees;
 use crate::engine::actors::systems::Systems;
 use crate::engine::r#virtual::Flow;
 use crate::engine::{Ending, Tick, decide, deciding};
-use crate::gate::{Gate, Verdict};
+use crate::gate::{Gate, Jury, Verdict};
 use crate::rollout::{self, Action, Controller, Routing, Surroundings};
 use crate::telemetry::{Demand, Telemetry};
 use books::Books;
@@ -148,6 +148,7 @@ pub fn play(mut script: Script<'_>, watch: &mut dyn FnMut(Sign<'_>)) -> Result<O
                 script.setting.replicate,
             ),
             routing: Routing::STABLE,
+            jury: Jury::new(script.analysis),
             looks: Vec::new(),
             script,
             clock,
@@ -155,6 +156,8 @@ pub fn play(mut script: Script<'_>, watch: &mut dyn FnMut(Sign<'_>)) -> Result<O
             stage,
             sight,
         };
+        run.jury
+            .begin((script.setting.seed).salt(script.setting.replicate, Purpose::Gate));
         run.go(watch).await;
         run.finish()
     })
@@ -171,6 +174,7 @@ struct Run<'a> {
     systems: Systems<'a>,
     callees: Callees<'a>,
     routing: Routing,
+    jury: Jury<'a>,
     /// The looks of the present tick.
     looks: Vec<Verdict>,
     books: Books,
@@ -242,7 +246,7 @@ impl Run<'_> {
         self.sight.look(now, telemetry).await;
         decide(
             &mut self.controller,
-            self.script.analysis,
+            &mut self.jury,
             now,
             &surroundings,
             telemetry,
@@ -262,12 +266,16 @@ impl Run<'_> {
             }
         }
         self.steer(now);
+        let flow = Flow::new(self.routing, &self.script.setting.world, None);
+        telemetry.note_weights(now, flow.weights());
         watch(Sign::Tick(&Tick {
             now,
             routing: self.routing,
             state: self.controller.state(),
             verdict: deciding(&self.looks),
             looks: &self.looks,
+            exposed_requests: seen.exposed,
+            exposed_users: Some(seen.exposed_users),
             telemetry,
         }));
         if let Some(ending) = ending

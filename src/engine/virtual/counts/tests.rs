@@ -87,6 +87,7 @@ fn everything(world: &World) -> Demand {
         routes: (1 << world.traffic.routes.len()) - 1,
         goals: !world.goals.is_empty(),
         by_user: false,
+        users: false,
         every_scrape: false,
     }
 }

@@ -254,6 +254,11 @@ impl Coupled {
                 self.crowd.meet(ask.caller);
             }
         }
+        if self.demand.users && self.demand.reads(version) {
+            let place = version as usize * self.crowd.users() + ask.caller.user as usize;
+            let failures = &mut play.telemetry.counters_mut(version).failures;
+            failures.add_of_user(&mut self.user_failures[place], outcome.failed);
+        }
         if self.demand.goals && self.demand.reads(version) {
             self.count_goals(ask, outcome, play);
         }

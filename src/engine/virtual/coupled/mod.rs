@@ -68,6 +68,8 @@ pub struct Coupled {
     values: Vec<Value>,
     /// Sums of goals by version, goal and user.
     user_sums: Vec<UserSums>,
+    /// Requests and failures of each user on each version, where somebody asks for them.
+    user_failures: Vec<UserSums>,
     salts: Salts,
     /// Versions whose answers nothing depends on.
     idle: [bool; 3],
@@ -105,9 +107,14 @@ impl Coupled {
         let per_page = 1.0 + sessions.map_or(0.0, |sessions| sessions.embedded);
         let seed = Seed::DEFAULT;
         let by_user = demand.goals && demand.by_user;
-        let crowd = Crowd::new(world, by_user);
+        let crowd = Crowd::new(world, by_user || demand.users);
         let mean = |service: &Service, route| service.latency_of(route).mean();
         Coupled {
+            user_failures: if demand.users {
+                vec![UserSums::default(); 3 * crowd.users()]
+            } else {
+                Vec::new()
+            },
             user_sums: if by_user {
                 vec![UserSums::default(); 3 * world.goals.len() * crowd.users()]
             } else {
@@ -214,6 +221,7 @@ impl Coupled {
         self.ailments.reset(&mut self.streams.faults);
         self.budget.reset();
         self.user_sums.fill(UserSums::default());
+        self.user_failures.fill(UserSums::default());
         self.sessions.clear();
         self.free.clear();
         self.asks.clear();

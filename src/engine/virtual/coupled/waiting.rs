@@ -36,6 +36,7 @@ pub(super) fn is_all(world: &World, demand: Demand) -> bool {
         && simple(&world.stable.fleet)
         && simple(&world.canary.fleet)
         && !demand.goals
+        && !demand.users
         && demand.routes == 0
 }
 
@@ -178,6 +179,7 @@ mod tests {
             telemetry: &plan,
             rollout: &rollout,
             analysis: &analysis,
+            onlookers: &[],
             horizon: Span::from_secs(600),
             aftermath: Span::ZERO,
             held: None,

@@ -307,6 +307,7 @@ fn demand_of(counter: Counter) -> Demand {
         goals: matches!(counter.quantity, Quantity::Goal { .. }),
         // The sums that are kept by user come after the first three.
         by_user: matches!(counter.quantity, Quantity::Goal { sum: 3.., .. }),
+        users: false,
         every_scrape: false,
     }
 }
