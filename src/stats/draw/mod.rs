@@ -2,13 +2,11 @@
 
 mod alias;
 mod bank;
-mod count_table;
 mod poisson;
 mod subset;
 
 pub use alias::Alias;
 pub use bank::PoissonBank;
-pub use count_table::{CellDraws, CountTable};
 pub use poisson::{Poisson, PoissonTable};
 pub use subset::{CountTable, Subset};
 
