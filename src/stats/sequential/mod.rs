@@ -38,8 +38,8 @@ pub use mixture::{
     mixture_sprt_log, mixture_sprt_radius, yeast_boundary,
 };
 pub use multinomial::{Multinomial, concentration_for, multinomial_log};
-pub use paths::{ChangePaths, Factors, OddsFactors};
 pub use particles::{ParticleLook, ParticleSpending};
+pub use paths::{ChangePaths, Factors, OddsFactors};
 pub use spending::Spending;
 pub use split_e::{RatioGrid, RatioSequence, SplitE, log_spaced};
 pub use sprt::{Decision, Sprt, bernoulli_llr, label_llr};
