@@ -36,7 +36,10 @@ fn compared(scenario: &Scenario, threads: usize) -> Comparison {
     let mut all = contenders(scenario, planned(scenario));
     // The scenario's own, one test at each level and a limit are enough here.
     all.retain(|contender| match contender.family {
-        Family::Test => contender.kind.starts_with("two-proportion z, shared"),
+        Family::Test => {
+            contender.kind.starts_with("two-proportion z, shared")
+                || contender.kind.starts_with("exact spending, Pocock")
+        }
         Family::Controller => false,
         Family::Own | Family::Limit => true,
     });

@@ -1,6 +1,7 @@
 //! The command line: one file per command. The only room that prints, and the only one that decides
 //! how the process ends.
 
+mod calibrate;
 mod compare;
 mod conform;
 mod errors;
@@ -51,6 +52,8 @@ enum Command {
     Power(Box<power::PowerArguments>),
     /// How long a canary has to run for your traffic, from closed forms, before anything is simulated
     Plan(Box<plan::PlanArguments>),
+    /// How often each statistical gate is wrong, and how fast it is: a league table
+    Calibrate(calibrate::CalibrateArguments),
     /// One rollout, tick by tick: for real over loopback, or in virtual time
     Run(Box<run::RunArguments>),
     /// Why a verdict fell: what was read, by which rule, and what would have changed it
@@ -93,6 +96,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
     let outcome = match arguments.command {
         Command::Power(arguments) => power::power(&arguments),
         Command::Plan(arguments) => plan::plan(&arguments),
+        Command::Calibrate(arguments) => calibrate::calibrate(&arguments),
         Command::Run(arguments) => run::run(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::Judge(arguments) => judge::judge(&arguments),

@@ -4,6 +4,7 @@
 //! ours because their ticks are: canary percentages and round times.
 
 mod axis;
+mod calibration;
 mod detection;
 mod distribution;
 mod drawing;
@@ -21,6 +22,7 @@ mod times;
 use rayon::prelude::*;
 
 use super::ReportError;
+use crate::experiment::calibration::Calibration;
 use crate::experiment::comparison::{Comparison, League};
 use crate::experiment::summary::{Cell, Mode, Results};
 use drawing::Drawing;
@@ -73,6 +75,16 @@ fn paint_all(drawings: Vec<(&'static str, Drawing)>) -> Result<Vec<Figure>, Repo
             })
         })
         .collect()
+}
+
+/// Draws the figure of a calibration.
+pub(crate) fn calibration(calibration: &Calibration) -> Result<Figure, ReportError> {
+    let drawing = calibration::draw(calibration);
+    Ok(Figure {
+        name: "calibration",
+        png: paint::png(&drawing)?,
+        svg: paint::svg(&drawing)?,
+    })
 }
 
 const MODES: [Mode; 2] = [Mode::Held, Mode::Rollout];
