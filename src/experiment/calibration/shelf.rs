@@ -296,6 +296,7 @@ fn z() -> Vec<Gate> {
         let method = Method::CumulativeZ(CumulativeZ {
             alpha: level(),
             looks,
+            design_effect: 1.0,
         });
         Gate::method(label, method).pooling()
     };
