@@ -5,7 +5,7 @@ use std::fmt;
 use super::sums::{Counted, Sums};
 use super::{Batch, Entry, Evidence, Guarantee, Look, Looks, Planned, Reads, Test};
 use crate::base::Probability;
-use crate::stats::rate_chance_above;
+use crate::stats::{Events, rate_chance_above};
 
 /// Rolls back when the canary is worse with a posterior chance above 1 - alpha.
 ///
@@ -84,7 +84,10 @@ impl Test for Running {
             let (value, limit) = (0.5, 1.0 - alpha.get());
             return Look::no_data(Evidence::Statistic { value, limit });
         }
-        let of = |arm: Counted| (arm.errors, arm.requests as f64);
+        let of = |arm: Counted| Events {
+            count: arm.errors,
+            exposure: arm.requests as f64,
+        };
         let worse = rate_chance_above(of(canary), of(other), 1.0).unwrap_or(0.5);
         // Above 1 nothing is: where it is not looked at now, nothing is against the canary.
         let level = looks.level(alpha.get(), batch.elapsed, self.planned);
