@@ -23,6 +23,7 @@ mod particles;
 mod spending;
 mod split_e;
 mod sprt;
+pub mod time_uniform;
 
 pub use change_point::{ChangePoint, Onset, SplitChangePoint};
 pub use count_law::{CountLaw, SplitLaw};

@@ -142,7 +142,7 @@ mod tests {
                 Spending::Power(0.5),
             ] {
                 // The book's grid is sparse far out, where small levels have their boundaries.
-                for (alpha, within) in [(0.001, 5e-6), (0.05, 1e-6)] {
+                for (alpha, within) in [(0.001, 1e-5), (0.05, 1e-6)] {
                     let book = by_the_book(&information, spending, alpha);
                     let running = run(&information, spending, alpha);
                     for (look, (fast, slow)) in running.iter().zip(&book).enumerate() {

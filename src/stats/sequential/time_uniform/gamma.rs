@@ -1,0 +1,97 @@
+//! Gamma mixtures: for sums whose increments have the tails of exponential or Poisson variables.
+
+use statrs::function::gamma::{checked_gamma_lr, checked_gamma_ur, ln_gamma};
+
+use super::{crossing, level, one_sided_level, positive, tuned_rho_one_sided};
+
+/// One-sided, for increments that are sub-exponential with a scale.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct GammaExponential {
+    rho: f64,
+    scale: f64,
+    constant: f64,
+}
+
+impl GammaExponential {
+    /// Tightest at V = `tuned` for the level `alpha`. `None` unless `tuned` and `scale` are positive
+    /// and `alpha` is between 0 and 1/2.
+    pub fn new(tuned: f64, scale: f64, alpha: f64) -> Option<GammaExponential> {
+        if !positive(tuned) || !positive(scale) || !one_sided_level(alpha) {
+            return None;
+        }
+        let rho = tuned_rho_one_sided(tuned, alpha);
+        let a = rho / (scale * scale);
+        let constant = a * a.ln() - ln_gamma(a) - checked_gamma_lr(a, a).ok()?.ln();
+        Some(GammaExponential {
+            rho,
+            scale,
+            constant,
+        })
+    }
+
+    /// ln m(S, V), for V from 0; not a number where it is not defined.
+    pub fn log(&self, s: f64, v: f64) -> f64 {
+        let square = self.scale * self.scale;
+        let (a, b) = (self.rho / square, (v + self.rho) / square);
+        let u = (self.scale * s + v) / square;
+        let Ok(lower) = checked_gamma_lr(b, u + a) else {
+            return f64::NAN;
+        };
+        self.constant + ln_gamma(b) + lower.ln() - b * (u + a).ln() + u
+    }
+
+    /// The boundary on S at level `alpha`.
+    pub fn bound(&self, v: f64, alpha: f64) -> Option<f64> {
+        let sound = level(alpha) && v >= 0.0 && v.is_finite();
+        let guess = (v + self.rho).sqrt();
+        sound
+            .then(|| crossing(alpha, guess, f64::INFINITY, |s| self.log(s, v)))
+            .flatten()
+    }
+}
+
+/// One-sided, for increments with the tails of a Poisson variable of a scale.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct GammaPoisson {
+    rho: f64,
+    scale: f64,
+    constant: f64,
+}
+
+impl GammaPoisson {
+    /// Tightest at V = `tuned` for the level `alpha`. `None` unless `tuned` and `scale` are positive
+    /// and `alpha` is between 0 and 1/2.
+    pub fn new(tuned: f64, scale: f64, alpha: f64) -> Option<GammaPoisson> {
+        if !positive(tuned) || !positive(scale) || !one_sided_level(alpha) {
+            return None;
+        }
+        let rho = tuned_rho_one_sided(tuned, alpha);
+        let a = rho / (scale * scale);
+        let constant = a * a.ln() - ln_gamma(a) - checked_gamma_ur(a, a).ok()?.ln();
+        Some(GammaPoisson {
+            rho,
+            scale,
+            constant,
+        })
+    }
+
+    /// ln m(S, V), for V from 0; not a number where it is not defined.
+    pub fn log(&self, s: f64, v: f64) -> f64 {
+        let square = self.scale * self.scale;
+        let b = (v + self.rho) / square;
+        let u = s / self.scale + b;
+        let Ok(upper) = checked_gamma_ur(u, b) else {
+            return f64::NAN;
+        };
+        self.constant + ln_gamma(u) + upper.ln() - u * b.ln() + v / square
+    }
+
+    /// The boundary on S at level `alpha`.
+    pub fn bound(&self, v: f64, alpha: f64) -> Option<f64> {
+        let sound = level(alpha) && v >= 0.0 && v.is_finite();
+        let guess = (v + self.rho).sqrt();
+        sound
+            .then(|| crossing(alpha, guess, f64::INFINITY, |s| self.log(s, v)))
+            .flatten()
+    }
+}
