@@ -1,16 +1,20 @@
 //! `coalmine stat`: the statistics one by one, by name: figures in JSON in, named results out.
 
+mod bounds;
 mod clusters;
 mod inputs;
 mod intervals;
+mod looks;
 mod multiplicity;
 mod places;
 mod planning;
+mod plans;
 mod rates;
 mod records;
 mod results;
 mod samples;
 mod shares;
+mod splits;
 
 use std::path::PathBuf;
 
@@ -70,6 +74,11 @@ const FAMILIES: &[(&str, &[Method])] = &[
     ("Several tests at once", multiplicity::METHODS),
     ("Chances given a prior", rates::CHANCES),
     ("Clusters", clusters::METHODS),
+    ("Looks up to a planned end", plans::METHODS),
+    ("How events fall to the arms", splits::METHODS),
+    ("Looks at any time", looks::METHODS),
+    ("Watching for a change", looks::SUMS),
+    ("Boundaries at all times", bounds::METHODS),
     ("Planning", planning::METHODS),
 ];
 
