@@ -95,10 +95,10 @@ fn own(scenario: &Scenario) -> Option<Contender> {
     })
 }
 
-fn test(kind: &str, method: Method, level: f64, planned: Planned) -> Contender {
+fn test(kind: String, method: Method, level: f64, planned: Planned) -> Contender {
     Contender {
         name: method.to_string(),
-        kind: kind.to_owned(),
+        kind,
         family: Family::Test,
         level: Some(level),
         judge: Judge::Gates {

@@ -1,8 +1,9 @@
 //! The tests that are compared with one another, with the parameters that are usual.
 
 use super::{
-    ChangeEvidence, ChangeSpending, CumulativeZ, Events, ExactSpending, Exposure, JointSpending,
-    LatencyEvidence, Looks, Method, Prior, Spending, SplitEvidence, Thresholds, TwoSidedEvidence,
+    ChangeEvidence, ChangeSpending, Events, ExactSpending, Exposure, JointSpending,
+    LatencyEvidence, Method, Prior, Spending, SplitEvidence, Thresholds, TwoSidedEvidence,
+    classics,
 };
 use crate::base::Probability;
 
@@ -13,10 +14,12 @@ const TOLERATED: f64 = 2.0;
 
 /// Every test at level `alpha` with its usual parameters, by its name in tables; those that we
 /// recommend first.
-pub fn shelf(alpha: Probability) -> Vec<(&'static str, Method)> {
-    let mut shelf = recommended(alpha);
-    shelf.extend(classics(alpha));
-    shelf
+pub fn shelf(alpha: Probability) -> Vec<(String, Method)> {
+    let recommended = recommended(alpha).into_iter();
+    let classics = classics::shelf(alpha).into_iter();
+    (recommended.map(|(name, method)| (name.to_owned(), method)))
+        .chain(classics.map(|method| (method.label(), method)))
+        .collect()
 }
 
 fn recommended(alpha: Probability) -> Vec<(&'static str, Method)> {
@@ -95,14 +98,5 @@ fn recommended(alpha: Probability) -> Vec<(&'static str, Method)> {
                 errors: true,
             }),
         ),
-    ]
-}
-
-fn classics(alpha: Probability) -> Vec<(&'static str, Method)> {
-    let z = |looks| Method::CumulativeZ(CumulativeZ { alpha, looks });
-    vec![
-        ("two-proportion z, shared", z(Looks::Shared)),
-        ("two-proportion z, at the end", z(Looks::End)),
-        ("two-proportion z, peeked", z(Looks::Every)),
     ]
 }
