@@ -9,7 +9,7 @@ use super::shelf::Gate;
 use super::traffic::{Flow, Traffic};
 use crate::base::{Purpose, Seed};
 use crate::experiment::{Options, Progress};
-use crate::gate::statistical::{Decision, Evidence, Planned, Test};
+use crate::gate::statistical::{Arm, Batch, Decision, Evidence, Planned, Reads, Test};
 
 /// Trials that one thread plays at a time.
 const BLOCK: u32 = 100;
@@ -30,6 +30,8 @@ pub(super) struct Tally {
     pub exposed: u64,
     /// Sum and sum of squares of the e-values at that moment, where the evidence is one.
     pub e: Option<[f64; 2]>,
+    /// Whether the evidence may at any look be for the canary as well.
+    pub both_ways: bool,
 }
 
 impl Tally {
@@ -42,6 +44,7 @@ impl Tally {
             no_data: 0,
             exposed: 0,
             e: None,
+            both_ways: false,
         }
     }
 
@@ -57,6 +60,7 @@ impl Tally {
         self.looks += other.looks;
         self.no_data += other.no_data;
         self.exposed += other.exposed;
+        self.both_ways |= other.both_ways;
         self.e = match (self.e, other.e) {
             (Some([sum, squares]), Some([more, more_squares])) => {
                 Some([sum + more, squares + more_squares])
@@ -78,7 +82,9 @@ impl Tally {
 /// A gate in a trial.
 struct Player {
     test: Box<dyn Test>,
-    latencies: bool,
+    reads: Reads,
+    /// Trials that it plays at most.
+    most: u64,
     tally: Tally,
     /// Still looking in this trial.
     on: bool,
@@ -103,7 +109,8 @@ pub(super) fn play(
     let players = || {
         let player = |gate: &&Gate| Player {
             test: gate.start(planned),
-            latencies: gate.reads_latencies(),
+            reads: gate.reads,
+            most: gate.most(world.is_good()).into(),
             tally: Tally::new(setting.looks),
             on: true,
             log_e: None,
@@ -142,17 +149,26 @@ fn trial(players: &mut [Player], flow: &mut Flow<'_>, looks: u32, seed: Seed, re
     let luck = seed.salt(replicate, Purpose::Gate);
     for player in players.iter_mut() {
         player.test.begin(luck);
-        (player.on, player.log_e) = (true, None);
+        (player.on, player.log_e) = (replicate < player.most, None);
     }
     for look in 0..looks {
-        let on = |player: &&Player| player.on;
-        if !players.iter().any(|player| player.on) {
+        let mut reads = players.iter().filter(|player| player.on).peekable();
+        if reads.peek().is_none() {
             break;
         }
-        let latencies = players.iter().filter(on).any(|player| player.latencies);
+        let latencies = reads.any(|player| matches!(player.reads, Reads::Latency | Reads::Both));
         let batch = flow.batch(look, latencies);
+        // Failures have buckets of their own for those alone who read both.
+        let plain = Batch {
+            other: without_failures(batch.other),
+            canary: without_failures(batch.canary),
+            ..batch
+        };
         for player in players.iter_mut().filter(|player| player.on) {
-            let said = player.test.look(&batch);
+            let said = player.test.look(match player.reads {
+                Reads::Both => &batch,
+                _ => &plain,
+            });
             let tally = &mut player.tally;
             tally.looks += 1;
             tally.exposed += batch.canary.errors;
@@ -166,15 +182,24 @@ fn trial(players: &mut [Player], flow: &mut Flow<'_>, looks: u32, seed: Seed, re
                 }
                 Decision::NotWorse => {
                     tally.not_worse[look as usize] += 1;
+                    tally.both_ways = true;
                     player.on = false;
                 }
                 Decision::NoData => tally.no_data += 1,
-                Decision::Clear | Decision::Undecided => {}
+                Decision::Undecided => tally.both_ways = true,
+                Decision::Clear => {}
             }
         }
     }
-    for player in players {
+    for player in players.iter_mut().filter(|player| replicate < player.most) {
         player.tally.end(player.log_e);
+    }
+}
+
+fn without_failures(arm: Arm<'_>) -> Arm<'_> {
+    Arm {
+        latencies: &arm.latencies[..arm.latencies.len() / 2],
+        ..arm
     }
 }
 

@@ -89,6 +89,8 @@ pub struct Row {
     pub high: f64,
     /// Mean minutes to the rollback; a trial without one counts as all of them.
     pub mean_minutes: f64,
+    /// Standard error of that mean.
+    pub minutes_error: f64,
     /// Median of the same.
     pub median_minutes: f64,
     /// 90th percentile of the same.
@@ -249,15 +251,20 @@ fn row(setting: &Setting, gate: &Gate, tally: &Tally, looks: u32) -> Row {
         });
         minutes * reached.map_or(f64::from(looks), |at| at as f64 + 1.0)
     };
-    let total = |counts: &[u64]| -> f64 {
+    let total = |counts: &[u64], power: u32| -> f64 {
         let weighted = counts.iter().zip(1_u64..);
-        weighted.map(|(count, look)| (count * look) as f64).sum()
+        weighted.map(|(count, look)| (count * look.pow(power)) as f64).sum()
     };
-    let mean = (total(&tally.worse[..counted]) + (late * u64::from(looks)) as f64) / trials;
+    let moment = |power| {
+        let never = (late * u64::from(looks).pow(power)) as f64;
+        (total(&tally.worse[..counted], power) + never) / trials
+    };
+    let mean = moment(1);
+    let variance = (moment(2) - mean * mean).max(0.0);
     let promoted: u64 = tally.not_worse[..counted].iter().sum();
-    let promotion = minutes * total(&tally.not_worse[..counted]) / promoted.max(1) as f64;
+    let promotion = minutes * total(&tally.not_worse[..counted], 1) / promoted.max(1) as f64;
     let all = looks == setting.looks;
-    let e = tally.e.filter(|_| all).map(|[sum, squares]| {
+    let e = tally.e.filter(|_| all && !tally.both_ways).map(|[sum, squares]| {
         let mean = sum / trials;
         let variance = (squares / trials - mean * mean).max(0.0);
         (mean, (variance / trials).sqrt())
@@ -276,6 +283,7 @@ fn row(setting: &Setting, gate: &Gate, tally: &Tally, looks: u32) -> Row {
         low: rounded(interval.low),
         high: rounded(interval.high),
         mean_minutes: rounded(minutes * mean),
+        minutes_error: rounded(minutes * (variance / trials).sqrt()),
         median_minutes: quantile(0.5),
         p90_minutes: quantile(0.9),
         exposed_errors: all.then(|| rounded(tally.exposed as f64 / trials)),

@@ -1,12 +1,21 @@
 //! The gates that are calibrated, by the names of the tables.
 
 use super::rules::Rule;
-use super::settings::{Correlation, Group, Setting};
-use crate::base::Probability;
-use crate::gate::statistical::{CumulativeZ, Guarantee, Looks, Method, Planned, Reads, Test};
+use super::settings::{Correlation, Group, LATENCY, Setting};
+use crate::base::{Probability, Span};
+use crate::gate::statistical::{
+    ChangeEvidence, ChangeSpending, CumulativeZ, Events, ExactSpending, Exposure, Guarantee,
+    JointSpending, LatencyEvidence, Looks, Method, Planned, Prior, Reads, Spending, SplitEvidence,
+    Test, Thresholds, TwoSidedEvidence,
+};
+use crate::stats::normal_quantile;
 
 /// The level of every test on the shelf.
 pub const ALPHA: f64 = 0.05;
+/// Companions of a test that deals them.
+const PARTICLES: u32 = 1_999;
+/// The same where errors and latencies are dealt together.
+const JOINT_PARTICLES: u32 = 999;
 
 /// A gate on the shelf.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +32,8 @@ pub struct Gate {
     pub pooled: bool,
     /// What it reads.
     pub reads: Reads,
+    /// Trials at most with a good and with a faulty canary, where it takes long.
+    most: Option<[u32; 2]>,
     subject: Subject,
 }
 
@@ -42,6 +53,7 @@ impl Gate {
             exact: entry.exact,
             pooled: false,
             reads: entry.reads,
+            most: None,
             subject: Subject::Method(method),
         }
     }
@@ -54,8 +66,26 @@ impl Gate {
             exact: false,
             pooled: true,
             reads: Reads::Errors,
+            most: None,
             subject: Subject::Rule(rule),
         }
+    }
+
+    /// Playing no more trials than these with a good and with a faulty canary.
+    fn at_most(self, good: u32, faulty: u32) -> Gate {
+        Gate {
+            most: Some([good, faulty]),
+            ..self
+        }
+    }
+
+    /// Trials that it plays at most.
+    pub(super) fn most(&self, good: bool) -> u32 {
+        self.most.map_or(u32::MAX, |most| most[usize::from(!good)])
+    }
+
+    fn reading(self, reads: Reads) -> Gate {
+        Gate { reads, ..self }
     }
 
     fn promising(self, promise: Guarantee) -> Gate {
@@ -91,7 +121,7 @@ impl Gate {
     }
 
     /// Whether it reads latency histograms.
-    pub(super) fn reads_latencies(&self) -> bool {
+    pub fn reads_latencies(&self) -> bool {
         matches!(self.reads, Reads::Latency | Reads::Both)
     }
 
@@ -141,9 +171,120 @@ impl Gate {
 
 /// Every gate, in the order of the tables.
 pub fn shelf() -> Vec<Gate> {
-    let mut shelf = z();
+    let mut shelf = split();
+    shelf.extend(latency());
+    shelf.extend(z());
     shelf.extend(rules());
     shelf
+}
+
+/// Tests on which of the errors are the canary's.
+fn split() -> Vec<Gate> {
+    let (alpha, events) = (level(), Events::Errors);
+    let spending = |label, spending| {
+        let method = ExactSpending {
+            alpha,
+            spending,
+            exposure: Exposure::Realised,
+            events,
+        };
+        Gate::method(label, Method::ExactSpending(method))
+    };
+    let change = |label, prior| {
+        let method = ChangeEvidence {
+            alpha,
+            prior,
+            events,
+        };
+        Gate::method(label, Method::ChangeEvidence(method))
+    };
+    vec![
+        spending("exact split spending, Pocock-type", Spending::Pocock),
+        spending("exact split spending, OBF-type", Spending::OBrienFleming),
+        spending("exact split spending, alpha sqrt(t)", Spending::Root),
+        Gate::method(
+            "conditional Monte Carlo, change-point",
+            Method::ChangeSpending(ChangeSpending {
+                alpha,
+                spending: Spending::Pocock,
+                particles: PARTICLES,
+                events,
+            }),
+        )
+        .at_most(5_000, 1_000),
+        Gate::method(
+            "split e-process, anytime",
+            Method::SplitEvidence(SplitEvidence {
+                alpha,
+                tolerate: 1.0,
+                events,
+            }),
+        ),
+        change("change-point e-process, anytime", Prior::Uniform),
+        change("change-point e-process, half at start", Prior::HalfAtStart),
+        Gate::method(
+            "two-sided evidence",
+            Method::TwoSidedEvidence(TwoSidedEvidence {
+                alpha,
+                alpha_promote: alpha,
+                tolerate: 2.0,
+                events,
+            }),
+        ),
+    ]
+}
+
+/// Tests that read latencies.
+fn latency() -> Vec<Gate> {
+    let alpha = level();
+    let evidence = |label, errors| {
+        let method = LatencyEvidence {
+            alpha,
+            thresholds: Thresholds::Pooled,
+            errors,
+        };
+        Gate::method(label, Method::LatencyEvidence(method))
+    };
+    // Stable's quantiles, as they are known before the canary comes.
+    let slower = |quantile: f64| {
+        let seconds = LATENCY.median * (LATENCY.spread * normal_quantile(quantile)).exp();
+        Events::Slower(Span::from_secs_f64(seconds))
+    };
+    let spending = |label, quantile| {
+        let method = ExactSpending {
+            alpha,
+            spending: Spending::Pocock,
+            exposure: Exposure::Realised,
+            events: slower(quantile),
+        };
+        let gate = Gate::method(label, Method::ExactSpending(method));
+        gate.reading(Reads::Latency)
+    };
+    vec![
+        Gate::method(
+            "errors and latency jointly, Monte Carlo",
+            Method::JointSpending(JointSpending {
+                alpha,
+                spending: Spending::Pocock,
+                particles: JOINT_PARTICLES,
+                thresholds: Thresholds::Pooled,
+            }),
+        )
+        .at_most(1_000, 400),
+        evidence("multi-threshold latency e-process", false),
+        evidence("errors and latency e-process", true),
+        Gate::method(
+            "slow requests (> p99), split e-process",
+            Method::SplitEvidence(SplitEvidence {
+                alpha,
+                tolerate: 1.0,
+                events: slower(0.99),
+            }),
+        )
+        .reading(Reads::Latency),
+        spending("slow requests (> p99), exact split spending", 0.99),
+        spending("slow requests (> p95), exact split spending", 0.95),
+    ]
 }
 
 fn level() -> Probability {
@@ -178,7 +319,7 @@ fn rules() -> Vec<Gate> {
         Gate::rule("success < 99 % in a minute", success(0.99, 1)),
         Gate::rule("success < 99 %, 5th failed minute", success(0.99, 5)),
         Gate::rule("success < 95 %, 5th failed minute", success(0.95, 5)),
-        Gate::rule("canary rate > 1.5 x stable", Rule::Ratio { most: 1.5 }),
+        Gate::rule("canary rate > 1.5 x stable, cumulative", Rule::Ratio { most: 1.5 }),
     ]
 }
 

@@ -36,7 +36,7 @@ pub(super) struct Flow<'a> {
     /// The looks during which an incident is on.
     incident: (u32, u32),
     crowd: Option<Crowd>,
-    /// Buckets of the other arm and of the canary.
+    /// Requests per bucket of the other arm and of the canary, then the failed ones alone.
     buckets: [Vec<u64>; 2],
     /// Good and failed requests of the other arm, then of the canary.
     drawn: [u64; 4],
@@ -113,7 +113,7 @@ impl<'a> Flow<'a> {
             latencies: [stream(), stream()],
             incident: (0, 0),
             crowd,
-            buckets: [(); 2].map(|()| vec![0; traffic.bounds.len()]),
+            buckets: [(); 2].map(|()| vec![0; 2 * traffic.bounds.len()]),
             drawn: [0; 4],
         }
     }
@@ -169,12 +169,12 @@ impl<'a> Flow<'a> {
         };
         if latencies {
             for arm in 0..2 {
-                let requests = self.drawn[2 * arm] + self.drawn[2 * arm + 1];
+                let counts = [self.drawn[2 * arm], self.drawn[2 * arm + 1]];
                 let law = &self.traffic.latencies[usize::from(arm == 1 && faulty)];
                 fill(
                     &mut self.buckets[arm],
                     law,
-                    requests,
+                    counts,
                     &mut self.latencies[arm],
                 );
             }
@@ -198,11 +198,18 @@ impl<'a> Flow<'a> {
     }
 }
 
-fn fill(buckets: &mut [u64], law: &Alias, requests: u64, stream: &mut impl Rng) {
+/// Failures take as long as successes.
+fn fill(buckets: &mut [u64], law: &Alias, [good, failed]: [u64; 2], stream: &mut impl Rng) {
     buckets.fill(0);
+    let (all, apart) = buckets.split_at_mut(buckets.len() / 2);
     let mut halves = Halves::new(stream);
-    for _ in 0..requests {
-        buckets[law.cell(halves.take())] += 1;
+    for _ in 0..good {
+        all[law.cell(halves.take())] += 1;
+    }
+    for _ in 0..failed {
+        let cell = law.cell(halves.take());
+        all[cell] += 1;
+        apart[cell] += 1;
     }
 }
 
