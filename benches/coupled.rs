@@ -107,6 +107,7 @@ fn coupled(criterion: &mut Criterion) {
             telemetry: &scenario.telemetry,
             rollout: &scenario.rollout,
             analysis: &scenario.analysis,
+            onlookers: &[],
             horizon: Span::from_secs(3_600),
             aftermath: Span::ZERO,
             held: None,

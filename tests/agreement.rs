@@ -98,6 +98,7 @@ fn play(case: &Case, engine: Kind, seed: Seed) -> Vec<Trial> {
         telemetry: &case.metrics,
         rollout: &case.rollout,
         analysis: &case.analysis,
+        onlookers: &[],
         horizon: case.rollout.longest(),
         aftermath: Span::ZERO,
         held: None,

@@ -68,6 +68,7 @@ fn rollbacks(world: &World, threshold: i64, engine: Kind) -> u64 {
         telemetry: &metrics,
         rollout: &plan,
         analysis: &analysis,
+        onlookers: &[],
         horizon: plan.longest(),
         aftermath: Span::ZERO,
         held: Weight::percent(50.0),

@@ -100,6 +100,7 @@ fn rollouts(canary: Canary) -> Box<dyn FnMut(u64)> {
         telemetry: metrics,
         rollout,
         analysis,
+        onlookers: &[],
         horizon: rollout.longest(),
         aftermath: Span::ZERO,
         held: None,

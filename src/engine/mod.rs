@@ -56,6 +56,10 @@ pub struct Tick<'a> {
     pub verdict: Option<Verdict>,
     /// All looks, in the order in which they were taken.
     pub looks: &'a [Verdict],
+    /// Users' requests that met the fault so far.
+    pub exposed_requests: u64,
+    /// Distinct users behind these, where users are followed.
+    pub exposed_users: Option<u64>,
     /// What was measured so far.
     pub telemetry: &'a Telemetry,
 }

@@ -28,12 +28,15 @@
 //!    trials than the tables (half-width up to 5 points).
 //! 9. **Timeline.** The first trial of the rollout as written, as the scraped metrics showed it.
 
+pub mod calibration;
 pub mod catalogue;
+pub mod comparison;
 pub mod conform;
 mod estimate;
 mod findings;
 mod grid;
 mod live;
+pub mod planner;
 mod replicate;
 mod rivals;
 mod rows;
@@ -210,6 +213,7 @@ fn setting<'a>(
         telemetry: &scenario.telemetry,
         rollout: plan,
         analysis: &scenario.analysis,
+        onlookers: &[],
         horizon: scenario.horizon,
         aftermath: scenario.experiment.aftermath,
         held,

@@ -86,6 +86,7 @@ fn setting<'a>(scenario: &'a Scenario, world: &'a World, engine: Kind) -> Settin
         telemetry: &scenario.telemetry,
         rollout: &scenario.rollout,
         analysis: &scenario.analysis,
+        onlookers: &[],
         horizon: scenario.horizon,
         aftermath: Span::ZERO,
         held: None,

@@ -23,6 +23,10 @@ pub(super) const BIN: Span = Span::from_secs(60);
 pub(super) const SCRAPE: Span = Span::from_secs(5);
 pub(super) const INTERVAL: Span = Span::from_secs(60);
 pub(super) const FAILURES: u32 = 1;
+/// The ratio of error ratios that sequential tests are designed for.
+pub(super) const ERROR_RATIO: f64 = 2.0;
+/// Of public implementations.
+pub(super) const CONCENTRATION: f64 = 100.0;
 pub(super) const WINDOW: Span = Span::from_secs(60);
 pub(super) const Z_TEST_REQUESTS: u32 = 100;
 /// Flagger's `sessionAffinity.maxAge`.
@@ -76,6 +80,16 @@ pub(super) fn matched() -> Probability {
 
 pub(super) fn alpha() -> Probability {
     share(0.05)
+}
+
+/// Of accepting a bad canary.
+pub(super) fn beta() -> Probability {
+    share(0.2)
+}
+
+/// So low that the guard hardly ever fires by chance.
+pub(super) fn mismatch() -> Probability {
+    share(1e-4)
 }
 
 pub(super) fn most_ejected() -> Probability {

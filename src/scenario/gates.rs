@@ -284,8 +284,13 @@ fn read_z_test(table: &mut Table<'_>, common: Option<Common>) -> Option<Gate> {
 }
 
 fn read_alpha(table: &mut Table<'_>) -> Option<Probability> {
+    read_level(table, defaults::alpha())
+}
+
+/// A significance level, `otherwise` when none is written.
+fn read_level(table: &mut Table<'_>, otherwise: Probability) -> Option<Probability> {
     match table.get("alpha") {
-        None => Some(defaults::alpha()),
+        None => Some(otherwise),
         Some(value) => level(&value),
     }
 }

@@ -145,6 +145,7 @@ fn watched(scenario: &Scenario, faulty: bool, trials: u64, see: &mut impl FnMut(
         telemetry: &scenario.telemetry,
         rollout: &scenario.rollout,
         analysis: &scenario.analysis,
+        onlookers: &[],
         horizon: scenario.horizon,
         aftermath: Span::ZERO,
         held: None,

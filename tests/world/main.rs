@@ -64,6 +64,7 @@ fn setting(scenario: &Scenario) -> Setting<'_> {
         telemetry: &scenario.telemetry,
         rollout: &scenario.rollout,
         analysis: &scenario.analysis,
+        onlookers: &[],
         horizon: scenario.horizon,
         aftermath: scenario.experiment.aftermath,
         held: None,

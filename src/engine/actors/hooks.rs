@@ -125,6 +125,7 @@ mod tests {
             telemetry: &telemetry,
             rollout: &plan,
             analysis: &[],
+            onlookers: &[],
             horizon: Span::from_secs(3_600),
             aftermath: Span::ZERO,
             held: None::<Weight>,

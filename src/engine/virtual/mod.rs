@@ -65,6 +65,8 @@ pub struct Setting<'a> {
     pub rollout: &'a rollout::Plan,
     /// What decides.
     pub analysis: &'a [Gate],
+    /// Gates that look on without a say: what they read is measured.
+    pub onlookers: &'a [Gate],
     /// Where a rollout is cut off.
     pub horizon: Span,
     /// How long to go on after promotion, rollback or the horizon, to see who is hurt then.
@@ -153,12 +155,14 @@ impl Engine {
 impl<'a> Player<'a> {
     /// A player for `setting`.
     pub fn new(setting: Setting<'a>) -> Player<'a> {
-        let mut demand = (setting.analysis.iter())
+        let gates = || setting.analysis.iter().chain(setting.onlookers);
+        let mut demand = gates()
             .map(Gate::demand)
             .fold(Demand::default(), Demand::union);
         demand.canary = true;
         let mut windows: Vec<Span> = gate::windows(setting.analysis).collect();
-        let reach = setting.analysis.iter().map(Gate::reach).max();
+        windows.extend(gate::windows(setting.onlookers));
+        let reach = gates().map(Gate::reach).max();
         if setting.observe {
             demand.stable = true;
             demand.latency = true;
@@ -299,6 +303,8 @@ impl<'a> Player<'a> {
                 state: controller.state(),
                 verdict: deciding(&self.looks),
                 looks: &self.looks,
+                exposed_requests: self.play.tally.exposed,
+                exposed_users: self.engine.met_users(),
                 telemetry: &self.play.telemetry,
             });
             if let (None, Some(ending)) = (&end, ending) {

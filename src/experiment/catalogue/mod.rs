@@ -166,6 +166,7 @@ fn rollbacks(scenario: &Scenario, world: &World, trials: u32) -> Vec<u64> {
         telemetry: &scenario.telemetry,
         rollout: &scenario.rollout,
         analysis: &scenario.analysis,
+        onlookers: &[],
         horizon: scenario.horizon,
         aftermath: crate::base::Span::ZERO,
         held: None,

@@ -1,6 +1,7 @@
 //! What was counted between two looks.
 
 use crate::base::Span;
+use crate::stats::sequential::label_llr;
 use crate::telemetry::{Buckets, UserFailures};
 
 /// What was counted between two looks: whole numbers, of the canary and of what it is compared
@@ -51,6 +52,13 @@ impl Batch<'_> {
             0 => 0.0,
             all => self.canary.requests as f64 / all as f64,
         }
+    }
+
+    /// The log-likelihood ratio of which of the errors are the canary's: between a canary that fails
+    /// `ratio` times as often as the other arm and one that fails as often, given the realised share.
+    pub(super) fn error_llr(&self, ratio: f64) -> f64 {
+        let (first, events) = (self.canary.errors, self.errors());
+        label_llr(first, events, self.realised_share(), ratio).unwrap_or(0.0)
     }
 
     /// Requests of the other arm and of the canary in this bucket or a slower one.

@@ -2,9 +2,10 @@
 
 use std::fmt;
 
+use super::sums::Sums;
 use super::{Batch, Entry, Evidence, Guarantee, Look, Looks, Planned, Reads, Test};
 use crate::base::Probability;
-use crate::stats::{Share, two_proportion_z};
+use crate::stats::{normal_upper, two_proportion_z};
 
 /// One-sided two-proportion z test of the error ratios since the start.
 ///
@@ -20,11 +21,13 @@ use crate::stats::{Share, two_proportion_z};
 /// 17 % at 10 looks and 28 % at 60 for alpha = 5 %. Shared among the looks it errs on the side of
 /// passing. With fewer than about five expected errors in the canary it is too liberal at any one
 /// look. Where the weight moves while the error ratio moves, the sums compare times and not versions
-/// (Simpson's paradox).
+/// (Simpson's paradox). Where users stay with a version their requests are alike, and z is too large
+/// by the root of the design effect, unless that is given.
 ///
 /// # Parameters
 ///
-/// `alpha`, `looks` (at `every` look, once at the `end`, or `shared` among them).
+/// `alpha`, `looks` (at `every` look, once at the `end`, or `shared` among them), `design_effect`
+/// (1 + (m - 1) times the correlation within users of m requests; z is divided by its root).
 ///
 /// # Data it needs
 ///
@@ -32,22 +35,23 @@ use crate::stats::{Share, two_proportion_z};
 ///
 /// # Source
 ///
-/// Pearson 1900; peeking: Armitage, McPherson and Rowe 1969.
+/// Pearson 1900; peeking: Armitage, McPherson and Rowe 1969; the design effect: Kish 1965.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CumulativeZ {
     /// Chance of rolling back a good canary, at one look.
     pub alpha: Probability,
     /// When it is made.
     pub looks: Looks,
+    /// By how much the variance of a difference exceeds that of independent requests, at least 1.
+    pub design_effect: f64,
 }
 
 /// The test under way.
 #[derive(Debug)]
-pub(super) struct Sums {
+pub(super) struct Running {
     method: CumulativeZ,
     planned: Planned,
-    /// Requests and errors of the other arm and of the canary.
-    arms: [(u64, u64); 2],
+    sums: Sums,
 }
 
 impl CumulativeZ {
@@ -60,43 +64,40 @@ impl CumulativeZ {
         scale: "p",
     };
 
-    pub(super) fn start(self, planned: Planned) -> Sums {
-        Sums {
+    pub(super) fn start(self, planned: Planned) -> Running {
+        Running {
             method: self,
             planned,
-            arms: [(0, 0); 2],
+            sums: Sums::default(),
         }
     }
 }
 
-impl Test for Sums {
+impl Test for Running {
     fn begin(&mut self, _luck: u64) {
-        self.arms = [(0, 0); 2];
+        self.sums = Sums::default();
     }
 
     fn look(&mut self, batch: &Batch<'_>) -> Look {
-        for (sum, arm) in self.arms.iter_mut().zip([batch.other, batch.canary]) {
-            sum.0 += arm.requests;
-            sum.1 += arm.errors;
-        }
-        let [other, canary] = self.arms.map(|(requests, errors)| Share {
-            hits: errors as f64,
-            trials: requests as f64,
-        });
-        let alpha = self.method.alpha.get();
-        let level = (self.method.looks).level(alpha, batch.elapsed, self.planned);
-        match two_proportion_z(canary, other) {
-            None => Look::no_data(Evidence::P {
-                p: 1.0,
-                level: level.unwrap_or(0.0),
-            }),
-            Some(test) => Look::at_p(test.p, level.unwrap_or(0.0)),
+        self.sums.add(batch);
+        let CumulativeZ {
+            alpha,
+            looks,
+            design_effect,
+        } = self.method;
+        match two_proportion_z(self.sums.canary.share(), self.sums.other.share()) {
+            None => Look::no_data(Evidence::P { p: 1.0, level: 0.0 }),
+            Some(test) => {
+                let p = normal_upper(test.z / design_effect.sqrt());
+                looks.at_p(p, alpha, batch.elapsed, self.planned)
+            }
         }
     }
 }
 
 impl fmt::Display for CumulativeZ {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "z of all errors at {}, {}", self.alpha, self.looks)
+        write!(f, "z of all errors at {}, {}", self.alpha, self.looks)?;
+        super::write_design_effect(f, self.design_effect)
     }
 }

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::Planned;
-use crate::base::Span;
+use super::{Decision, Evidence, Guarantee, Look, Planned};
+use crate::base::{Probability, Span};
 
 /// When a test that is made for one look is made, as it should be and as it is misused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +24,27 @@ impl Looks {
             Looks::Every => Some(alpha),
             Looks::Shared => Some(alpha / f64::from(planned.looks())),
             Looks::End => (elapsed >= planned.duration).then_some(alpha),
+        }
+    }
+
+    /// What a p-value says at a look, so long after the canary's first traffic; nothing against the
+    /// canary when the test is not made then.
+    pub(super) fn at_p(self, p: f64, alpha: Probability, elapsed: Span, planned: Planned) -> Look {
+        match self.level(alpha.get(), elapsed, planned) {
+            Some(level) => Look::at_p(p, level),
+            None => Look {
+                decision: Decision::Clear,
+                evidence: Evidence::P { p, level: 0.0 },
+            },
+        }
+    }
+
+    /// What a test promises that is made so.
+    pub(super) fn guarantee(self) -> Guarantee {
+        match self {
+            Looks::Every => Guarantee::None,
+            Looks::End => Guarantee::FixedHorizon,
+            Looks::Shared => Guarantee::PlannedHorizon,
         }
     }
 }

@@ -5,16 +5,30 @@
 //! numbers per arm; the *planned* duration is that of the rollout when nothing stops it.
 
 mod batch;
+mod beta_binomial;
 mod change_evidence;
 mod change_spending;
+mod classics;
+mod clustered_z;
+mod combined;
 mod cumulative_z;
+mod cusum;
+mod dkw;
 mod events;
 mod exact_spending;
+mod fisher;
+mod group_sequential;
 mod joint_spending;
+mod ks;
 mod latency_evidence;
+mod lindon_malek;
 mod looks;
+mod mann_whitney;
 mod memory;
+mod msprt;
+mod quantile_ab;
 mod reading;
+mod shelf;
 mod spending;
 mod split_evidence;
 mod thresholds;
@@ -28,17 +42,41 @@ pub use events::Events;
 pub use exact_spending::{ExactSpending, Exposure};
 pub use joint_spending::JointSpending;
 pub use latency_evidence::LatencyEvidence;
+mod sample_ratio;
+mod shares;
+mod shiryaev_roberts;
+mod sprt;
+mod sums;
+mod yeast;
+
+pub use beta_binomial::BetaBinomial;
+pub use clustered_z::ClusteredZ;
+pub use combined::{Combined, Correction};
+pub use cusum::Cusum;
+pub use dkw::Dkw;
+pub use fisher::Fisher;
+pub use group_sequential::GroupSequential;
+pub use ks::Ks;
+pub use lindon_malek::LindonMalek;
 pub use looks::Looks;
+pub use mann_whitney::MannWhitney;
 pub use memory::Memory;
+pub use msprt::Msprt;
+pub use quantile_ab::QuantileAb;
+pub use sample_ratio::SampleRatio;
+pub use shelf::shelf;
+pub use shiryaev_roberts::ShiryaevRoberts;
 pub use spending::Spending;
 pub use split_evidence::SplitEvidence;
+pub use sprt::Sprt;
 pub use thresholds::Thresholds;
 pub use two_sided_evidence::TwoSidedEvidence;
+pub use yeast::Yeast;
 
 use std::fmt;
 
 use super::series::{self, Of, RouteSeries};
-use crate::base::Span;
+use crate::base::{Probability, Span};
 use crate::telemetry::{Demand, Version};
 
 /// A test, and on which series it is made.
@@ -84,6 +122,12 @@ impl Planned {
 /// Which test, with its parameters.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Method {
+    /// Posterior chance that the canary is worse, on everything since the start.
+    BetaBinomial(BetaBinomial),
+    /// Two-proportion z with users as the units, on everything since the start.
+    ClusteredZ(ClusteredZ),
+    /// Several tests together.
+    Combined(Combined),
     /// Pooled two-proportion z on everything since the start.
     CumulativeZ(CumulativeZ),
     /// Exact alpha spending on the split of events.
@@ -100,6 +144,32 @@ pub enum Method {
     JointSpending(JointSpending),
     /// Evidence for promotion beside evidence for rollback.
     TwoSidedEvidence(TwoSidedEvidence),
+    /// Cumulative sum of which errors are the canary's.
+    Cusum(Cusum),
+    /// Time-uniform bands around the latency distributions.
+    Dkw(Dkw),
+    /// Fisher's exact test on everything since the start.
+    Fisher(Fisher),
+    /// Group sequential test on the stratified z.
+    GroupSequential(GroupSequential),
+    /// Kolmogorov-Smirnov test of latencies since the start.
+    Ks(Ks),
+    /// Always-valid multinomial test of which errors are the canary's.
+    LindonMalek(LindonMalek),
+    /// Mann-Whitney test of latencies since the start.
+    MannWhitney(MannWhitney),
+    /// Mixture SPRT of the difference of error ratios.
+    Msprt(Msprt),
+    /// Always-valid test of a latency quantile.
+    QuantileAb(QuantileAb),
+    /// Do the versions get their shares of the requests?
+    SampleRatio(SampleRatio),
+    /// Shiryaev-Roberts sum of which errors are the canary's.
+    ShiryaevRoberts(ShiryaevRoberts),
+    /// SPRT of which errors are the canary's.
+    Sprt(Sprt),
+    /// Constant boundary on the excess of the canary's errors.
+    Yeast(Yeast),
 }
 
 /// What a test promises about rolling back a good canary.
@@ -232,10 +302,11 @@ impl Look {
         }
     }
 
-    /// A look at a p-value: the canary is worse when it is at most `level`.
+    /// A look at a p-value: the canary is worse when it is at most `level`. A level of 0 is none: no
+    /// p-value reaches it, not even one too small for a float.
     pub fn at_p(p: f64, level: f64) -> Look {
         Look {
-            decision: match p <= level {
+            decision: match p <= level && level > 0.0 {
                 true => Decision::Worse,
                 false => Decision::Clear,
             },
@@ -268,22 +339,101 @@ impl Look {
 
 impl Method {
     /// What everybody may know of it.
-    pub fn entry(&self) -> &'static Entry {
+    pub fn entry(&self) -> Entry {
+        // A test for one look promises what the looks at it leave.
+        let made = |entry: Entry, looks: Looks| Entry {
+            guarantee: looks.guarantee(),
+            ..entry
+        };
         match self {
-            Method::CumulativeZ(_) => &CumulativeZ::ENTRY,
-            Method::ExactSpending(method) => method.entry(),
-            Method::SplitEvidence(method) => method.entry(),
-            Method::ChangeEvidence(method) => method.entry(),
-            Method::ChangeSpending(method) => method.entry(),
-            Method::LatencyEvidence(method) => method.entry(),
-            Method::JointSpending(_) => &JointSpending::ENTRY,
-            Method::TwoSidedEvidence(method) => method.entry(),
+            Method::ExactSpending(method) => *method.entry(),
+            Method::SplitEvidence(method) => *method.entry(),
+            Method::ChangeEvidence(method) => *method.entry(),
+            Method::ChangeSpending(method) => *method.entry(),
+            Method::LatencyEvidence(method) => *method.entry(),
+            Method::JointSpending(_) => JointSpending::ENTRY,
+            Method::TwoSidedEvidence(method) => *method.entry(),
+            Method::BetaBinomial(method) => made(BetaBinomial::ENTRY, method.looks),
+            Method::ClusteredZ(method) => made(ClusteredZ::ENTRY, method.looks),
+            Method::Combined(method) => method.entry(),
+            Method::CumulativeZ(method) => made(CumulativeZ::ENTRY, method.looks),
+            Method::Cusum(_) => Cusum::ENTRY,
+            Method::Dkw(_) => Dkw::ENTRY,
+            Method::Fisher(method) => made(Fisher::ENTRY, method.looks),
+            Method::GroupSequential(_) => GroupSequential::ENTRY,
+            Method::Ks(method) => made(Ks::ENTRY, method.looks),
+            Method::LindonMalek(_) => LindonMalek::ENTRY,
+            Method::MannWhitney(method) => made(MannWhitney::ENTRY, method.looks),
+            Method::Msprt(_) => Msprt::ENTRY,
+            Method::QuantileAb(_) => QuantileAb::ENTRY,
+            Method::SampleRatio(_) => SampleRatio::ENTRY,
+            Method::ShiryaevRoberts(_) => ShiryaevRoberts::ENTRY,
+            Method::Sprt(method) => method.entry(),
+            Method::Yeast(_) => Yeast::ENTRY,
+        }
+    }
+
+    /// The tests that it is made of: itself, or its parts.
+    pub fn parts(&self) -> &[Method] {
+        match self {
+            Method::Combined(method) => method.parts(),
+            _ => std::slice::from_ref(self),
+        }
+    }
+
+    /// Sets the chance of rolling back a good canary.
+    fn set_level(&mut self, level: Probability) {
+        match self {
+            Method::BetaBinomial(method) => method.alpha = level,
+            Method::ClusteredZ(method) => method.alpha = level,
+            Method::Combined(method) => method.alpha = level,
+            Method::CumulativeZ(method) => method.alpha = level,
+            Method::Cusum(method) => method.alpha = level,
+            Method::ExactSpending(method) => method.alpha = level,
+            Method::SplitEvidence(method) => method.alpha = level,
+            Method::ChangeEvidence(method) => method.alpha = level,
+            Method::ChangeSpending(method) => method.alpha = level,
+            Method::LatencyEvidence(method) => method.alpha = level,
+            Method::JointSpending(method) => method.alpha = level,
+            Method::TwoSidedEvidence(method) => method.alpha = level,
+            Method::Dkw(method) => method.alpha = level,
+            Method::Fisher(method) => method.alpha = level,
+            Method::GroupSequential(method) => method.alpha = level,
+            Method::Ks(method) => method.alpha = level,
+            Method::LindonMalek(method) => method.alpha = level,
+            Method::MannWhitney(method) => method.alpha = level,
+            Method::Msprt(method) => method.alpha = level,
+            Method::QuantileAb(method) => method.alpha = level,
+            Method::SampleRatio(method) => method.alpha = level,
+            Method::ShiryaevRoberts(method) => method.alpha = level,
+            Method::Sprt(method) => method.alpha = level,
+            Method::Yeast(method) => method.alpha = level,
+        }
+    }
+
+    /// What it is called in tables, without its level.
+    pub fn label(&self) -> String {
+        let title = self.entry().title;
+        match self {
+            Method::BetaBinomial(method) => format!("{title}, {}", method.looks),
+            Method::ClusteredZ(method) => format!("{title}, {}", method.looks),
+            Method::Combined(method) => method.label(),
+            Method::CumulativeZ(method) => format!("{title}, {}", method.looks),
+            Method::Fisher(method) => format!("{title}, {}", method.looks),
+            Method::GroupSequential(method) => format!("{title}, {}", method.spending),
+            Method::Ks(method) => format!("{title}, {}", method.looks),
+            Method::MannWhitney(method) => format!("{title}, {}", method.looks),
+            Method::QuantileAb(method) => format!("{title}, {}", method.quantile),
+            _ => title.to_owned(),
         }
     }
 
     /// The test before its first rollout.
     pub fn start(&self, planned: Planned) -> Box<dyn Test> {
         match self {
+            Method::BetaBinomial(method) => Box::new(method.start(planned)),
+            Method::ClusteredZ(method) => Box::new(method.start(planned)),
+            Method::Combined(method) => Box::new(method.start(planned)),
             Method::CumulativeZ(method) => Box::new(method.start(planned)),
             Method::ExactSpending(method) => Box::new(method.start(planned)),
             Method::SplitEvidence(method) => Box::new(method.start()),
@@ -292,6 +442,19 @@ impl Method {
             Method::LatencyEvidence(method) => Box::new(method.clone().start()),
             Method::JointSpending(method) => Box::new(method.clone().start(planned)),
             Method::TwoSidedEvidence(method) => Box::new(method.start()),
+            Method::Cusum(method) => Box::new(method.start(planned)),
+            Method::Dkw(method) => Box::new(method.start()),
+            Method::Fisher(method) => Box::new(method.start(planned)),
+            Method::GroupSequential(method) => Box::new(method.start(planned)),
+            Method::Ks(method) => Box::new(method.start(planned)),
+            Method::LindonMalek(method) => Box::new(method.start()),
+            Method::MannWhitney(method) => Box::new(method.start(planned)),
+            Method::Msprt(method) => Box::new(method.start()),
+            Method::QuantileAb(method) => Box::new(method.start(planned)),
+            Method::SampleRatio(method) => Box::new(method.start()),
+            Method::ShiryaevRoberts(method) => Box::new(method.start(planned)),
+            Method::Sprt(method) => Box::new(method.start()),
+            Method::Yeast(method) => Box::new(method.start(planned)),
         }
     }
 }
@@ -299,6 +462,9 @@ impl Method {
 impl fmt::Display for Method {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Method::BetaBinomial(method) => method.fmt(f),
+            Method::ClusteredZ(method) => method.fmt(f),
+            Method::Combined(method) => method.fmt(f),
             Method::CumulativeZ(method) => method.fmt(f),
             Method::ExactSpending(method) => method.fmt(f),
             Method::SplitEvidence(method) => method.fmt(f),
@@ -307,6 +473,19 @@ impl fmt::Display for Method {
             Method::LatencyEvidence(method) => method.fmt(f),
             Method::JointSpending(method) => method.fmt(f),
             Method::TwoSidedEvidence(method) => method.fmt(f),
+            Method::Cusum(method) => method.fmt(f),
+            Method::Dkw(method) => method.fmt(f),
+            Method::Fisher(method) => method.fmt(f),
+            Method::GroupSequential(method) => method.fmt(f),
+            Method::Ks(method) => method.fmt(f),
+            Method::LindonMalek(method) => method.fmt(f),
+            Method::MannWhitney(method) => method.fmt(f),
+            Method::Msprt(method) => method.fmt(f),
+            Method::QuantileAb(method) => method.fmt(f),
+            Method::SampleRatio(method) => method.fmt(f),
+            Method::ShiryaevRoberts(method) => method.fmt(f),
+            Method::Sprt(method) => method.fmt(f),
+            Method::Yeast(method) => method.fmt(f),
         }
     }
 }
@@ -314,10 +493,15 @@ impl fmt::Display for Method {
 impl Statistical {
     /// What it reads.
     pub fn demand(&self) -> Demand {
-        let reads = self.method.entry().reads;
+        let reads = |what: &[Reads]| {
+            let parts = self.method.parts().iter();
+            parts
+                .map(Method::entry)
+                .any(|part| what.contains(&part.reads))
+        };
         Demand {
-            latency: matches!(reads, Reads::Latency | Reads::Both),
-            users: reads == Reads::Users,
+            latency: reads(&[Reads::Latency, Reads::Both]),
+            users: reads(&[Reads::Users]),
             ..series::demand(&[self.against, Version::Canary], self.route.as_ref())
         }
     }
@@ -332,3 +516,14 @@ impl fmt::Display for Statistical {
         Ok(())
     }
 }
+
+/// What is written of a design effect, if it is one.
+fn write_design_effect(f: &mut fmt::Formatter<'_>, effect: f64) -> fmt::Result {
+    match effect {
+        1.0 => Ok(()),
+        effect => write!(f, ", design effect {effect}"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

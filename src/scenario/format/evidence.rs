@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 
-use super::rollout::Against;
+use super::Against;
 use super::{Share, Span};
 use crate::scenario::defaults;
 

@@ -5,6 +5,7 @@
 mod evidence;
 mod fault;
 mod figures;
+mod gate;
 mod goal;
 mod live;
 mod rollout;
@@ -15,11 +16,14 @@ mod traffic;
 
 pub use fault::{Corruption, Fault, Reach, ResetPhase};
 pub use figures::{Answer, Answers, Figures};
+pub use gate::{
+    Against, AnyOrAll, Correction, Gate, Looks, Need, SampledBy, SeriesRead, Spending, Stratify,
+};
 pub use goal::{Goal, GoalValue};
 pub use live::{Live, Speed, Splitter, Tempo};
 pub use rollout::{
-    Against, Controller, Counting, Gate, Hook, HookType, Inconclusive, OfficeHours, Rollback,
-    Rollout, SampledBy, Step, Stratify, YesOrNo,
+    Controller, Counting, Hook, HookType, Inconclusive, OfficeHours, Rollback, Rollout, Step,
+    YesOrNo,
 };
 pub use service::{
     CacheWarmUp, Canary, Discipline, Instances, Latency, Pauses, Placement, RecordedUnit,

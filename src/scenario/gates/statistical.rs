@@ -1,27 +1,66 @@
 //! Statistical gates of a staged rollout.
 
+mod classic;
+mod combined;
 mod evidence;
 
 use super::super::names::Known;
 use super::super::reader::Table;
 use super::super::traffic::positive_span;
-use super::{read_against, read_alpha, read_route};
-use crate::gate::statistical::{CumulativeZ, Looks, Method, Planned};
+use super::{read_against, read_route};
+use crate::gate::statistical::{Method, Planned};
 use crate::gate::{Gate, Statistical};
 
 /// Which test.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Kind {
+    BetaBinomial,
+    ClusteredZ,
+    Combined,
     CumulativeZ,
+    Cusum,
+    Dkw,
+    Fisher,
+    GroupSequential,
+    Ks,
+    LindonMalek,
+    MannWhitney,
+    Msprt,
+    QuantileAb,
+    SampleRatio,
+    ShiryaevRoberts,
+    Sprt,
+    Yeast,
     Evidence(evidence::Kind),
 }
+
+/// Names of the classics.
+const CLASSICS: &[(&str, Kind)] = &[
+    ("beta-binomial", Kind::BetaBinomial),
+    ("clustered-z", Kind::ClusteredZ),
+    ("combined", Kind::Combined),
+    ("cumulative-z", Kind::CumulativeZ),
+    ("cusum", Kind::Cusum),
+    ("dkw", Kind::Dkw),
+    ("fisher", Kind::Fisher),
+    ("group-sequential", Kind::GroupSequential),
+    ("ks", Kind::Ks),
+    ("lindon-malek", Kind::LindonMalek),
+    ("mann-whitney", Kind::MannWhitney),
+    ("msprt", Kind::Msprt),
+    ("quantile-ab", Kind::QuantileAb),
+    ("sample-ratio", Kind::SampleRatio),
+    ("shiryaev-roberts", Kind::ShiryaevRoberts),
+    ("sprt", Kind::Sprt),
+    ("yeast", Kind::Yeast),
+];
 
 /// Their names.
 pub(super) fn kinds() -> Vec<(&'static str, Kind)> {
     let evidence = evidence::KINDS.map(|(name, kind)| (name, Kind::Evidence(kind)));
-    [("cumulative-z", Kind::CumulativeZ)]
+    evidence
         .into_iter()
-        .chain(evidence)
+        .chain(CLASSICS.iter().copied())
         .collect()
 }
 
@@ -43,10 +82,7 @@ pub(super) fn read(
         None => Some(None),
         Some(value) => positive_span(&value).map(Some),
     };
-    let method = match kind {
-        Kind::CumulativeZ => read_cumulative_z(&mut table),
-        Kind::Evidence(kind) => evidence::read(&mut table, kind),
-    };
+    let method = read_method(&mut table, kind);
     table.finish();
     // Without steps to plan by there is a problem already.
     let planned = planned?;
@@ -61,23 +97,26 @@ pub(super) fn read(
     }))
 }
 
-fn read_cumulative_z(table: &mut Table<'_>) -> Option<Method> {
-    let alpha = read_alpha(table);
-    let looks = read_looks(table);
-    Some(Method::CumulativeZ(CumulativeZ {
-        alpha: alpha?,
-        looks: looks?,
-    }))
-}
-
-/// When a test that is made for one look is made.
-fn read_looks(table: &mut Table<'_>) -> Option<Looks> {
-    match table.get("looks") {
-        None => Some(Looks::Shared),
-        Some(value) => value.choice(&[
-            ("every", Looks::Every),
-            ("end", Looks::End),
-            ("shared", Looks::Shared),
-        ]),
+/// Reads the test of a gate, or of a part of one.
+fn read_method(table: &mut Table<'_>, kind: Kind) -> Option<Method> {
+    match kind {
+        Kind::BetaBinomial => classic::read_beta_binomial(table),
+        Kind::ClusteredZ => classic::read_clustered_z(table),
+        Kind::Combined => combined::read(table),
+        Kind::CumulativeZ => classic::read_cumulative_z(table),
+        Kind::Cusum => classic::read_cusum(table),
+        Kind::Dkw => classic::read_dkw(table),
+        Kind::Fisher => classic::read_fisher(table),
+        Kind::GroupSequential => classic::read_group_sequential(table),
+        Kind::Ks => classic::read_ks(table),
+        Kind::LindonMalek => classic::read_lindon_malek(table),
+        Kind::MannWhitney => classic::read_mann_whitney(table),
+        Kind::Msprt => classic::read_msprt(table),
+        Kind::QuantileAb => classic::read_quantile_ab(table),
+        Kind::SampleRatio => classic::read_sample_ratio(table),
+        Kind::ShiryaevRoberts => classic::read_shiryaev_roberts(table),
+        Kind::Sprt => classic::read_sprt(table),
+        Kind::Yeast => classic::read_yeast(table),
+        Kind::Evidence(kind) => evidence::read(table, kind),
     }
 }

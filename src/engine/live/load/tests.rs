@@ -68,6 +68,7 @@ fn counted(world: &World) -> Vec<(Time, u64)> {
         telemetry: &plan,
         rollout: &rollout,
         analysis: &analysis,
+        onlookers: &[],
         horizon: HORIZON,
         aftermath: Span::ZERO,
         held: None,

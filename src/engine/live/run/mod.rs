@@ -274,6 +274,8 @@ impl Run<'_> {
             state: self.controller.state(),
             verdict: deciding(&self.looks),
             looks: &self.looks,
+            exposed_requests: seen.exposed,
+            exposed_users: Some(seen.exposed_users),
             telemetry,
         }));
         if let Some(ending) = ending

@@ -179,6 +179,7 @@ mod tests {
             telemetry: &plan,
             rollout: &rollout,
             analysis: &analysis,
+            onlookers: &[],
             horizon: Span::from_secs(600),
             aftermath: Span::ZERO,
             held: None,

@@ -1,0 +1,103 @@
+//! The posterior chance that the canary is worse.
+
+use std::fmt;
+
+use super::sums::{Counted, Sums};
+use super::{Batch, Entry, Evidence, Guarantee, Look, Looks, Planned, Reads, Test};
+use crate::base::Probability;
+use crate::stats::{Events, rate_chance_above};
+
+/// Rolls back when the canary is worse with a posterior chance above 1 - alpha.
+///
+/// # What it does
+///
+/// Adds up requests and errors of both arms since the canary's first traffic. With flat priors of
+/// both error ratios the chance that the canary's is the higher one is, for rare errors,
+/// 1 - I(w; canary's errors + 1, other's errors + 1), where w is the canary's share of the requests.
+///
+/// # When it errs
+///
+/// With flat priors this chance is about 1 minus a one-sided p-value, and whoever looks at it again
+/// and again is fooled as often as with a p-value: over 60 looks some 28 to 40 % of good canaries
+/// pass 95 %, 7 to 13 % pass 99 %, 1 to 2 % pass 99.9 %. A posterior is no protection against
+/// peeking. Where the weight moves while the error ratio moves, the sums compare times and not
+/// versions.
+///
+/// # Parameters
+///
+/// `alpha`: 1 minus the chance above which it rolls back; `looks` (at `every` look as it is used,
+/// once at the `end`, or `shared` among the looks).
+///
+/// # Data it needs
+///
+/// Requests and errors of both arms.
+///
+/// # Source
+///
+/// Deng, Lu and Chen 2016 on peeking at posteriors; the closed form is that of two gamma posteriors
+/// with shape-1 priors.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BetaBinomial {
+    /// 1 minus the chance above which it rolls back.
+    pub alpha: Probability,
+    /// When it is made.
+    pub looks: Looks,
+}
+
+/// The test under way.
+#[derive(Debug)]
+pub(super) struct Running {
+    method: BetaBinomial,
+    planned: Planned,
+    sums: Sums,
+}
+
+impl BetaBinomial {
+    pub(super) const ENTRY: Entry = Entry {
+        kind: "beta-binomial",
+        title: "P(worse)",
+        guarantee: Guarantee::FixedHorizon,
+        exact: false,
+        reads: Reads::Errors,
+        scale: "P(worse)",
+    };
+
+    pub(super) fn start(self, planned: Planned) -> Running {
+        Running {
+            method: self,
+            planned,
+            sums: Sums::default(),
+        }
+    }
+}
+
+impl Test for Running {
+    fn begin(&mut self, _luck: u64) {
+        self.sums = Sums::default();
+    }
+
+    fn look(&mut self, batch: &Batch<'_>) -> Look {
+        self.sums.add(batch);
+        let BetaBinomial { alpha, looks } = self.method;
+        let Sums { other, canary } = self.sums;
+        if !self.sums.are_telling() {
+            let (value, limit) = (0.5, 1.0 - alpha.get());
+            return Look::no_data(Evidence::Statistic { value, limit });
+        }
+        let of = |arm: Counted| Events {
+            count: arm.errors,
+            exposure: arm.requests as f64,
+        };
+        let worse = rate_chance_above(of(canary), of(other), 1.0).unwrap_or(0.5);
+        // Above 1 nothing is: where it is not looked at now, nothing is against the canary.
+        let level = looks.level(alpha.get(), batch.elapsed, self.planned);
+        Look::at_statistic(worse, level.map_or(2.0, |level| 1.0 - level))
+    }
+}
+
+impl fmt::Display for BetaBinomial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (alpha, looks) = (self.alpha, self.looks);
+        write!(f, "P(not worse) of all errors >= {alpha}, {looks}")
+    }
+}
