@@ -80,6 +80,13 @@ fn every_table() -> Vec<String> {
         "difference",
         "z-test",
         "business",
+        "exact-spending",
+        "split-evidence",
+        "change-evidence",
+        "change-spending",
+        "latency-evidence",
+        "joint-spending",
+        "two-sided-evidence",
     ] {
         texts.push(LEAST.replace("success-ratio", kind));
     }
