@@ -42,7 +42,13 @@ impl Gate {
                 format!("{} of {limit}", verdict.rule)
             }
             Rule::WorseThanStable => format!("worse than stable by more than {limit}"),
-            Rule::Significant => format!("{}: p at most {limit}", verdict.rule),
+            Rule::Significant => match self {
+                Gate::Statistical(gate) if gate.method.entry().scale != "p" => {
+                    let scale = gate.method.entry().scale;
+                    format!("{}: {scale} at least {limit}", verdict.rule)
+                }
+                _ => format!("{}: p at most {limit}", verdict.rule),
+            },
             rule => rule.to_string(),
         };
         Explanation {

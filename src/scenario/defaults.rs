@@ -41,6 +41,12 @@ pub(super) const SWEEP: Span = Span::from_secs(10);
 pub(super) const BUSINESS_REQUESTS: u32 = 1_000;
 /// A loss of 3 % of what the business counts.
 pub(super) const BUSINESS_RATIO: f64 = 0.97;
+/// Companions of tests that find their limits by chance of their own.
+pub(super) const PARTICLES: u32 = 1_999;
+/// The same where errors and latencies are dealt together, which takes longer.
+pub(super) const JOINT_PARTICLES: u32 = 999;
+/// A canary with twice the errors must not be promoted.
+pub(super) const TOLERATE: f64 = 2.0;
 /// What Spinnaker's documentation starts with.
 pub(super) const KAYENTA_STEP: Span = Span::from_secs(60);
 pub(super) const KAYENTA_THRESHOLDS: Thresholds = Thresholds {

@@ -48,9 +48,14 @@ const WINDOWED: [(&str, Kind); 6] = [
 
 /// All kinds, by their names.
 fn kinds() -> Vec<(&'static str, Kind)> {
-    let statistical = statistical::KINDS.iter();
-    let statistical = statistical.map(|(name, kind)| (*name, Kind::Statistical(*kind)));
+    let statistical = statistical::kinds().into_iter();
+    let statistical = statistical.map(|(name, kind)| (name, Kind::Statistical(kind)));
     WINDOWED.into_iter().chain(statistical).collect()
+}
+
+/// The names of all kinds.
+pub(super) fn names() -> Vec<&'static str> {
+    kinds().into_iter().map(|(name, _)| name).collect()
 }
 
 /// The gates in the order in which they are evaluated; `names` are those of routes and goals.
@@ -67,11 +72,9 @@ pub(super) fn read(list: &Value<'_>, names: &Known, planned: Option<Planned>) ->
 
 fn read_gate(mut table: Table<'_>, names: &Known, planned: Option<Planned>) -> Option<Gate> {
     let kinds = kinds();
-    let names_of_kinds: Vec<String> = kinds
-        .iter()
-        .map(|(name, _)| format!("\"{name}\""))
-        .collect();
-    let help = format!("write kind = {}", names_of_kinds.join(" or "));
+    let quoted = |name| format!("\"{name}\"");
+    let written: Vec<String> = self::names().into_iter().map(quoted).collect();
+    let help = format!("write kind = {}", written.join(" or "));
     let kind = table.require("kind", &help)?.choice(&kinds)?;
     for (name, other) in kinds {
         if other == kind {
@@ -291,17 +294,22 @@ fn read_alpha(table: &mut Table<'_>) -> Option<Probability> {
 fn read_level(table: &mut Table<'_>, otherwise: Probability) -> Option<Probability> {
     match table.get("alpha") {
         None => Some(otherwise),
-        Some(value) => value.share().filter(|alpha| {
-            let sound = *alpha > Probability::ZERO && alpha.get() <= 0.5;
-            if !sound {
-                value.refuse(
-                    format_args!("`{}` is no significance level", value.written()),
-                    "write a percentage above 0% and at most 50%, like 5%",
-                );
-            }
-            sound
-        }),
+        Some(value) => level(&value),
     }
+}
+
+/// The chance of an error that a test may make.
+fn level(value: &Value<'_>) -> Option<Probability> {
+    value.share().filter(|alpha| {
+        let sound = *alpha > Probability::ZERO && alpha.get() <= 0.5;
+        if !sound {
+            value.refuse(
+                format_args!("`{}` is no significance level", value.written()),
+                "write a percentage above 0% and at most 50%, like 5%",
+            );
+        }
+        sound
+    })
 }
 
 fn read_route(table: &mut Table<'_>, names: &Known) -> Option<Option<RouteSeries>> {

@@ -1,6 +1,7 @@
 //! What was counted between two looks.
 
 use crate::base::Span;
+use crate::stats::Share;
 use crate::stats::sequential::label_llr;
 use crate::telemetry::{Buckets, UserFailures};
 
@@ -28,10 +29,21 @@ pub struct Arm<'a> {
     pub requests: u64,
     /// Of these, the failed ones.
     pub errors: u64,
-    /// Requests per bucket; empty where nobody reads latencies.
+    /// Requests per bucket; empty where nobody reads latencies. Where errors are read beside them the
+    /// failed ones per bucket follow.
     pub latencies: &'a [u64],
     /// Failures by user since the start, not only of this batch: users come back.
     pub users: UserFailures,
+}
+
+impl Arm<'_> {
+    /// Errors of the requests.
+    pub(super) fn error_share(&self) -> Share {
+        Share {
+            hits: self.errors as f64,
+            trials: self.requests as f64,
+        }
+    }
 }
 
 impl Batch<'_> {
@@ -62,6 +74,14 @@ impl Batch<'_> {
 
     /// Requests of the other arm and of the canary in this bucket or a slower one.
     pub fn slower(&self, bucket: usize) -> [u64; 2] {
-        [self.other, self.canary].map(|arm| arm.latencies.iter().skip(bucket).sum())
+        [self.other, self.canary].map(|arm| {
+            let latencies = arm.latencies.iter().take(self.bounds.len());
+            latencies.skip(bucket).sum()
+        })
+    }
+
+    /// Whether both arms have requests: without, no batch says anything about the one by the other.
+    pub fn compares(&self) -> bool {
+        self.other.requests > 0 && self.canary.requests > 0
     }
 }

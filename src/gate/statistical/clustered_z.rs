@@ -100,6 +100,10 @@ fn by_user(arm: &Arm<'_>) -> Option<Mean> {
 
 impl fmt::Display for ClusteredZ {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "z of all errors by user at {}, {}", self.alpha, self.looks)
+        write!(
+            f,
+            "z of all errors by user at {}, {}",
+            self.alpha, self.looks
+        )
     }
 }

@@ -2,9 +2,7 @@
 
 use std::fmt;
 
-use super::{
-    Batch, Decision, Entry, Evidence, Guarantee, Look, Method, Planned, Reads, Test,
-};
+use super::{Batch, Decision, Entry, Evidence, Guarantee, Look, Method, Planned, Reads, Test};
 use crate::base::{Probability, split_mix};
 use crate::stats::{benjamini_hochberg, e_benjamini_hochberg, holm};
 
@@ -80,7 +78,9 @@ impl Correction {
             Correction::None | Correction::Bonferroni => Ok(()),
             Correction::Holm | Correction::BenjaminiHochberg => {
                 let holds = anytime && matches!(part.scale, "p" | "e");
-                holds.then_some(()).ok_or("p-values or e-values that hold at any time")
+                holds
+                    .then_some(())
+                    .ok_or("p-values or e-values that hold at any time")
             }
             Correction::EBenjaminiHochberg => {
                 let holds = anytime && part.scale == "e";
@@ -132,13 +132,15 @@ impl Combined {
     /// What everybody may know of it: of its promises, what the weakest of its parts leaves.
     pub(super) fn entry(&self) -> Entry {
         let parts = || self.parts.iter().map(Method::entry);
-        let weakest = parts().map(|part| part.guarantee).max_by_key(|guarantee| match guarantee {
-            Guarantee::Anytime => 0,
-            Guarantee::PlannedHorizon => 1,
-            Guarantee::FixedHorizon => 2,
-            Guarantee::RunLength => 3,
-            Guarantee::None => 4,
-        });
+        let weakest = parts()
+            .map(|part| part.guarantee)
+            .max_by_key(|guarantee| match guarantee {
+                Guarantee::Anytime => 0,
+                Guarantee::PlannedHorizon => 1,
+                Guarantee::FixedHorizon => 2,
+                Guarantee::RunLength => 3,
+                Guarantee::None => 4,
+            });
         let uncorrected = self.correction == Correction::None && self.need < self.parts.len();
         let latency = |reads: Reads| matches!(reads, Reads::Latency | Reads::Both);
         let (slow, wrong) = (

@@ -88,6 +88,10 @@ impl Test for Running {
 
 impl fmt::Display for Fisher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Fisher's test of all errors at {}, {}", self.alpha, self.looks)
+        write!(
+            f,
+            "Fisher's test of all errors at {}, {}",
+            self.alpha, self.looks
+        )
     }
 }

@@ -87,6 +87,9 @@ impl Test for Running {
 impl fmt::Display for Ks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (alpha, looks) = (self.alpha, self.looks);
-        write!(f, "Kolmogorov-Smirnov test of all latencies at {alpha}, {looks}")
+        write!(
+            f,
+            "Kolmogorov-Smirnov test of all latencies at {alpha}, {looks}"
+        )
     }
 }

@@ -1,6 +1,6 @@
 //! From telemetry to batches, and from looks to verdicts: what a test remembers of one rollout.
 
-use super::{Arm, Batch, Decision, Look, Statistical, Test};
+use super::{Arm, Batch, Decision, Look, Reads, Statistical, Test};
 use crate::base::Time;
 use crate::gate::{Outcome, Rule, Verdict};
 use crate::telemetry::{Telemetry, Totals, Version};
@@ -38,17 +38,23 @@ impl Counted {
         self.buckets.fill(0);
     }
 
-    /// What was counted since the look before; with `latencies`, by bucket too.
-    fn take(&mut self, totals: &Totals<'_>, latencies: bool) -> Arm<'_> {
+    /// What was counted since the look before; with `latencies`, by bucket too, and
+    /// with `apart` the failed ones by bucket after them.
+    fn take(&mut self, totals: &Totals<'_>, latencies: bool, apart: bool) -> Arm<'_> {
         let all: u64 = totals.requests.iter().sum();
         let errors = totals.requests[1];
         let (requests, failed) = (all - self.requests, errors - self.errors);
         (self.requests, self.errors, self.at) = (all, errors, totals.at);
         self.batch.clear();
         if latencies {
-            self.buckets.resize(totals.width(), 0);
-            for (bucket, seen) in self.buckets.iter_mut().enumerate() {
-                let now = totals.in_bucket(bucket);
+            let width = totals.width();
+            self.buckets
+                .resize(if apart { 2 * width } else { width }, 0);
+            for (place, seen) in self.buckets.iter_mut().enumerate() {
+                let now = match place.checked_sub(width) {
+                    None => totals.in_bucket(place),
+                    Some(bucket) => totals.failed_in_bucket(bucket),
+                };
                 self.batch.push(now - *seen);
                 *seen = now;
             }
@@ -100,11 +106,12 @@ impl Memory {
             return verdict(None, 0.0);
         };
         let latencies = gate.demand().latency;
+        let apart = gate.method.entry().reads == Reads::Both;
         let since = self.arms[1].at;
         let [first, second] = &mut self.arms;
         let (others, canaries) = (
-            first.take(&other, latencies),
-            second.take(&canary, latencies),
+            first.take(&other, latencies, apart),
+            second.take(&canary, latencies, apart),
         );
         if canaries.requests > 0 && self.begun.is_none() {
             self.begun = Some(self.before);

@@ -6,15 +6,21 @@
 
 mod batch;
 mod beta_binomial;
+mod change_evidence;
+mod change_spending;
 mod classics;
 mod clustered_z;
 mod combined;
 mod cumulative_z;
 mod cusum;
 mod dkw;
+mod events;
+mod exact_spending;
 mod fisher;
 mod group_sequential;
+mod joint_spending;
 mod ks;
+mod latency_evidence;
 mod lindon_malek;
 mod looks;
 mod mann_whitney;
@@ -26,20 +32,29 @@ mod sample_ratio;
 mod shares;
 mod shiryaev_roberts;
 mod spending;
+mod split_evidence;
 mod sprt;
 mod sums;
+mod thresholds;
+mod two_sided_evidence;
 mod yeast;
 
 pub use batch::{Arm, Batch};
 pub use beta_binomial::BetaBinomial;
+pub use change_evidence::{ChangeEvidence, Prior};
+pub use change_spending::ChangeSpending;
 pub use clustered_z::ClusteredZ;
 pub use combined::{Combined, Correction};
 pub use cumulative_z::CumulativeZ;
 pub use cusum::Cusum;
 pub use dkw::Dkw;
+pub use events::Events;
+pub use exact_spending::{ExactSpending, Exposure};
 pub use fisher::Fisher;
 pub use group_sequential::GroupSequential;
+pub use joint_spending::JointSpending;
 pub use ks::Ks;
+pub use latency_evidence::LatencyEvidence;
 pub use lindon_malek::LindonMalek;
 pub use looks::Looks;
 pub use mann_whitney::MannWhitney;
@@ -49,7 +64,10 @@ pub use quantile_ab::QuantileAb;
 pub use sample_ratio::SampleRatio;
 pub use shiryaev_roberts::ShiryaevRoberts;
 pub use spending::Spending;
+pub use split_evidence::SplitEvidence;
 pub use sprt::Sprt;
+pub use thresholds::Thresholds;
+pub use two_sided_evidence::TwoSidedEvidence;
 pub use yeast::Yeast;
 
 use std::fmt;
@@ -135,6 +153,20 @@ pub enum Method {
     Sprt(Sprt),
     /// Constant boundary on the excess of the canary's errors.
     Yeast(Yeast),
+    /// Exact alpha spending on the split of events.
+    ExactSpending(ExactSpending),
+    /// E-process of the split of events.
+    SplitEvidence(SplitEvidence),
+    /// Change-point e-process of the split of events.
+    ChangeEvidence(ChangeEvidence),
+    /// Alpha spending on a change-point statistic.
+    ChangeSpending(ChangeSpending),
+    /// E-process of latency at several thresholds.
+    LatencyEvidence(LatencyEvidence),
+    /// Alpha spending on errors and latency together.
+    JointSpending(JointSpending),
+    /// Evidence for promotion beside evidence for rollback.
+    TwoSidedEvidence(TwoSidedEvidence),
 }
 
 /// What a test promises about rolling back a good canary.
@@ -327,6 +359,13 @@ impl Method {
             Method::ShiryaevRoberts(_) => ShiryaevRoberts::ENTRY,
             Method::Sprt(method) => method.entry(),
             Method::Yeast(_) => Yeast::ENTRY,
+            Method::ExactSpending(method) => *method.entry(),
+            Method::SplitEvidence(method) => *method.entry(),
+            Method::ChangeEvidence(method) => *method.entry(),
+            Method::ChangeSpending(method) => *method.entry(),
+            Method::LatencyEvidence(method) => *method.entry(),
+            Method::JointSpending(_) => JointSpending::ENTRY,
+            Method::TwoSidedEvidence(method) => *method.entry(),
         }
     }
 
@@ -358,6 +397,13 @@ impl Method {
             Method::ShiryaevRoberts(method) => method.alpha = level,
             Method::Sprt(method) => method.alpha = level,
             Method::Yeast(method) => method.alpha = level,
+            Method::ExactSpending(method) => method.alpha = level,
+            Method::SplitEvidence(method) => method.alpha = level,
+            Method::ChangeEvidence(method) => method.alpha = level,
+            Method::ChangeSpending(method) => method.alpha = level,
+            Method::LatencyEvidence(method) => method.alpha = level,
+            Method::JointSpending(method) => method.alpha = level,
+            Method::TwoSidedEvidence(method) => method.alpha = level,
         }
     }
 
@@ -398,6 +444,13 @@ impl Method {
             Method::ShiryaevRoberts(method) => Box::new(method.start(planned)),
             Method::Sprt(method) => Box::new(method.start()),
             Method::Yeast(method) => Box::new(method.start(planned)),
+            Method::ExactSpending(method) => Box::new(method.start(planned)),
+            Method::SplitEvidence(method) => Box::new(method.start()),
+            Method::ChangeEvidence(method) => Box::new(method.start(planned)),
+            Method::ChangeSpending(method) => Box::new(method.start(planned)),
+            Method::LatencyEvidence(method) => Box::new(method.clone().start()),
+            Method::JointSpending(method) => Box::new(method.clone().start(planned)),
+            Method::TwoSidedEvidence(method) => Box::new(method.start()),
         }
     }
 }
@@ -428,6 +481,13 @@ impl fmt::Display for Method {
             Method::ShiryaevRoberts(method) => method.fmt(f),
             Method::Sprt(method) => method.fmt(f),
             Method::Yeast(method) => method.fmt(f),
+            Method::ExactSpending(method) => method.fmt(f),
+            Method::SplitEvidence(method) => method.fmt(f),
+            Method::ChangeEvidence(method) => method.fmt(f),
+            Method::ChangeSpending(method) => method.fmt(f),
+            Method::LatencyEvidence(method) => method.fmt(f),
+            Method::JointSpending(method) => method.fmt(f),
+            Method::TwoSidedEvidence(method) => method.fmt(f),
         }
     }
 }
@@ -437,7 +497,9 @@ impl Statistical {
     pub fn demand(&self) -> Demand {
         let reads = |what: &[Reads]| {
             let parts = self.method.parts().iter();
-            parts.map(Method::entry).any(|part| what.contains(&part.reads))
+            parts
+                .map(Method::entry)
+                .any(|part| what.contains(&part.reads))
         };
         Demand {
             latency: reads(&[Reads::Latency, Reads::Both]),

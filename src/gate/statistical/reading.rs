@@ -19,6 +19,11 @@ impl Statistical {
 
     /// What would have changed a verdict.
     pub(in crate::gate) fn change(&self, verdict: &Verdict) -> String {
+        let what = match self.method.entry().reads {
+            Reads::Latency => "slow answers",
+            Reads::Both => "failures or slow answers",
+            Reads::Errors | Reads::Requests | Reads::Users => "failures",
+        };
         match verdict.rule {
             Rule::NoData => {
                 "a failure, or more requests: on nothing there is no statistic".to_owned()
@@ -27,10 +32,9 @@ impl Statistical {
             Rule::Undecided => {
                 "more requests: a higher weight, more traffic or more time".to_owned()
             }
-            Rule::Significant => "fewer failures of the canary, or a stricter level".to_owned(),
-            Rule::NotWorse => "failures of the canary as often as are not tolerated".to_owned(),
-            _ => "more failures of the canary, or more requests to see a smaller difference"
-                .to_owned(),
+            Rule::Significant => format!("fewer {what} of the canary, or a stricter level"),
+            Rule::NotWorse => format!("{what} of the canary as often as are not tolerated"),
+            _ => format!("more {what} of the canary, or more requests to see a smaller difference"),
         }
     }
 }

@@ -32,7 +32,10 @@ impl Shares {
     pub(super) fn look(&mut self, counts: [u64; 2], share: f64, weight: Option<f64>) -> f64 {
         let open = |share: f64| share > 0.0 && share < 1.0;
         let before = self.now.as_ref().map(|(weight, _)| *weight);
-        let around = weight.filter(|weight| open(*weight)).or(before).unwrap_or(share);
+        let around = weight
+            .filter(|weight| open(*weight))
+            .or(before)
+            .unwrap_or(share);
         if open(share) {
             let same = |(weight, _): &(f64, Multinomial)| *weight == around;
             if !self.now.as_ref().is_some_and(same) {

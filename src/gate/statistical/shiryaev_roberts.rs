@@ -82,6 +82,9 @@ impl Test for Running {
 impl fmt::Display for ShiryaevRoberts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (ratio, alpha) = (self.ratio, self.alpha);
-        write!(f, "Shiryaev-Roberts sum of errors, ratio {ratio} at {alpha}")
+        write!(
+            f,
+            "Shiryaev-Roberts sum of errors, ratio {ratio} at {alpha}"
+        )
     }
 }

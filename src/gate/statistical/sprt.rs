@@ -128,7 +128,10 @@ impl fmt::Display for Sprt {
         match self.beta {
             None => write!(f, "power-one SPRT of errors, ratio {ratio} at {alpha}"),
             Some(beta) => {
-                write!(f, "SPRT of errors, ratio {ratio} at {alpha}, accepting at {beta}")
+                write!(
+                    f,
+                    "SPRT of errors, ratio {ratio} at {alpha}, accepting at {beta}"
+                )
             }
         }
     }

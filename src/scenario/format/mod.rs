@@ -2,6 +2,7 @@
 //! left out. The JSON Schema is generated from here; the readers beside this file accept exactly
 //! these fields.
 
+mod evidence;
 mod fault;
 mod figures;
 mod gate;
@@ -15,11 +16,11 @@ mod traffic;
 
 pub use fault::{Corruption, Fault, Reach, ResetPhase};
 pub use figures::{Answer, Answers, Figures};
+pub use gate::{
+    Against, AnyOrAll, Correction, Gate, Looks, Need, SampledBy, SeriesAlone, SeriesRead, Stratify,
+};
 pub use goal::{Goal, GoalValue};
 pub use live::{Live, Speed, Splitter, Tempo};
-pub use gate::{
-    Against, AnyOrAll, Correction, Gate, Looks, Need, SampledBy, SeriesRead, Spending, Stratify,
-};
 pub use rollout::{
     Controller, Counting, Hook, HookType, Inconclusive, OfficeHours, Rollback, Rollout, Step,
     YesOrNo,

@@ -2,6 +2,7 @@
 
 mod classic;
 mod combined;
+mod evidence;
 
 use super::super::names::Known;
 use super::super::reader::Table;
@@ -30,10 +31,22 @@ pub(super) enum Kind {
     ShiryaevRoberts,
     Sprt,
     Yeast,
+    Evidence(evidence::Kind),
 }
 
-/// Their names.
-pub(super) const KINDS: &[(&str, Kind)] = &[
+impl Kind {
+    /// Whether it has to know when the rollout is expected to end.
+    fn is_planned(self) -> bool {
+        match self {
+            Kind::Evidence(kind) => kind.is_planned(),
+            Kind::Dkw | Kind::LindonMalek | Kind::Msprt | Kind::SampleRatio | Kind::Sprt => false,
+            _ => true,
+        }
+    }
+}
+
+/// The names of the classics.
+const CLASSICS: &[(&str, Kind)] = &[
     ("beta-binomial", Kind::BetaBinomial),
     ("clustered-z", Kind::ClusteredZ),
     ("combined", Kind::Combined),
@@ -53,6 +66,12 @@ pub(super) const KINDS: &[(&str, Kind)] = &[
     ("yeast", Kind::Yeast),
 ];
 
+/// Their names.
+pub(super) fn kinds() -> Vec<(&'static str, Kind)> {
+    let evidence = evidence::KINDS.map(|(name, kind)| (name, Kind::Evidence(kind)));
+    CLASSICS.iter().copied().chain(evidence).collect()
+}
+
 /// Reads a gate of this kind.
 pub(super) fn read(
     mut table: Table<'_>,
@@ -62,7 +81,12 @@ pub(super) fn read(
 ) -> Option<Gate> {
     let against = read_against(&mut table);
     let route = read_route(&mut table, names);
-    let duration = match table.get("over") {
+    let endless = !kind.is_planned();
+    if endless {
+        table.hint("over", "it looks for as long as the rollout lasts");
+    }
+    let over = if endless { None } else { table.get("over") };
+    let duration = match over {
         None => Some(None),
         Some(value) => positive_span(&value).map(Some),
     };
@@ -101,5 +125,6 @@ fn read_method(table: &mut Table<'_>, kind: Kind) -> Option<Method> {
         Kind::ShiryaevRoberts => classic::read_shiryaev_roberts(table),
         Kind::Sprt => classic::read_sprt(table),
         Kind::Yeast => classic::read_yeast(table),
+        Kind::Evidence(kind) => evidence::read(table, kind),
     }
 }

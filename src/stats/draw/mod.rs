@@ -3,10 +3,12 @@
 mod alias;
 mod bank;
 mod poisson;
+mod subset;
 
 pub use alias::Alias;
 pub use bank::PoissonBank;
 pub use poisson::{Poisson, PoissonTable};
+pub use subset::{CountTable, Subset};
 
 use rand::Rng;
 

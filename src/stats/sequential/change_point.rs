@@ -20,7 +20,7 @@ pub enum Onset {
 
 impl Onset {
     /// The part for the batch with this index, from 0.
-    fn part(self, batch: u32) -> f64 {
+    pub(super) fn part(self, batch: u32) -> f64 {
         match self {
             Onset::Uniform(batches) if batch < batches => 1.0 / f64::from(batches),
             Onset::HalfAtStart(1) => f64::from(u8::from(batch == 0)),

@@ -20,6 +20,7 @@ mod hypergeometric;
 mod mixture;
 mod multinomial;
 mod particles;
+mod paths;
 mod spending;
 mod split_e;
 mod sprt;
@@ -39,6 +40,7 @@ pub use mixture::{
 };
 pub use multinomial::{Multinomial, concentration_for, multinomial_log};
 pub use particles::{ParticleLook, ParticleSpending};
+pub use paths::{ChangePaths, Factors, OddsFactors};
 pub use spending::Spending;
 pub use split_e::{RatioGrid, RatioSequence, SplitE, log_spaced};
 pub use sprt::{Decision, Sprt, bernoulli_llr, label_llr};

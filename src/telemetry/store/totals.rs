@@ -59,8 +59,12 @@ impl Totals<'_> {
     /// Requests in a bucket, whatever their status.
     pub fn in_bucket(&self, bucket: usize) -> u64 {
         let width = self.width();
-        self.buckets[Status::Success as usize * width + bucket]
-            + self.buckets[Status::Failure as usize * width + bucket]
+        self.buckets[Status::Success as usize * width + bucket] + self.failed_in_bucket(bucket)
+    }
+
+    /// Failed requests in a bucket.
+    pub fn failed_in_bucket(&self, bucket: usize) -> u64 {
+        self.buckets[Status::Failure as usize * self.width() + bucket]
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::super::super::reader::{Table, Value};
 use super::super::read_alpha;
-use super::{KINDS, Kind, read_method};
+use super::{Kind, kinds, read_method};
 use crate::gate::statistical::{Combined, Correction, Method};
 
 /// Reads the tests and what is made of them.
@@ -25,7 +25,10 @@ pub(super) fn read(table: &mut Table<'_>) -> Option<Method> {
             "write alpha in the parts, or another correction",
         );
     }
-    let list = table.require("parts", "write parts = [{ kind = \"fisher\" }, { kind = \"ks\" }]");
+    let list = table.require(
+        "parts",
+        "write parts = [{ kind = \"fisher\" }, { kind = \"ks\" }]",
+    );
     let parts = list.and_then(|list| read_parts(&list, correction));
     let need = table.get("need");
     let need = read_need(need.as_ref(), parts.as_ref().map(Vec::len));
@@ -51,11 +54,9 @@ fn read_parts(list: &Value<'_>, correction: Option<Correction>) -> Option<Vec<Me
 
 fn read_part(value: &Value<'_>, correction: Option<Correction>) -> Option<Method> {
     let mut table = value.table()?;
-    let kinds: Vec<(&str, Kind)> = KINDS
-        .iter()
-        .filter(|(_, kind)| !matches!(kind, Kind::Combined | Kind::SampleRatio))
-        .copied()
-        .collect();
+    let is_part = |kind: &Kind| !matches!(kind, Kind::Combined | Kind::SampleRatio);
+    let mut kinds = kinds();
+    kinds.retain(|(_, kind)| is_part(kind));
     let written = table.require("kind", "write kind = \"fisher\", or another test")?;
     let kind = written.choice(&kinds)?;
     table.is_of_kind(written.text().unwrap_or_default());

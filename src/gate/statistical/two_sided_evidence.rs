@@ -1,0 +1,161 @@
+//! Rollback and promotion by evidence, without a bake time.
+
+use std::fmt;
+
+use super::split_evidence::against;
+use super::{Batch, Decision, Entry, Events, Evidence, Guarantee, Look, Reads, Test};
+use crate::base::Probability;
+use crate::stats::sequential::SplitE;
+
+/// Anytime-valid test in both directions: it rolls back on evidence, promotes on evidence, and on
+/// silence does neither.
+///
+/// # What it does
+///
+/// It gathers two evidences from the split of errors between the versions. The one of
+/// `split-evidence` is against a canary as good as the other version: at 1/alpha it rolls back. The
+/// other bets on ratios of the error rates of 1/2, 3/4 and 1 against a canary that is `tolerate`
+/// times as bad: at 1/`alpha_promote` the canary passes. Before that it cannot say, whatever the time:
+/// in a staged rollout with `inconclusive = "hold"` and short holds, data and not the clock end a
+/// step. Having passed once it goes on watching and may still roll back.
+///
+/// # When it errs
+///
+/// It rolls back a good canary with probability alpha at most, and passes one at least `tolerate`
+/// times as bad with probability `alpha_promote` at most, ever, at any number of looks. A good canary
+/// needs, with error ratio p and weight w, some ln(1/`alpha_promote`) / (p (ln(1 + w (t - 1)) - w ln t))
+/// requests of both versions to pass at t = `tolerate`: 21,200 at 1 %, 5 %, 5 % and 2. One between good
+/// and `tolerate` may wait long. What starts after it passed is only rolled back by the evidence
+/// against it, and only while the rollout lasts. Sticky users, bursts and a canary with another mix
+/// of requests break it.
+///
+/// # Parameters
+///
+/// `alpha`; `alpha_promote`, as `alpha` where left out; `tolerate`, above 1; `slower`, to count slow
+/// answers instead of errors.
+///
+/// # Data it needs
+///
+/// Requests and errors of both arms, or their latency histograms. Without errors nothing promotes.
+///
+/// # Source
+///
+/// Bets and e-values: Shafer 2021, Ramdas, Grünwald, Vovk and Shafer 2023; labels of events: Lindon
+/// and Malek 2022. Exact against `tolerate` where each request's version is drawn for itself.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TwoSidedEvidence {
+    /// Chance of ever rolling back a good canary.
+    pub alpha: Probability,
+    /// Chance of ever passing one that is just not tolerated.
+    pub alpha_promote: Probability,
+    /// A canary with this many times the events of the other arm must not pass; above 1.
+    pub tolerate: f64,
+    /// What is counted.
+    pub events: Events,
+}
+
+/// Ratios to bet on against the one that is not tolerated, where they are below it.
+const GOOD: [f64; 3] = [0.5, 0.75, 1.0];
+
+/// The test under way.
+#[derive(Debug)]
+pub(super) struct Scales {
+    method: TwoSidedEvidence,
+    /// That the canary is worse; `None` for bets that are none, which the usual ones are not.
+    worse: Option<SplitE>,
+    /// That it is better than what is not tolerated; `None` where that is nothing to bet against.
+    fine: Option<SplitE>,
+    /// Whether there was anything to compare yet.
+    begun: bool,
+    passed: bool,
+}
+
+impl TwoSidedEvidence {
+    pub(super) const ENTRY: Entry = Entry {
+        kind: "two-sided-evidence",
+        title: "rollback and promotion e-processes",
+        guarantee: Guarantee::Anytime,
+        exact: true,
+        reads: Reads::Errors,
+        scale: "e",
+    };
+
+    const SLOW: Entry = Entry {
+        reads: Reads::Latency,
+        ..TwoSidedEvidence::ENTRY
+    };
+
+    pub(super) fn entry(&self) -> &'static Entry {
+        match self.events {
+            Events::Errors => &TwoSidedEvidence::ENTRY,
+            Events::Slower(_) => &TwoSidedEvidence::SLOW,
+        }
+    }
+
+    pub(super) fn start(self) -> Scales {
+        let sound = self.tolerate > 1.0;
+        Scales {
+            worse: against(1.0),
+            fine: sound.then(|| SplitE::new(&GOOD, self.tolerate)).flatten(),
+            method: self,
+            begun: false,
+            passed: false,
+        }
+    }
+}
+
+impl Test for Scales {
+    fn begin(&mut self, _luck: u64) {
+        for evidence in [&mut self.worse, &mut self.fine].into_iter().flatten() {
+            evidence.reset();
+        }
+        (self.begun, self.passed) = (false, false);
+    }
+
+    fn look(&mut self, batch: &Batch<'_>) -> Look {
+        self.begun |= batch.compares();
+        let counted = self.method.events.count(batch);
+        let share = batch.realised_share();
+        let [worse, fine] = [&mut self.worse, &mut self.fine].map(|evidence| {
+            evidence.as_mut().map_or(0.0, |evidence| {
+                let look = evidence.look(counted.canary, counted.all, share);
+                look.unwrap_or(evidence.log_e())
+            })
+        });
+        let [limit, enough] =
+            [self.method.alpha, self.method.alpha_promote].map(|alpha| -alpha.get().ln());
+        self.passed |= fine >= enough;
+        let decision = match self.begun {
+            false => Decision::NoData,
+            _ if worse >= limit => Decision::Worse,
+            _ if self.passed => Decision::NotWorse,
+            _ => Decision::Undecided,
+        };
+        // Shown is what decided, or what is nearer to deciding.
+        let against = worse / limit >= fine / enough;
+        let evidence = match decision {
+            Decision::NotWorse => Evidence::LogE {
+                log_e: fine,
+                limit: enough,
+            },
+            Decision::Undecided if !against => Evidence::LogE {
+                log_e: fine,
+                limit: enough,
+            },
+            _ => Evidence::LogE {
+                log_e: worse,
+                limit,
+            },
+        };
+        Look { decision, evidence }
+    }
+}
+
+impl fmt::Display for TwoSidedEvidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (events, alpha) = (self.events, self.alpha);
+        write!(f, "evidence on {events}: worse at {alpha}, ")?;
+        let (tolerate, promote) = (self.tolerate, self.alpha_promote);
+        write!(f, "below {tolerate} times as many at {promote}")
+    }
+}
