@@ -15,6 +15,7 @@ mod promql;
 #[expect(dead_code, reason = "nothing here reads ../shared")]
 #[path = "../shared_folder/mod.rs"]
 mod shared_folder;
+mod statistics;
 
 use std::path::Path;
 use std::process::Command;

@@ -4,9 +4,12 @@
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
+use coalmine::experiment::planner::{GateKind, GateRow, Plan};
 use coalmine::experiment::{self, Options};
 use coalmine::scenario;
 use coalmine::stats::draw::Poisson;
+use coalmine::stats::planning::fleiss_power;
+use coalmine::stats::sequential::{ExactSplit, Spending, SplitE, SplitLaw};
 use coalmine::stats::{binomial_above, wilson};
 use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -110,13 +113,133 @@ fn a_rollout_with_the_z_test_has_the_power_of_the_closed_form() {
             held.trials,
             CONFIDENCE,
         );
-        let formula =
-            coalmine::stats::planning::fleiss_power(canary, stable, share, 10.0 * seconds, 0.05)
-                .unwrap();
+        let formula = fleiss_power(canary, stable, share, 10.0 * seconds, 0.05).unwrap();
         assert!((formula - 0.8).abs() < 1e-3, "{formula}");
         assert!(
             caught.contains(formula),
             "{stable} {canary} {percent}: {caught:?}"
         );
+    }
+}
+
+/// Errors of both versions that come at a constant rate over a canary's whole time, look by look.
+struct Canary {
+    stream: Xoshiro256PlusPlus,
+    looks: u32,
+    canary: Poisson,
+    stable: Poisson,
+}
+
+impl Canary {
+    /// With so many errors expected by the end.
+    fn new(seed: u64, looks: u32, canary: f64, stable: f64) -> Canary {
+        Canary {
+            stream: Xoshiro256PlusPlus::seed_from_u64(seed),
+            looks,
+            canary: Poisson::new(canary / f64::from(looks)),
+            stable: Poisson::new(stable / f64::from(looks)),
+        }
+    }
+
+    /// Plays it to the first look at which `rejects` says so of the errors since the last look and
+    /// the share of the time; that share, or none.
+    fn play(&mut self, mut rejects: impl FnMut(u64, u64, f64) -> bool) -> Option<f64> {
+        (1..=self.looks).find_map(|look| {
+            let canary = self.canary.sample(&mut self.stream);
+            let stable = self.stable.sample(&mut self.stream);
+            let passed = f64::from(look) / f64::from(self.looks);
+            rejects(canary, canary + stable, passed).then_some(passed)
+        })
+    }
+}
+
+/// Cells of the tests of sequential gates.
+const CELLS: [(f64, f64, f64); 5] = [
+    (0.001, 2.0, 5.0),
+    (0.01, 5.0, 5.0),
+    (0.001, 10.0, 1.0),
+    (0.01, 2.0, 50.0),
+    (0.001, 10.0, 10.0),
+];
+
+fn gate(plan: &Plan, kind: GateKind) -> GateRow {
+    let gates = &plan.metrics[0].gates;
+    *gates.iter().find(|row| row.gate == kind).unwrap()
+}
+
+/// Errors a second of canary and stable.
+fn error_rates(plan: &Plan) -> (f64, f64) {
+    let row = plan.metrics[0].rows[0];
+    let a_second = |errors: Option<f64>| errors.unwrap() / row.seconds;
+    (a_second(row.canary_events), a_second(row.stable_events))
+}
+
+#[test]
+fn exact_spending_at_equal_times_takes_as_long_as_planned() {
+    const RUNS: u64 = 5_000;
+    for (seed, (stable, ratio, percent)) in (300..).zip(CELLS) {
+        let plan = plan(10.0, stable, ratio, percent);
+        let planned = gate(&plan, GateKind::Spending);
+        let latest = planned.latest_seconds.unwrap();
+        let (bad, others) = error_rates(&plan);
+        let mut run = |seed: u64, bad: f64| {
+            let mut canary = Canary::new(seed, plan.looks, bad * latest, others * latest);
+            let mut test = ExactSplit::default();
+            let (mut caught, mut seconds) = (0, 0.0);
+            for _ in 0..RUNS {
+                test.reset();
+                let ended = canary.play(|first, events, passed| {
+                    let target = Spending::Pocock.spent(0.05, passed);
+                    let law = SplitLaw::Share(percent / 100.0);
+                    test.look(first, events, law, target).unwrap().rejected
+                });
+                caught += u64::from(ended.is_some());
+                seconds += ended.unwrap_or(1.0) * latest / RUNS as f64;
+            }
+            (caught, seconds)
+        };
+        let what = format!("{stable} x{ratio} at {percent} %");
+        let (caught, seconds) = run(seed, bad);
+        // Planned look by look of a fixed number of errors; they come as they do.
+        let power = caught as f64 / RUNS as f64;
+        assert!((power - 0.8).abs() < 0.03, "{what}: {power}");
+        let off = seconds / planned.mean_seconds - 1.0;
+        assert!(off.abs() < 0.04, "{what}: {seconds} for {planned:?}");
+        let (false_alarms, _) = run(seed + 50, bad / ratio);
+        let level = wilson(false_alarms, RUNS, CONFIDENCE);
+        assert!(level.low <= 0.05, "{what}: {level:?}");
+    }
+}
+
+#[test]
+fn evidence_comes_when_it_was_planned_to() {
+    const RUNS: u64 = 2_000;
+    for (seed, (stable, ratio, percent)) in (400..).zip(CELLS) {
+        let plan = plan(10.0, stable, ratio, percent);
+        let planned = gate(&plan, GateKind::Evidence);
+        let (bad, others) = error_rates(&plan);
+        // Long enough for nearly all, looked at nearly after each error.
+        let end = 12.0 * planned.mean_seconds;
+        let looks = ((bad + others) * end * 3.0) as u32;
+        let share = percent / 100.0;
+        let mut canary = Canary::new(seed, looks, bad * end, others * end);
+        let mut evidence = SplitE::new(&SplitE::usual_ratios(), 1.0).unwrap();
+        let mut times: Vec<f64> = (0..RUNS)
+            .map(|_| {
+                evidence.reset();
+                let ended = canary.play(|first, events, _| {
+                    events > 0 && evidence.look(first, events, share).unwrap() >= 20_f64.ln()
+                });
+                ended.unwrap_or(1.0) * end
+            })
+            .collect();
+        times.sort_by(f64::total_cmp);
+        let what = format!("{stable} x{ratio} at {percent} %");
+        let mean = times.iter().sum::<f64>() / RUNS as f64;
+        let off = mean / planned.mean_seconds - 1.0;
+        assert!(off.abs() < 0.06, "{what}: {mean} for {planned:?}");
+        let reached = times[(RUNS * 8 / 10) as usize];
+        let off = reached / planned.caught_seconds - 1.0;
+        assert!(off.abs() < 0.1, "{what}: {reached} for {planned:?}");
     }
 }

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use crate::stats::planning::{EventSplit, SequentialEvents};
+use crate::stats::planning::{EventSplit, SequentialEvents, group_sequential};
+use crate::stats::sequential::Characteristics;
 
 use super::metric::{Metric, MetricRow};
 use super::question::Setting;
@@ -15,6 +16,8 @@ pub enum GateKind {
     OneLook,
     /// Exact conditional alpha spending, at equal distances up to the end.
     Spending,
+    /// A normal statistic with alpha spending, at equal distances up to the end.
+    GroupSequential,
     /// Evidence after each error: rolls back when there is enough against the canary, promotes when
     /// there is enough for it.
     Evidence,
@@ -51,7 +54,10 @@ pub(super) fn rows(
     looks: u32,
 ) -> Vec<GateRow> {
     let Metric::Errors { stable, canary } = metric else {
-        return Vec::new();
+        let limit = group_sequential(looks, setting.risks);
+        return (rows.iter())
+            .flat_map(|row| in_the_limit(row, limit))
+            .collect();
     };
     let splits = rows.iter().filter_map(|row| {
         Some((
@@ -61,6 +67,28 @@ pub(super) fn rows(
     });
     splits
         .flat_map(|(weight, split)| on_errors(setting, stable, weight, split, looks))
+        .collect()
+}
+
+/// One look, and what the normal limit says of many.
+fn in_the_limit(row: &MetricRow, limit: Option<Characteristics>) -> Vec<GateRow> {
+    let gate = |gate, mean: f64, most: f64| GateRow {
+        weight: row.weight,
+        gate,
+        mean_seconds: row.seconds * mean,
+        caught_seconds: row.seconds * most,
+        latest_seconds: Some(row.seconds * most),
+        hurt: row.hurt * mean,
+        good_seconds: row.seconds * most,
+        releases_a_day: DAY / (row.seconds * most),
+    };
+    let many = limit.map(|limit| {
+        let (mean, most) = (limit.expected_alternative, limit.inflation);
+        gate(GateKind::GroupSequential, mean, most)
+    });
+    [gate(GateKind::OneLook, 1.0, 1.0)]
+        .into_iter()
+        .chain(many)
         .collect()
 }
 

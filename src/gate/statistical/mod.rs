@@ -524,3 +524,6 @@ fn write_design_effect(f: &mut fmt::Formatter<'_>, effect: f64) -> fmt::Result {
         effect => write!(f, ", design effect {effect}"),
     }
 }
+
+#[cfg(test)]
+mod tests;

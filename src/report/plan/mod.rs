@@ -149,18 +149,18 @@ const GATE: &str = "judged by";
 
 fn gate_heads(metric: &MetricPlan) -> Vec<String> {
     let hurt = match metric.metric {
-        Metric::Errors { .. } => "failed\nuntil then",
-        Metric::Latency { .. } => "slowed\nuntil then",
-        Metric::Goal { .. } => "goals lost\nuntil then",
+        Metric::Errors { .. } => "failed\nby then",
+        Metric::Latency { .. } => "slowed\nby then",
+        Metric::Goal { .. } => "goals lost\nby then",
     };
     [
         "canary",
         GATE,
         "caught\non average",
         hurt,
-        "caught with\nthe power by",
+        "at full\npower by",
         "ends\nby",
-        "a good one\nis done in",
+        "good one\ndone in",
         "releases\na day",
     ]
     .map(str::to_owned)
@@ -174,6 +174,7 @@ fn gate_cells(gates: &[GateRow], looks: u32) -> Vec<Vec<String>> {
             match row.gate {
                 GateKind::OneLook => "one look at the end".to_owned(),
                 GateKind::Spending => format!("{looks} looks, exact spending"),
+                GateKind::GroupSequential => format!("{looks} looks, group sequential"),
                 GateKind::Evidence => "evidence, at any time".to_owned(),
             },
             quantity::time(row.mean_seconds),

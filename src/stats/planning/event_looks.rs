@@ -5,9 +5,9 @@
 
 use std::collections::VecDeque;
 
-use super::super::binomial;
+use super::super::sequential::{Characteristics, CountLaw, Spending, SplitE, SplitLaw};
 use super::event_split::{last_below, poisson_mean};
-use super::{EventSplit, Risks};
+use super::{EventSplit, Risks, group_sequential};
 
 /// What a test that looks early takes, in events of both arms.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -20,11 +20,6 @@ pub struct SequentialEvents {
     pub reached: f64,
 }
 
-/// Bets of the evidence: ratios spread evenly in logarithms over this range, equally weighted.
-const BETS: u32 = 24;
-const LOWEST_BET: f64 = 1.05;
-const HIGHEST_BET: f64 = 50.0;
-
 /// Events of the single look above which paths are not summed any more.
 const MOST_WALKED: f64 = 1_500.0;
 
@@ -34,29 +29,22 @@ const TOOTHED: f64 = 100.0;
 impl EventSplit {
     /// Exact conditional alpha spending in `looks` looks after equal numbers of events, spending
     /// alpha · ln(1 + (e - 1)t) (Lan and DeMets's Pocock type): the fewest events at which its power
-    /// is that asked for. Where there are more than 1,500 of them, what it costs and saves is taken
-    /// from a problem of that size, the normal limit being near.
+    /// is that asked for. Where there are more than 1,500 of them, what it costs and saves is that of the
+    /// normal limit.
     pub fn spending(self, looks: u32, risks: Risks) -> SequentialEvents {
         let single = self.events_needed(risks);
         if single <= MOST_WALKED {
             return self.walked_spending(looks, risks, single);
         }
-        // The same risks on a ratio that is seen among fewer events.
-        let ratio = f64::exp(self.ratio().ln() * (single / MOST_WALKED).sqrt() * 1.05);
-        let Some(like) = EventSplit::new(self.share(), ratio) else {
-            return SequentialEvents {
-                mean: single,
-                most: Some(single),
-                reached: single,
-            };
-        };
-        let small = like.events_needed(risks);
-        let walked = like.walked_spending(looks, risks, small);
-        let scale = single / small;
+        // Whole counts cost next to nothing here: what a look leaves unspent, later ones use.
+        let smooth = self.normal_events(risks, 0.0);
+        let limit = group_sequential(looks, risks);
+        let times = |of: fn(&Characteristics) -> f64| smooth * limit.as_ref().map_or(1.0, of);
+        let most = times(|limit| limit.inflation);
         SequentialEvents {
-            mean: walked.mean * scale,
-            most: walked.most.map(|most| most * scale),
-            reached: walked.reached * scale,
+            mean: times(|limit| limit.expected_alternative),
+            most: Some(most),
+            reached: most,
         }
     }
 
@@ -113,15 +101,15 @@ impl EventSplit {
         let looks = u64::from(looks).clamp(1, most);
         let (mut null, mut alternative) = (vec![1.0], vec![1.0]);
         let (mut level, mut power, mut mean, mut events) = (0.0, 0.0, 0.0, 0);
-        let mut going = 1.0;
+        let (mut going, mut law) = (1.0, CountLaw::default());
         for look in 1..=looks {
             let batch = most * look / looks - events;
             events += batch;
-            null = convolved(&null, batch, self.share());
-            alternative = convolved(&alternative, batch, self.event_share());
+            null = convolved(&null, batch, self.share(), &mut law);
+            alternative = convolved(&alternative, batch, self.event_share(), &mut law);
             mean += going * batch as f64;
             let share = look as f64 / looks as f64;
-            let allowed = alpha * (1.0 + (std::f64::consts::E - 1.0) * share).ln();
+            let allowed = Spending::Pocock.spent(alpha, share);
             let mut critical = null.len();
             while critical > 0 && level + null[critical - 1] <= allowed {
                 critical -= 1;
@@ -136,12 +124,12 @@ impl EventSplit {
         Spent { power, mean }
     }
 
-    /// The evidence of a mixture of bets on ratios from 1.05 to 50, weighed after each event, at
-    /// level `alpha` for ever. Beyond 1,500 events of the single look by Wald's approximation, with
-    /// the mixture costing 1.75 nats.
+    /// The evidence of a [`SplitE`] with its usual bets, weighed after each event, at level `alpha`
+    /// for ever. Beyond 1,500 events of the single look by its mean path, which
+    /// is long by a tenth or, with ratios near the lowest bet of 1.05, a third.
     pub fn evidence(self, risks: Risks) -> SequentialEvents {
         if self.events_needed(risks) > MOST_WALKED {
-            return self.wald_evidence(risks);
+            return self.mean_path_evidence(risks);
         }
         // With y events of the first arm it rejects while there are at most so many events in all.
         let bets = Bets::new(self.share(), risks.alpha);
@@ -169,20 +157,34 @@ impl EventSplit {
         }
     }
 
-    /// Drift and spread of the best bet's evidence, and the time at which such a walk arrives.
-    fn wald_evidence(self, risks: Risks) -> SequentialEvents {
-        const MIXTURE: f64 = 1.75;
-        let (null, split) = (self.share(), self.event_share());
-        let wanted = (1.0 / risks.alpha).ln() + MIXTURE;
-        let growth = self.information();
-        let odds = (split * (1.0 - null) / (null * (1.0 - split))).ln();
-        let spread = split * (1.0 - split) * odds * odds;
-        let mean = wanted / growth;
-        let deviation = (wanted * spread / growth.powi(3)).sqrt();
+    /// Where evidence that grows along its mean path suffices, and how far a random one strays.
+    fn mean_path_evidence(self, risks: Risks) -> SequentialEvents {
+        let split = self.event_share();
+        let bets = Bets::new(self.share(), risks.alpha);
+        let suffices = |events: f64| bets.evidence(events * split, events) >= bets.wanted;
+        let (mut low, mut high) = (1.0, 2.0);
+        while !suffices(high) && high < 1e15 {
+            (low, high) = (high, 2.0 * high);
+        }
+        for _ in 0..40 {
+            let middle = (low + high) / 2.0;
+            if suffices(middle) {
+                high = middle;
+            } else {
+                low = middle;
+            }
+        }
+        // Per event, of the bet that leads by then.
+        let growth = |(gain, cost): (f64, f64)| split * gain - cost;
+        let leads = |a: &(f64, f64), b: &(f64, f64)| growth(*a).total_cmp(&growth(*b));
+        let strays = (bets.terms.iter().copied().max_by(leads)).map_or(0.0, |(gain, cost)| {
+            let spread = gain * (split * (1.0 - split) * high).sqrt();
+            spread / growth((gain, cost))
+        });
         SequentialEvents {
-            mean,
+            mean: high,
             most: None,
-            reached: mean + super::normal_quantile(risks.power) * deviation,
+            reached: high + super::normal_quantile(risks.power) * strays,
         }
     }
 
@@ -204,24 +206,24 @@ struct Bets {
 
 impl Bets {
     fn new(share: f64, alpha: f64) -> Bets {
-        let step = (HIGHEST_BET / LOWEST_BET).ln() / f64::from(BETS - 1);
-        let term = |bet: u32| {
-            let ratio = LOWEST_BET * (f64::from(bet) * step).exp();
-            (ratio.ln(), (share * (ratio - 1.0)).ln_1p())
-        };
+        let term = |ratio: &f64| (ratio.ln(), (share * (ratio - 1.0)).ln_1p());
         Bets {
-            terms: (0..BETS).map(term).collect(),
+            terms: SplitE::usual_ratios().iter().map(term).collect(),
             wanted: (1.0 / alpha).ln(),
         }
     }
 
-    /// Whether so many events of the first arm among so many are enough.
-    fn suffice(&self, hits: u64, events: u64) -> bool {
-        let (hits, events) = (hits as f64, events as f64);
+    /// The evidence of so many events of the first arm among so many, in nats.
+    fn evidence(&self, hits: f64, events: f64) -> f64 {
         let logs = (self.terms.iter()).map(|(gain, cost)| hits * gain - events * cost);
         let highest = logs.clone().fold(f64::NEG_INFINITY, f64::max);
         let sum: f64 = logs.map(|log| (log - highest).exp()).sum();
-        highest + (sum / f64::from(BETS)).ln() >= self.wanted
+        highest + (sum / self.terms.len() as f64).ln()
+    }
+
+    /// Whether that is enough.
+    fn suffice(&self, hits: u64, events: u64) -> bool {
+        self.evidence(hits as f64, events as f64) >= self.wanted
     }
 
     /// Up to how many events in all so many of the first arm are enough, 0 where they never are;
@@ -299,36 +301,90 @@ struct Spent {
     mean: f64,
 }
 
-/// Chances of counts after `batch` more events. What is below 10⁻¹⁸ at the ends of the batch is
-/// dropped.
-fn convolved(paths: &[f64], batch: u64, chance: f64) -> Vec<f64> {
-    let mean = batch as f64 * chance;
-    let reach = 9.0 * (mean * (1.0 - chance)).sqrt() + 12.0;
-    let first = (mean - reach).max(0.0) as u64;
-    let last = ((mean + reach) as u64).min(batch);
-    // One direct chance, the others by their ratios.
-    let peak = (mean as u64).min(batch);
-    let odds = chance / (1.0 - chance);
-    let mut step = vec![0.0; (last - first) as usize + 1];
-    let at = (peak - first) as usize;
-    step[at] = binomial(batch, peak, chance);
-    for hits in peak..last {
-        let here = (hits - first) as usize;
-        step[here + 1] = step[here] * odds * (batch - hits) as f64 / (hits + 1) as f64;
+/// Chances of counts after `batch` more events.
+fn convolved(paths: &[f64], batch: u64, chance: f64, law: &mut CountLaw) -> Vec<f64> {
+    if law.fill(SplitLaw::Share(chance), batch).is_none() {
+        return paths.to_vec();
     }
-    for hits in (first..peak).rev() {
-        let here = (hits - first) as usize;
-        step[here] = step[here + 1] * (hits + 1) as f64 / (odds * (batch - hits) as f64);
-    }
-    let mut out = vec![0.0; paths.len() + last as usize];
+    let first = law.lowest() as usize;
+    let step = law.chances();
+    let mut out = vec![0.0; paths.len() + first + step.len() - 1];
     for (count, path) in paths.iter().enumerate() {
         if *path < 1e-18 {
             continue;
         }
-        let start = count + first as usize;
-        for (target, chance) in out[start..].iter_mut().zip(&step) {
+        for (target, chance) in out[count + first..].iter_mut().zip(step) {
             *target += path * chance;
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn risks() -> Risks {
+        Risks::new(0.05, 0.8).unwrap()
+    }
+
+    #[test]
+    fn one_look_is_the_exact_test() {
+        // Of a fixed number of events, where a single look is one; their Poisson spread is the
+        // other's.
+        let split = EventSplit::new(0.05, 2.0).unwrap();
+        let (once, spent) = (split.events_needed(risks()), split.spending(1, risks()));
+        assert_eq!(spent.most, Some(spent.mean));
+        assert!((spent.mean / once - 1.0).abs() < 0.05, "{once} {spent:?}");
+    }
+
+    #[test]
+    fn looking_early_saves_on_average_and_costs_at_the_end() {
+        for (share, ratio) in [(0.05, 2.0), (0.5, 1.5), (0.1, 1.3)] {
+            let split = EventSplit::new(share, ratio).unwrap();
+            let once = split.events_needed(risks());
+            let spent = split.spending(10, risks());
+            let most = spent.most.unwrap();
+            assert!(spent.mean < 0.8 * once && most > once, "{once} {spent:?}");
+            // In the normal limit, 1.259 and 0.764.
+            assert!(most < 1.3 * once, "{once} {spent:?}");
+        }
+    }
+
+    #[test]
+    fn the_normal_limit_meets_the_walk_where_it_takes_over() {
+        for (share, ratio) in [(0.05, 1.33), (0.5, 1.14), (0.01, 1.9)] {
+            let split = EventSplit::new(share, ratio).unwrap();
+            let once = split.events_needed(risks());
+            assert!((1_000.0..MOST_WALKED).contains(&once), "{once}");
+            let walked = split.spending(10, risks());
+            let limit = group_sequential(10, risks()).unwrap();
+            let smooth = split.normal_events(risks(), 0.0);
+            let off = walked.most.unwrap() / (smooth * limit.inflation) - 1.0;
+            assert!(off.abs() < 0.05, "{share}: {off}");
+            let (walked, path) = (split.evidence(risks()), split.mean_path_evidence(risks()));
+            let long = path.mean / walked.mean;
+            assert!((1.0..1.45).contains(&long), "{share}: {path:?} {walked:?}");
+            let long = path.reached / walked.reached;
+            assert!((0.95..1.25).contains(&long), "{share}: {path:?} {walked:?}");
+        }
+    }
+
+    #[test]
+    fn the_evidence_never_takes_less_than_the_information_bound() {
+        for (share, ratio, base) in [(0.05, 2.0, 0.001), (0.01, 10.0, 0.01), (0.5, 5.0, 0.02)] {
+            let split = EventSplit::new(share, ratio).unwrap();
+            let bound = split.information_bound(base, 0.05);
+            let mean = split.evidence(risks()).mean / (base * split.surplus());
+            assert!((1.0..2.0).contains(&(mean / bound)), "{mean} {bound}");
+        }
+    }
+
+    #[test]
+    fn an_arm_is_acquitted_after_as_many_trials_as_the_formula_says() {
+        // p = 1 %, w = 5 %, twice as bad: 21,200 requests at 5 %.
+        let split = EventSplit::new(0.05, 2.0).unwrap();
+        let requests = split.acquittal(0.05) / 0.01;
+        assert!((requests - 21_200.0).abs() < 50.0, "{requests}");
+    }
 }

@@ -18,6 +18,7 @@ pub use event_split::EventSplit;
 pub use proportions::{ProportionTotals, fleiss_detectable, fleiss_power, proportion_totals};
 
 use super::normal_quantile;
+use super::sequential::{Boundaries, Characteristics, Plan, Sides, Spending};
 
 /// What a test may get wrong.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -48,6 +49,17 @@ impl Risks {
         let (level, power) = self.quantiles();
         level + power
     }
+}
+
+/// Looks beyond which the normal limit hardly changes, and takes long to compute.
+const MOST_LOOKS: u32 = 30;
+
+/// What it costs and saves to look at a one-sided normal statistic `looks` times (30 at most are
+/// counted), spending alpha as Pocock's boundaries do: multiples of what one look takes.
+pub fn group_sequential(looks: u32, risks: Risks) -> Option<Characteristics> {
+    let rule = Boundaries::Spending(Spending::Pocock);
+    let plan = Plan::equal(looks.min(MOST_LOOKS), risks.alpha, Sides::One, rule)?;
+    plan.characteristics(1.0 - risks.power)
 }
 
 fn inside(value: f64) -> bool {

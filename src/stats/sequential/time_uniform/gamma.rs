@@ -95,3 +95,38 @@ impl GammaPoisson {
             .flatten()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use statrs::distribution::{Discrete, Poisson};
+
+    use super::*;
+
+    #[test]
+    fn the_poisson_mixture_is_fair_for_poisson_counts() {
+        let mixture = GammaPoisson::new(20.0, 1.0, 0.05).unwrap();
+        for mean in [0.5, 8.0, 60.0] {
+            let law = Poisson::new(mean).unwrap();
+            let fair: f64 = (0..400_u64)
+                .map(|count| law.pmf(count) * mixture.log(count as f64 - mean, mean).exp())
+                .filter(|term| !term.is_nan())
+                .sum();
+            assert!((fair - 1.0).abs() < 1e-6, "{mean}: {fair}");
+        }
+    }
+
+    #[test]
+    fn bounds_are_where_the_evidence_suffices() {
+        let exponential = GammaExponential::new(100.0, 2.0, 0.05).unwrap();
+        let poisson = GammaPoisson::new(100.0, 2.0, 0.05).unwrap();
+        for v in [1.0, 100.0, 5_000.0] {
+            let bound = exponential.bound(v, 0.01).unwrap();
+            assert!((exponential.log(bound, v) - 100.0_f64.ln()).abs() < 1e-7);
+            let bound = poisson.bound(v, 0.01).unwrap();
+            assert!((poisson.log(bound, v) - 100.0_f64.ln()).abs() < 1e-7);
+        }
+        assert_eq!(GammaPoisson::new(100.0, 0.0, 0.05), None);
+        assert_eq!(GammaExponential::new(100.0, 1.0, 0.6), None);
+        assert_eq!(poisson.bound(f64::NAN, 0.05), None);
+    }
+}
