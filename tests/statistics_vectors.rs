@@ -32,7 +32,7 @@ fn every_vector_of_a_shipped_method_is_met() {
     let (asked, left): (Vec<&Value>, Vec<&Value>) = vectors
         .iter()
         .partition(|vector| shipped.contains(vector["method"].as_str().unwrap()));
-    let lines: Vec<String> = asked.iter().map(|vector| vector.to_string()).collect();
+    let lines: Vec<String> = asked.iter().map(ToString::to_string).collect();
     let answers = stat(&["--json"], &lines.join("\n"));
     assert_eq!(answers.len(), asked.len());
 
