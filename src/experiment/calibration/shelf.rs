@@ -319,7 +319,10 @@ fn rules() -> Vec<Gate> {
         Gate::rule("success < 99 % in a minute", success(0.99, 1)),
         Gate::rule("success < 99 %, 5th failed minute", success(0.99, 5)),
         Gate::rule("success < 95 %, 5th failed minute", success(0.95, 5)),
-        Gate::rule("canary rate > 1.5 x stable, cumulative", Rule::Ratio { most: 1.5 }),
+        Gate::rule(
+            "canary rate > 1.5 x stable, cumulative",
+            Rule::Ratio { most: 1.5 },
+        ),
     ]
 }
 

@@ -21,7 +21,11 @@ fn play(traffic: Traffic, ratio: f64, onset: u64, runs: u64, methods: &[Method])
         let batches: Vec<Batch<'_>> = (1..=60)
             .map(|minute| {
                 let requests = binomial(&mut random, traffic.per_minute, traffic.weight);
-                let chance = if minute > onset { ratio * traffic.errors } else { traffic.errors };
+                let chance = if minute > onset {
+                    ratio * traffic.errors
+                } else {
+                    traffic.errors
+                };
                 let errors = binomial(&mut random, requests, chance);
                 let others = traffic.per_minute - requests;
                 let wrong = binomial(&mut random, others, traffic.errors);
@@ -117,11 +121,23 @@ fn rows(errors: f64, measured: [(f64, f64, f64); 17]) -> Vec<Row> {
 
 #[test]
 fn print_tables() {
-    for (per_minute, weight, errors) in [(6_000, 0.05, 0.01), (6_000, 0.05, 0.001), (600, 0.1, 0.01), (60, 0.25, 0.01)] {
-        let t = Traffic { per_minute, weight, errors };
+    for (per_minute, weight, errors) in [
+        (6_000, 0.05, 0.01),
+        (6_000, 0.05, 0.001),
+        (600, 0.1, 0.01),
+        (60, 0.25, 0.01),
+    ] {
+        let t = Traffic {
+            per_minute,
+            weight,
+            errors,
+        };
         let mut m = methods(errors);
         let alpha = share(0.05);
-        m.push(Method::Yeast(Yeast { alpha, errors: None }));
+        m.push(Method::Yeast(Yeast {
+            alpha,
+            errors: None,
+        }));
         m.push(Method::Msprt(Msprt { alpha, tau: None }));
         let a = play(t, 1.0, 0, 2000, &m);
         let b = play(t, 2.0, 0, 1000, &m);
@@ -129,7 +145,18 @@ fn print_tables() {
         let d = play(t, 5.0, 0, 500, &m);
         println!("{t:?}");
         for (i, m) in m.iter().enumerate() {
-            println!("{:60} {:.3}/{:.1}  {:.3}/{:.1} {:.3}/{:.1} {:.3}/{:.1}", m.label(), a[i].rate(), a[i].mean(), b[i].rate(), b[i].mean(), d[i].rate(), d[i].mean(), c[i].rate(), c[i].mean());
+            println!(
+                "{:60} {:.3}/{:.1}  {:.3}/{:.1} {:.3}/{:.1} {:.3}/{:.1}",
+                m.label(),
+                a[i].rate(),
+                a[i].mean(),
+                b[i].rate(),
+                b[i].mean(),
+                d[i].rate(),
+                d[i].mean(),
+                c[i].rate(),
+                c[i].mean()
+            );
         }
     }
 }

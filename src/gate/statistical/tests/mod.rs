@@ -84,6 +84,8 @@ impl Ends {
     }
 
     fn deviation(&self) -> f64 {
-        (self.squares / self.runs - self.mean() * self.mean()).max(0.0).sqrt()
+        (self.squares / self.runs - self.mean() * self.mean())
+            .max(0.0)
+            .sqrt()
     }
 }
