@@ -325,3 +325,62 @@ fn a_million_values_and_a_billion_requests_are_no_more_than_large() {
         .unwrap();
     assert!((low - 0.499_969).abs() < 1e-6, "{low}");
 }
+
+#[test]
+fn looks_whose_figures_contradict_each_other_are_refused() {
+    for (method, inputs, said) in [
+        (
+            "exact_split_alpha_spending",
+            r#"{ "errors_per_look": [3, 4], "canary_share_per_look": [0.1],
+                 "cumulative_alpha": [0.01, 1.5] }"#,
+            "has the value 1.5",
+        ),
+        (
+            "exact_split_alpha_spending",
+            r#"{ "errors_per_look": [3, 4], "canary_share_per_look": [0.1],
+                 "cumulative_alpha": [0.01, 0.02] }"#,
+            "as many as `errors_per_look`: 2",
+        ),
+        (
+            "split_eprocess",
+            r#"{ "batches": [[5, 0, 4, 90]], "rate_ratio_grid": [2] }"#,
+            "more events than requests",
+        ),
+        (
+            "split_eprocess_promotion",
+            r#"{ "batches": [[1, 0, 4, 90]], "rate_ratio_grid": [1], "tolerated_ratio": 2,
+                 "null": "rate ratio <= 1" }"#,
+            "rate ratio >= 2",
+        ),
+        (
+            "sprt_bernoulli",
+            r#"{ "errors": 1, "n": 9, "p0": 0.1, "p1": 0.2, "alpha": 0.6, "beta": 0.4 }"#,
+            "less than 1 with `alpha`",
+        ),
+        (
+            "quantile_ab_pvalue",
+            r#"{ "p": 0.5, "arm1": "integers 9..1", "arm2": [1], "t_opt": 9, "alpha_opt": 0.05 }"#,
+            "integers 9..1",
+        ),
+        (
+            "group_sequential_boundary",
+            r#"{ "info": [0.5, 0.4], "alpha": 0.05, "sided": 1, "type": "asKD" }"#,
+            "`gammaA` is missing",
+        ),
+        (
+            "group_sequential_boundary",
+            r#"{ "info": [0.5, 0.4], "alpha": 0.05, "sided": 3, "type": "P" }"#,
+            "does not ascend",
+        ),
+    ] {
+        let refusal = refused(method, inputs);
+        assert!(refusal.contains(said), "{method}: {refusal}");
+    }
+}
+
+#[test]
+fn a_boundary_that_does_not_exist_is_an_answer() {
+    let inputs = json!({ "alpha": 0.05, "max_events": 1, "canary_share": 0.5, "min_events": 1 });
+    let answer = answer("binomial_maxsprt_critical_value", &inputs);
+    assert!(answer["undefined"].is_string() && answer["results"].is_null());
+}
