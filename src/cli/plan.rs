@@ -231,7 +231,12 @@ fn refused(refusals: Vec<Refusal>) -> CommandError {
     CommandError::Arguments(
         (refusals.into_iter())
             .map(|refusal| {
-                let message = format!("--{}: {}", refusal.subject, refusal.message);
+                let colon = if refusal.message.starts_with("is ") {
+                    ""
+                } else {
+                    ":"
+                };
+                let message = format!("--{}{colon} {}", refusal.subject, refusal.message);
                 (message, format!("write {}", refusal.valid))
             })
             .collect(),

@@ -17,16 +17,17 @@ use crate::stats::sequential::{Onset, SplitChangePoint};
 ///
 /// # When it errs
 ///
-/// It rolls back a good canary with probability alpha at most, ever, at any number of looks. Against
-/// a fault that is there from the start it is slower than `split-evidence` (by the logarithm of the
-/// number of looks: 8 minutes instead of 6 for twice the errors), against one that starts
-/// halfway it is faster (8 minutes instead of 15). After the planned looks no new capital enters.
-/// Sticky users, bursts and a canary with another mix of requests break it.
+/// It rolls back a good canary with probability alpha at most, ever, at any number of looks; measured
+/// 1.3 % at 5 % in one hour. With half of the capital at the start twice the errors of 1 % take it
+/// 5.1 minutes at 300 requests of the canary a minute, and 7.0 where they begin in the middle of the
+/// hour; `split-evidence` takes 5.7 and 15. Laid uniformly it takes 7.5 and 6.5. After the planned
+/// looks no new capital enters. Ratios below 1.2 lie below its bets and are never found. Sticky users,
+/// bursts and a canary with another mix of requests break it.
 ///
 /// # Parameters
 ///
-/// `alpha`; `onset`: `uniform` lays equal parts on each look, `half-at-start` one half on the
-/// first and the rest on the others; `over`, the planned time, whose looks share the capital; `slower`,
+/// `alpha`; `onset`: `half-at-start` lays one half on the first look and the rest on the others,
+/// `uniform` equal parts on each; `over`, the planned time, whose looks share the capital; `slower`,
 /// to count slow answers instead of errors.
 ///
 /// # Data it needs
@@ -134,8 +135,8 @@ impl fmt::Display for ChangeEvidence {
         let (events, alpha) = (self.events, self.alpha);
         write!(f, "change-point e-process of {events} at {alpha}")?;
         f.write_str(match self.prior {
-            Prior::Uniform => "",
-            Prior::HalfAtStart => ", half at the start",
+            Prior::HalfAtStart => "",
+            Prior::Uniform => ", at any look alike",
         })
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use super::sums::Histograms;
 use super::{Batch, Entry, Evidence, Guarantee, Look, Reads, Test};
 use crate::base::Probability;
+use crate::stats::sequential::time_uniform::BandTest;
 
 /// Always-valid one-sided comparison of the distributions of the latencies since the start, by bands
 /// around both.
@@ -44,9 +45,9 @@ pub struct Dkw {
 #[derive(Debug)]
 pub(super) struct Running {
     alpha: f64,
+    /// `None` for a level that is none.
+    bands: Option<BandTest>,
     sums: Histograms,
-    /// The smallest p-value so far.
-    p: f64,
 }
 
 impl Dkw {
@@ -62,8 +63,8 @@ impl Dkw {
     pub(super) fn start(self) -> Running {
         Running {
             alpha: self.alpha.get(),
+            bands: BandTest::new(self.alpha.get(), BandTest::USUAL_WIDTH, 1.0),
             sums: Histograms::default(),
-            p: 1.0,
         }
     }
 }
@@ -71,15 +72,20 @@ impl Dkw {
 impl Test for Running {
     fn begin(&mut self, _luck: u64) {
         self.sums.clear();
-        self.p = 1.0;
     }
 
     fn look(&mut self, batch: &Batch<'_>) -> Look {
         self.sums.add(batch);
-        Look::no_data(Evidence::P {
-            p: self.p,
-            level: self.alpha,
-        })
+        let Histograms { other, canary } = &self.sums;
+        let look = self
+            .bands
+            .as_ref()
+            .and_then(|bands| bands.look(canary, other));
+        let level = self.alpha;
+        match look.filter(|_| self.sums.have_both()) {
+            None => Look::no_data(Evidence::P { p: 1.0, level }),
+            Some(look) => Look::at_p(look.p_above, level),
+        }
     }
 }
 

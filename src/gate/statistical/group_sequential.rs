@@ -3,10 +3,10 @@
 use std::fmt;
 
 use super::spending::Spending;
-use super::{Arm, Batch, Entry, Evidence, Guarantee, Look, Planned, Reads, Test};
+use super::{Batch, Entry, Evidence, Guarantee, Look, Planned, Reads, Test};
 use crate::base::Probability;
+use crate::stats::Stratified;
 use crate::stats::sequential::GroupSequential as Boundaries;
-use crate::stats::{Share, Stratified};
 
 /// Group sequential test of the error ratios, batch by batch: the industrial baseline.
 ///
@@ -28,7 +28,7 @@ use crate::stats::{Share, Stratified};
 ///
 /// # Parameters
 ///
-/// `alpha`, `spending` (`pocock`, `obrien-fleming` or `root`), `design_effect` (z is divided by its
+/// `alpha`, `spending` (`pocock`, `obrien-fleming` or `sqrt`), `design_effect` (z is divided by its
 /// root).
 ///
 /// # Data it needs
@@ -84,11 +84,8 @@ impl Test for Running {
     }
 
     fn look(&mut self, batch: &Batch<'_>) -> Look {
-        let share = |arm: &Arm<'_>| Share {
-            hits: arm.errors as f64,
-            trials: arm.requests as f64,
-        };
-        self.strata.add(share(&batch.canary), share(&batch.other));
+        self.strata
+            .add(batch.canary.error_share(), batch.other.error_share());
         let GroupSequential {
             alpha,
             spending,

@@ -11,8 +11,8 @@ use crate::stats::sequential::mixture_sprt_log;
 ///
 /// # What it does
 ///
-/// At each look the difference of the error ratios, with the variance that each arm's own ratio
-/// gives it, is held against a normal mixture of effects with the standard deviation `tau`: the
+/// At each look the difference of the error ratios, with the variance that the ratio of both arms
+/// together gives it, is held against a normal mixture of effects with the standard deviation `tau`: the
 /// likelihood ratio is an e-value in the limit of many errors. It rolls back when this is at least
 /// 1/alpha and the canary is the worse one.
 ///
@@ -88,7 +88,8 @@ impl Test for Running {
         let both = self.sums.both().ratio();
         let set = self.method.tau.map(Probability::get);
         let tau = *self.tau.get_or_insert(set.unwrap_or(both));
-        let variance = canary.variance() + other.variance();
+        let (n, m) = (canary.requests as f64, other.requests as f64);
+        let variance = both * (1.0 - both) * (1.0 / n + 1.0 / m);
         let log_e = mixture_sprt_log(canary.ratio() - other.ratio(), variance, tau * tau);
         match log_e {
             None => Look::no_data(Evidence::LogE { log_e: 0.0, limit }),

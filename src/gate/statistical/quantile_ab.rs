@@ -5,6 +5,7 @@ use std::fmt;
 use super::sums::Histograms;
 use super::{Batch, Entry, Evidence, Guarantee, Look, Planned, Reads, Test};
 use crate::base::Probability;
+use crate::stats::sequential::time_uniform::QuantileTest;
 
 /// Always-valid test of whether a latency quantile of the canary is higher than the other arm's.
 ///
@@ -53,8 +54,8 @@ pub(super) struct Running {
     method: QuantileAb,
     planned: Planned,
     sums: Histograms,
-    /// Requests that the other arm and the canary are planned to have in the end.
-    tuned: Option<[f64; 2]>,
+    /// From the first batch on that has requests of both arms.
+    test: Option<QuantileTest>,
 }
 
 impl QuantileAb {
@@ -72,38 +73,44 @@ impl QuantileAb {
             method: self,
             planned,
             sums: Histograms::default(),
-            tuned: None,
+            test: None,
         }
     }
 }
 
 impl Running {
-    /// Requests planned for both arms, fixed by the first batch that has some of both.
-    fn tuned(&mut self, batch: &Batch<'_>) -> Option<[f64; 2]> {
+    /// The test as the first batch tunes it that has requests of both arms.
+    fn tuned(&self, batch: &Batch<'_>) -> Option<QuantileTest> {
         let [other, canary] = [batch.other.requests as f64, batch.canary.requests as f64];
-        if self.tuned.is_none() && other > 0.0 && canary > 0.0 {
-            let looks = f64::from(self.planned.looks());
-            let planned = self
-                .method
-                .requests
-                .map_or(canary * looks, |all| all as f64);
-            self.tuned = Some([planned * other / canary, planned]);
-        }
-        self.tuned
+        let QuantileAb {
+            alpha,
+            quantile,
+            requests,
+        } = self.method;
+        let looks = f64::from(self.planned.looks());
+        let planned = requests.map_or(canary * looks, |all| all as f64);
+        let (p, alpha) = (quantile.get(), alpha.get());
+        QuantileTest::new(p, (planned, planned * other / canary), alpha)
     }
 }
 
 impl Test for Running {
     fn begin(&mut self, _luck: u64) {
         self.sums.clear();
-        self.tuned = None;
+        self.test = None;
     }
 
     fn look(&mut self, batch: &Batch<'_>) -> Look {
         self.sums.add(batch);
         let limit = -self.method.alpha.get().ln();
-        let _ = self.tuned(batch);
-        Look::no_data(Evidence::LogE { log_e: 0.0, limit })
+        self.test = self.test.or_else(|| self.tuned(batch));
+        let Histograms { other, canary } = &self.sums;
+        let look = self.test.as_ref().and_then(|test| test.look(canary, other));
+        match look {
+            None => Look::no_data(Evidence::LogE { log_e: 0.0, limit }),
+            Some(look) if look.first_is_larger => Look::at_log_e(look.log_e, limit),
+            Some(_) => Look::at_log_e(0.0, limit),
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::{Batch, Entry, Evidence, Guarantee, Look, Planned, Reads, Test};
 use crate::base::Probability;
+use crate::stats::Stratified;
 use crate::stats::sequential::yeast_boundary;
 
 /// A constant boundary on the excess of the canary's errors since the start ("YEAST").
@@ -29,7 +30,7 @@ use crate::stats::sequential::yeast_boundary;
 ///
 /// # Parameters
 ///
-/// `alpha`, `errors` (error ratio to plan with; left out: that of both arms so far).
+/// `alpha`.
 ///
 /// # Data it needs
 ///
@@ -42,8 +43,6 @@ use crate::stats::sequential::yeast_boundary;
 pub struct Yeast {
     /// Chance of rolling back a good canary at any of the planned looks.
     pub alpha: Probability,
-    /// The error ratio to plan with; `None`: that of both arms so far.
-    pub errors: Option<Probability>,
 }
 
 /// The test under way.
@@ -51,10 +50,8 @@ pub struct Yeast {
 pub(super) struct Running {
     method: Yeast,
     planned: Planned,
-    /// The canary's errors above its share.
-    excess: f64,
-    /// Variance so far: of the counts, or of the requests with the planned error ratio.
-    variance: f64,
+    /// The canary's errors above its share, and their variance.
+    strata: Stratified,
 }
 
 impl Yeast {
@@ -71,47 +68,35 @@ impl Yeast {
         Running {
             method: self,
             planned,
-            excess: 0.0,
-            variance: 0.0,
+            strata: Stratified::default(),
         }
     }
 }
 
 impl Test for Running {
     fn begin(&mut self, _luck: u64) {
-        (self.excess, self.variance) = (0.0, 0.0);
+        self.strata = Stratified::default();
     }
 
     fn look(&mut self, batch: &Batch<'_>) -> Look {
-        let (share, requests) = (batch.realised_share(), batch.requests() as f64);
-        let errors = batch.errors() as f64;
-        self.excess += batch.canary.errors as f64 - errors * share;
-        if requests > 1.0 {
-            // Of the hypergeometric number of hits in the canary.
-            let one_split = share * (1.0 - share) * requests / (requests - 1.0);
-            let ratio = self
-                .method
-                .errors
-                .map_or(errors / requests, Probability::get);
-            self.variance += requests * ratio * (1.0 - ratio) * one_split;
-        }
+        self.strata
+            .add(batch.canary.error_share(), batch.other.error_share());
+        let Stratified {
+            excess, variance, ..
+        } = self.strata;
         let passed = self.planned.share(batch.elapsed);
-        match yeast_boundary(self.variance / passed, self.method.alpha.get()) {
+        match yeast_boundary(variance / passed, self.method.alpha.get()) {
             None => Look::no_data(Evidence::Statistic {
-                value: self.excess,
+                value: excess,
                 limit: f64::INFINITY,
             }),
-            Some(limit) => Look::at_statistic(self.excess, limit),
+            Some(limit) => Look::at_statistic(excess, limit),
         }
     }
 }
 
 impl fmt::Display for Yeast {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "YEAST of all errors at {}", self.alpha)?;
-        match self.errors {
-            None => Ok(()),
-            Some(errors) => write!(f, ", planned with {errors}"),
-        }
+        write!(f, "YEAST of all errors at {}", self.alpha)
     }
 }

@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 
-use super::Against;
+use super::gate::Against;
 use super::{Share, Span};
 use crate::scenario::defaults;
 

@@ -9,19 +9,19 @@ use crate::scenario::{gates, schema};
 
 use super::*;
 
-fn planned() -> Planned {
+pub(super) fn planned() -> Planned {
     Planned {
         duration: Span::from_secs(3600),
         interval: Span::from_secs(60),
     }
 }
 
-fn names() -> Known {
+pub(super) fn names() -> Known {
     Known::named(&["browse", "checkout"], &["click", "conversion"])
 }
 
 /// One gate with these fields, or what is wrong with it.
-fn read(fields: &str, names: &Known) -> Result<Gate, Vec<String>> {
+pub(super) fn read(fields: &str, names: &Known) -> Result<Gate, Vec<String>> {
     let text = format!("gates = [{{ {fields} }}]");
     let (report, root) = Report::parse(&text);
     let mut table = Table::root(&report, &root);
@@ -52,7 +52,7 @@ fn business() -> Business {
     }
 }
 
-fn checkout() -> Option<RouteSeries> {
+pub(super) fn checkout() -> Option<RouteSeries> {
     Some(RouteSeries {
         index: 1,
         name: "checkout".to_owned(),

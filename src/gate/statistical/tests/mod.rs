@@ -1,6 +1,7 @@
 //! The gates against simulated rollouts, and against input that is hardly any.
 
 mod counts;
+mod latencies;
 
 use rand::SeedableRng;
 use rand_distr::{Binomial, Distribution};
@@ -84,6 +85,8 @@ impl Ends {
     }
 
     fn deviation(&self) -> f64 {
-        (self.squares / self.runs - self.mean() * self.mean()).max(0.0).sqrt()
+        (self.squares / self.runs - self.mean() * self.mean())
+            .max(0.0)
+            .sqrt()
     }
 }

@@ -91,7 +91,7 @@ fn read_split_evidence(table: &mut Table<'_>, alpha: Option<Probability>) -> Opt
 
 fn read_change_evidence(table: &mut Table<'_>, alpha: Option<Probability>) -> Option<Method> {
     let prior = match table.get("onset") {
-        None => Some(Prior::Uniform),
+        None => Some(Prior::HalfAtStart),
         Some(value) => value.choice(&[
             ("uniform", Prior::Uniform),
             ("half-at-start", Prior::HalfAtStart),
@@ -169,7 +169,7 @@ fn read_two_sided_evidence(table: &mut Table<'_>, alpha: Option<Probability>) ->
 }
 
 /// How the level is spread over the planned time.
-fn read_spending(table: &mut Table<'_>) -> Option<Spending> {
+pub(super) fn read_spending(table: &mut Table<'_>) -> Option<Spending> {
     match table.get("spending") {
         None => Some(Spending::Pocock),
         Some(value) => value.choice(&[
