@@ -218,8 +218,7 @@ fn split() -> Vec<Gate> {
                 particles: PARTICLES,
                 events,
             }),
-        )
-        .at_most(5_000, 1_000),
+        ),
         Gate::method(
             "split e-process, anytime",
             Method::SplitEvidence(SplitEvidence {
@@ -278,7 +277,7 @@ fn latency() -> Vec<Gate> {
                 thresholds: Thresholds::Pooled,
             }),
         )
-        .at_most(1_000, 400),
+        .at_most(4_000, 1_000),
         evidence("multi-threshold latency e-process", false),
         evidence("errors and latency e-process", true),
         Gate::method(
