@@ -354,13 +354,7 @@ fn classics() -> Vec<Gate> {
         clustered("cluster-robust z, peeked", Looks::Every),
         spending("z + OBF-type spending", Spending::OBrienFleming),
         spending("z + Pocock-type spending", Spending::Pocock),
-        Gate::method(
-            "YEAST",
-            Method::Yeast(Yeast {
-                alpha,
-                errors: None,
-            }),
-        ),
+        Gate::method("YEAST", Method::Yeast(Yeast { alpha })),
         sprt("power-one SPRT on labels, r = 2", None),
         sprt("Wald SPRT on labels, r = 2, beta 0.2", Some(chance(0.2))),
         Gate::method(
