@@ -16,12 +16,12 @@ fn planned() -> Planned {
     }
 }
 
-fn names() -> Known {
+pub(super) fn names() -> Known {
     Known::named(&["browse", "checkout"], &["click", "conversion"])
 }
 
 /// One gate with these fields, or what is wrong with it.
-fn read(fields: &str, names: &Known) -> Result<Gate, Vec<String>> {
+pub(super) fn read(fields: &str, names: &Known) -> Result<Gate, Vec<String>> {
     let text = format!("gates = [{{ {fields} }}]");
     let (report, root) = Report::parse(&text);
     let mut table = Table::root(&report, &root);

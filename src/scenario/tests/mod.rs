@@ -1,5 +1,6 @@
 //! Reading scenarios: every field, every default, every warning.
 
+mod evidence;
 mod faults;
 mod figures;
 mod gates;
