@@ -1,8 +1,11 @@
 //! What one look costs that a statistic decides: rank tests of samples and of histograms, Fisher's
-//! test, chances given a prior.
+//! test, chances given a prior, sequential tests.
 
 use std::hint::black_box;
 
+use coalmine::stats::sequential::{
+    ExactSplit, GroupSequential, OddsE, Spending, SplitE, SplitLaw, ThresholdE,
+};
 use coalmine::stats::{
     Beta, MannWhitney, Share, fisher_p, fisher_two_sided_p, ks_counts, two_proportion_z,
 };
@@ -73,5 +76,48 @@ fn counts(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, samples, counts);
+/// A look in the middle of an hour of 6,000 requests a minute, 5 % of them the first arm's and one
+/// in a hundred an error.
+fn looks(criterion: &mut Criterion) {
+    let share = 300.0 / 6_000.0;
+    let mut exact = ExactSplit::default();
+    let mut group = GroupSequential::default();
+    let mut evidence = SplitE::new(&SplitE::usual_ratios(), 1.0).expect("ratios");
+    let thresholds = ThresholdE::new(6, &OddsE::USUAL_ODDS);
+    let mut thresholds = thresholds.expect("odds");
+    let target = |look: u32| Spending::Pocock.spent(0.05, f64::from(look) / 60.0);
+    for look in 1..=30 {
+        let _ = exact.look(3, 60, SplitLaw::Share(share), target(look));
+        let _ = group.look(0.0, f64::from(look) / 60.0, target(look));
+    }
+    criterion.bench_function("look/exact-split", |bencher| {
+        let look = |mut state: ExactSplit| state.look(3, 60, SplitLaw::Share(share), target(31));
+        bencher.iter_batched(|| exact.clone(), look, BatchSize::SmallInput);
+    });
+    criterion.bench_function("look/group-sequential", |bencher| {
+        let look = |mut state: GroupSequential| state.look(1.0, 31.0 / 60.0, target(31));
+        bencher.iter_batched(|| group.clone(), look, BatchSize::SmallInput);
+    });
+    let mut number = 0_u32;
+    criterion.bench_function("look/split-evidence", |bencher| {
+        bencher.iter(|| {
+            // A share that changes, so that nothing is remembered.
+            number = number.wrapping_add(1);
+            evidence.look(3, 60, share + f64::from(number % 7) * 1e-4)
+        });
+    });
+    let above = [
+        (150, 2_850),
+        (75, 1_425),
+        (30, 570),
+        (15, 285),
+        (3, 57),
+        (0, 6),
+    ];
+    criterion.bench_function("look/thresholds-6x7", |bencher| {
+        bencher.iter(|| thresholds.look(black_box(&above), (300, 5_700)));
+    });
+}
+
+criterion_group!(benches, samples, counts, looks);
 criterion_main!(benches);

@@ -7,6 +7,7 @@ mod conform;
 mod errors;
 mod explain;
 mod faults;
+mod gates;
 mod import;
 mod judge;
 mod load;
@@ -76,6 +77,8 @@ enum Command {
     Report(report::ReportArguments),
     /// List the built-in scenarios, or show one
     Scenarios(scenarios::ScenariosArguments),
+    /// The gates of a staged rollout, and the page of each
+    Gates(gates::GatesArguments),
     /// The catalogue of faults, and which gate sees what
     Faults(faults::FaultsArguments),
     /// Print the JSON Schema of scenario files or of summary.json
@@ -108,6 +111,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Stat(arguments) => stat::stat(&arguments),
         Command::Report(arguments) => report::report(&arguments),
         Command::Scenarios(arguments) => scenarios::scenarios(&arguments),
+        Command::Gates(arguments) => gates::gates(&arguments),
         Command::Faults(arguments) => faults::faults(&arguments),
         Command::Schema(arguments) => schema::schema(&arguments),
     };

@@ -11,7 +11,7 @@ use crate::base::{Probability, Rate, Span, Weight};
 use crate::experiment::planner::{
     self, Change, Plan, Question, Refusal, Slowdown, Users, spread_at,
 };
-use crate::model::service::Latency;
+use crate::model::service::{Latency, Service};
 use crate::report;
 use crate::scenario;
 
@@ -113,30 +113,20 @@ fn question(arguments: &PlanArguments) -> Result<Question, CommandError> {
         Some(path) => Some(read(path)?),
         None => None,
     };
-    let mut refusals = Vec::new();
-    let mut refuse = |subject, message: &str, valid: &str| {
-        refusals.push(Refusal {
-            subject,
-            message: message.to_owned(),
-            valid: valid.to_owned(),
-        });
+    let mut missing = Missing(Vec::new());
+    let empty = || Question {
+        weights: [1.0, 5.0, 10.0]
+            .into_iter()
+            .filter_map(Weight::percent)
+            .collect(),
+        ..Question::at(arguments.rate.unwrap_or_default())
     };
-    let mut question = scenario.as_ref().map_or_else(
-        || Question {
-            weights: [1.0, 5.0, 10.0]
-                .into_iter()
-                .filter_map(Weight::percent)
-                .collect(),
-            ..Question::at(arguments.rate.unwrap_or_default())
-        },
-        Question::of,
-    );
+    let mut question = scenario.as_ref().map_or_else(empty, Question::of);
     match arguments.rate {
         Some(rate) => question.rate = rate,
         None if scenario.is_none() => {
-            refuse(
+            missing.note(
                 "rate",
-                "is missing",
                 "requests over both versions, like 20/s, or a scenario",
             );
         }
@@ -155,75 +145,104 @@ fn question(arguments: &PlanArguments) -> Result<Question, CommandError> {
             correlation: arguments.correlation.unwrap_or(0.0),
         });
     }
+    let stable = scenario.as_ref().map(|scenario| &scenario.world.stable);
+    question.errors = errors(arguments, question.errors, stable, &mut missing);
+    question.latency = slowdown(arguments, question.latency, stable, &mut missing);
+    question.goal = goal(arguments, question.goal, &mut missing);
+    match missing.0.is_empty() {
+        true => Ok(question),
+        false => Err(refused(missing.0)),
+    }
+}
+
+/// Arguments without which others mean nothing.
+struct Missing(Vec<Refusal>);
+
+impl Missing {
+    fn note(&mut self, subject: &'static str, valid: &str) {
+        self.0.push(Refusal {
+            subject,
+            message: "is missing".to_owned(),
+            valid: valid.to_owned(),
+        });
+    }
+}
+
+/// The errors to see: the scenario's, with what the arguments say.
+fn errors(
+    arguments: &PlanArguments,
+    own: Option<Change>,
+    service: Option<&Service>,
+    missing: &mut Missing,
+) -> Option<Change> {
     let stable = (arguments.errors.map(Probability::get))
-        .or(question.errors.map(|change| change.stable))
-        .or(scenario
-            .as_ref()
-            .map(|scenario| scenario.world.stable.errors.get()));
+        .or(own.map(|change| change.stable))
+        .or(service.map(|service| service.errors.get()));
     let canary = match (arguments.detect, stable) {
         (Some(detect), Some(stable)) => Some(detect.of(stable)),
         (Some(_), None) => {
-            refuse(
-                "errors",
-                "is missing",
-                "the share that fails on stable, like 0.1%",
+            missing.note("errors", "the share that fails on stable, like 0.1%");
+            None
+        }
+        (None, _) => own.map(|change| change.canary),
+    };
+    if arguments.errors.is_some() && canary.is_none() {
+        missing.note("detect", "the errors to see, like 1% or x10");
+    }
+    let (stable, canary) = stable.zip(canary)?;
+    Some(Change { stable, canary })
+}
+
+/// The slowdown to see.
+fn slowdown(
+    arguments: &PlanArguments,
+    own: Option<Slowdown>,
+    service: Option<&Service>,
+    missing: &mut Missing,
+) -> Option<Slowdown> {
+    let quantile = (arguments.quantile.map(Probability::get))
+        .or(own.map(|slowdown| slowdown.quantile))
+        .unwrap_or(0.99);
+    let latency = (arguments.latency.as_ref()).or(service.map(|service| &service.latency));
+    let factor =
+        (arguments.slower.map(|slower| 1.0 + slower.0)).or(own.map(|slowdown| slowdown.factor));
+    match (factor, latency) {
+        (Some(factor), Some(latency)) => Some(Slowdown {
+            quantile,
+            sigma: spread_at(latency, quantile).unwrap_or(0.0),
+            factor,
+        }),
+        (Some(_), None) => {
+            missing.note(
+                "latency",
+                "stable's, for its spread, like p50=40ms,p99=250ms",
             );
             None
         }
-        (None, _) => question.errors.map(|change| change.canary),
-    };
-    if arguments.errors.is_some() && canary.is_none() {
-        refuse("detect", "is missing", "the errors to see, like 1% or x10");
+        (None, _) => {
+            if arguments.latency.is_some() || arguments.quantile.is_some() {
+                missing.note("slower", "the slowdown to see, like 10%");
+            }
+            None
+        }
     }
-    question.errors = (stable.zip(canary)).map(|(stable, canary)| Change { stable, canary });
-    let quantile = (arguments.quantile.map(Probability::get))
-        .or(question.latency.map(|slowdown| slowdown.quantile))
-        .unwrap_or(0.99);
-    let latency = (arguments.latency.as_ref()).or(scenario
-        .as_ref()
-        .map(|scenario| &scenario.world.stable.latency));
-    let factor = (arguments.slower.map(|slower| 1.0 + slower.0))
-        .or(question.latency.map(|slowdown| slowdown.factor));
-    match (factor, latency) {
-        (Some(factor), Some(latency)) => {
-            question.latency = Some(Slowdown {
-                quantile,
-                sigma: spread_at(latency, quantile).unwrap_or(0.0),
-                factor,
-            });
-        }
-        (Some(_), None) => {
-            refuse(
-                "latency",
-                "is missing",
-                "stable's, for its spread, like p50=40ms,p99=250ms",
-            );
-        }
-        (None, _) if arguments.latency.is_some() || arguments.quantile.is_some() => {
-            refuse("slower", "is missing", "the slowdown to see, like 10%");
-        }
-        (None, _) => {}
-    }
-    let reached =
-        (arguments.goal.map(Probability::get)).or(question.goal.map(|change| change.stable));
+}
+
+/// The loss to see.
+fn goal(arguments: &PlanArguments, own: Option<Change>, missing: &mut Missing) -> Option<Change> {
+    let stable = (arguments.goal.map(Probability::get)).or(own.map(|change| change.stable));
     let left = (arguments.drop.map(Probability::complement))
-        .or(question.goal.map(|change| change.canary / change.stable));
-    match (reached, left) {
-        (Some(stable), Some(left)) => {
-            question.goal = Some(Change {
-                stable,
-                canary: stable * left,
-            });
-        }
-        (Some(_), None) => refuse("drop", "is missing", "the loss to see, like 10%"),
-        (None, Some(_)) => refuse("goal", "is missing", "the share that reaches it, like 3%"),
-        (None, None) => {}
+        .or(own.map(|change| change.canary / change.stable));
+    match (stable, left) {
+        (Some(_), None) => missing.note("drop", "the loss to see, like 10%"),
+        (None, Some(_)) => missing.note("goal", "the share that reaches it, like 3%"),
+        _ => {}
     }
-    if refusals.is_empty() {
-        Ok(question)
-    } else {
-        Err(refused(refusals))
-    }
+    let (stable, left) = stable.zip(left)?;
+    Some(Change {
+        stable,
+        canary: stable * left,
+    })
 }
 
 /// All refusals as one error.
@@ -231,7 +250,12 @@ fn refused(refusals: Vec<Refusal>) -> CommandError {
     CommandError::Arguments(
         (refusals.into_iter())
             .map(|refusal| {
-                let message = format!("--{}: {}", refusal.subject, refusal.message);
+                let colon = if refusal.message.starts_with("is ") {
+                    ""
+                } else {
+                    ":"
+                };
+                let message = format!("--{}{colon} {}", refusal.subject, refusal.message);
                 (message, format!("write {}", refusal.valid))
             })
             .collect(),

@@ -53,6 +53,11 @@ fn kinds() -> Vec<(&'static str, Kind)> {
     WINDOWED.into_iter().chain(statistical).collect()
 }
 
+/// The names of all kinds.
+pub(super) fn names() -> Vec<&'static str> {
+    kinds().into_iter().map(|(name, _)| name).collect()
+}
+
 /// The gates in the order in which they are evaluated; `names` are those of routes and goals.
 ///
 /// `planned` is how long and how often an undisturbed rollout is looked at, where that is known.
@@ -67,11 +72,9 @@ pub(super) fn read(list: &Value<'_>, names: &Known, planned: Option<Planned>) ->
 
 fn read_gate(mut table: Table<'_>, names: &Known, planned: Option<Planned>) -> Option<Gate> {
     let kinds = kinds();
-    let names_of_kinds: Vec<String> = kinds
-        .iter()
-        .map(|(name, _)| format!("\"{name}\""))
-        .collect();
-    let help = format!("write kind = {}", names_of_kinds.join(" or "));
+    let quoted = |name| format!("\"{name}\"");
+    let written: Vec<String> = self::names().into_iter().map(quoted).collect();
+    let help = format!("write kind = {}", written.join(" or "));
     let kind = table.require("kind", &help)?.choice(&kinds)?;
     for (name, other) in kinds {
         if other == kind {

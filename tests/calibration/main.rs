@@ -112,7 +112,10 @@ fn a_level_for_ever_is_kept_at_any_number_of_looks() {
         if row.verdict == Some(Verdict::NoLevel) {
             continue;
         }
-        assert!(row.share <= tolerated(calibration::ALPHA, row.trials), "{row:#?}");
+        assert!(
+            row.share <= tolerated(calibration::ALPHA, row.trials),
+            "{row:#?}"
+        );
         looks.push(row.looks);
     }
     looks.sort_unstable();
@@ -140,14 +143,16 @@ fn assert_peeking(calibration: &Calibration) {
         ] {
             let mut rows = calibration.rows.iter();
             let row = rows
-                .find(|row| {
-                    row.setting == "peeking" && row.gate == gate && row.looks == looks
-                })
+                .find(|row| row.setting == "peeking" && row.gate == gate && row.looks == looks)
                 .unwrap();
             let error = (exact * (1.0 - exact) / row.trials as f64).sqrt();
             // The table has three decimals.
             let room = 4.0 * error + 0.0005;
-            assert!((row.share - exact).abs() <= room, "{gate} at {looks}: {}", row.share);
+            assert!(
+                (row.share - exact).abs() <= room,
+                "{gate} at {looks}: {}",
+                row.share
+            );
         }
     }
 }
@@ -163,7 +168,8 @@ fn peeking_inflates_the_level_as_the_textbooks_say() {
 #[test]
 fn neither_threads_nor_other_gates_change_what_a_gate_does() {
     let mut settings = settings();
-    settings.retain(|setting| ["tiny", "latency", "sticky-2", "incident"].contains(&&*setting.name));
+    settings
+        .retain(|setting| ["tiny", "latency", "sticky-2", "incident"].contains(&&*setting.name));
     for setting in &mut settings {
         setting.worlds.truncate(2);
     }
@@ -202,7 +208,9 @@ fn an_interrupted_calibration_says_so_and_has_whole_settings_only() {
     };
     let found = calibration::run(&of_group(Group::Errors), &cheap(), effort, &options).unwrap();
     assert!(!found.note.complete);
-    let names: Vec<&str> = (found.note.settings.iter()).map(|setting| &*setting.name).collect();
+    let names: Vec<&str> = (found.note.settings.iter())
+        .map(|setting| &*setting.name)
+        .collect();
     assert_eq!(names, ["busy"]);
     assert!(found.rows.iter().all(|row| row.setting == "busy"));
 }

@@ -11,6 +11,7 @@ mod judged;
 mod live;
 mod memory;
 mod obstacles;
+mod plan;
 mod promql;
 #[expect(dead_code, reason = "nothing here reads ../shared")]
 #[path = "../shared_folder/mod.rs"]

@@ -182,7 +182,7 @@ fn exact_spending_at_equal_times_takes_as_long_as_planned() {
         let planned = gate(&plan, GateKind::Spending);
         let latest = planned.latest_seconds.unwrap();
         let (bad, others) = error_rates(&plan);
-        let mut run = |seed: u64, bad: f64| {
+        let run = |seed: u64, bad: f64| {
             let mut canary = Canary::new(seed, plan.looks, bad * latest, others * latest);
             let mut test = ExactSplit::default();
             let (mut caught, mut seconds) = (0, 0.0);
@@ -218,9 +218,9 @@ fn evidence_comes_when_it_was_planned_to() {
         let plan = plan(10.0, stable, ratio, percent);
         let planned = gate(&plan, GateKind::Evidence);
         let (bad, others) = error_rates(&plan);
-        // Long enough for nearly all, looked at nearly after each error.
+        // Long enough for nearly all, and looked at so often that errors come one by one.
         let end = 12.0 * planned.mean_seconds;
-        let looks = ((bad + others) * end * 3.0) as u32;
+        let looks = ((bad + others) * end * 20.0) as u32;
         let share = percent / 100.0;
         let mut canary = Canary::new(seed, looks, bad * end, others * end);
         let mut evidence = SplitE::new(&SplitE::usual_ratios(), 1.0).unwrap();

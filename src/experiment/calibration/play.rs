@@ -9,7 +9,7 @@ use super::shelf::Gate;
 use super::traffic::{Flow, Traffic};
 use crate::base::{Purpose, Seed};
 use crate::experiment::{Options, Progress};
-use crate::gate::statistical::{Arm, Batch, Decision, Evidence, Planned, Reads, Test};
+use crate::gate::statistical::{Arm, Batch, Decision, Evidence, Reads, Test};
 
 /// Trials that one thread plays at a time.
 const BLOCK: u32 = 100;
@@ -102,13 +102,9 @@ pub(super) fn play(
 ) -> Option<Vec<Tally>> {
     let traffic = Traffic::new(setting, world.fault);
     let seed = Seed(name_of(&setting.name) ^ seed.0);
-    let planned = Planned {
-        duration: setting.duration(),
-        interval: setting.interval,
-    };
     let players = || {
         let player = |gate: &&Gate| Player {
-            test: gate.start(planned),
+            test: gate.start(setting),
             reads: gate.reads,
             most: gate.most(world.is_good()).into(),
             tally: Tally::new(setting.looks),

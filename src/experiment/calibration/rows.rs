@@ -253,7 +253,9 @@ fn row(setting: &Setting, gate: &Gate, tally: &Tally, looks: u32) -> Row {
     };
     let total = |counts: &[u64], power: u32| -> f64 {
         let weighted = counts.iter().zip(1_u64..);
-        weighted.map(|(count, look)| (count * look.pow(power)) as f64).sum()
+        weighted
+            .map(|(count, look)| (count * look.pow(power)) as f64)
+            .sum()
     };
     let moment = |power| {
         let never = (late * u64::from(looks).pow(power)) as f64;
@@ -264,11 +266,14 @@ fn row(setting: &Setting, gate: &Gate, tally: &Tally, looks: u32) -> Row {
     let promoted: u64 = tally.not_worse[..counted].iter().sum();
     let promotion = minutes * total(&tally.not_worse[..counted], 1) / promoted.max(1) as f64;
     let all = looks == setting.looks;
-    let e = tally.e.filter(|_| all && !tally.both_ways).map(|[sum, squares]| {
-        let mean = sum / trials;
-        let variance = (squares / trials - mean * mean).max(0.0);
-        (mean, (variance / trials).sqrt())
-    });
+    let e = tally
+        .e
+        .filter(|_| all && !tally.both_ways)
+        .map(|[sum, squares]| {
+            let mean = sum / trials;
+            let variance = (squares / trials - mean * mean).max(0.0);
+            (mean, (variance / trials).sqrt())
+        });
     Row {
         setting: setting.name.clone(),
         world: String::new(),

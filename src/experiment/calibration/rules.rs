@@ -1,7 +1,8 @@
 //! Rules to compare tests with: those that teams write by hand, and the two-sided z of textbooks.
 
-use crate::gate::statistical::{Batch, Decision, Evidence, Look, Test};
-use crate::stats::{Share, normal_quantile, two_proportion_z};
+use crate::base::Span;
+use crate::gate::statistical::{Batch, Decision, Evidence, Look, Planned, Test};
+use crate::stats::{RankSum, Share, normal_quantile, normal_upper, two_proportion_z};
 
 /// A rule without a level, or with one that it does not keep.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -24,6 +25,14 @@ pub(super) enum Rule {
         /// So many.
         batches: u32,
     },
+    /// Mann-Whitney, either way, of a latency quantile batch by batch, as read from histograms; once, at
+    /// the planned end.
+    RanksOfQuantile {
+        /// Which quantile.
+        quantile: f64,
+        /// Level.
+        alpha: f64,
+    },
     /// The canary's error ratio since the start, at most so many times stable's.
     Ratio {
         /// So many times.
@@ -38,6 +47,9 @@ pub(super) struct Applied {
     /// The other arm and the canary since the start.
     arms: [Share; 2],
     failed: u32,
+    /// A quantile of each batch, of the other arm and of the canary.
+    points: [Vec<f64>; 2],
+    end: Span,
 }
 
 const NOTHING: Share = Share {
@@ -46,11 +58,13 @@ const NOTHING: Share = Share {
 };
 
 impl Rule {
-    pub(super) fn start(self) -> Applied {
+    pub(super) fn start(self, planned: Planned) -> Applied {
         Applied {
             rule: self,
             arms: [NOTHING; 2],
             failed: 0,
+            points: [Vec::new(), Vec::new()],
+            end: planned.duration,
         }
     }
 }
@@ -59,6 +73,7 @@ impl Test for Applied {
     fn begin(&mut self, _luck: u64) {
         self.arms = [NOTHING; 2];
         self.failed = 0;
+        self.points.iter_mut().for_each(Vec::clear);
     }
 
     fn look(&mut self, batch: &Batch<'_>) -> Look {
@@ -97,6 +112,21 @@ impl Test for Applied {
                     false => Look::no_data(look.evidence),
                 }
             }
+            Rule::RanksOfQuantile { quantile, alpha } => {
+                for (points, arm) in self.points.iter_mut().zip([batch.other, batch.canary]) {
+                    points.extend(in_buckets(quantile, arm.latencies));
+                }
+                let due = batch.elapsed >= self.end;
+                let [other, canary] = &self.points;
+                let ranks = due.then(|| RankSum::new(canary, other)).flatten();
+                match ranks.and_then(|ranks| ranks.z(0.0)) {
+                    Some(z) => Look::at_p(2.0 * normal_upper(z.abs()), alpha),
+                    None => Look::no_data(Evidence::P {
+                        p: 1.0,
+                        level: alpha,
+                    }),
+                }
+            }
             Rule::Ratio { most } => {
                 let worse = canary.hits * other.trials > most * other.hits * canary.trials;
                 let value = f64::from(u8::from(worse));
@@ -106,10 +136,25 @@ impl Test for Applied {
     }
 }
 
+/// A quantile in buckets, counted from the fastest, as if the requests of a bucket lay evenly in it;
+/// nothing of nothing.
+fn in_buckets(quantile: f64, buckets: &[u64]) -> Option<f64> {
+    let all: u64 = buckets.iter().sum();
+    let rank = quantile * all as f64;
+    let mut below = 0.0;
+    for (bucket, count) in buckets.iter().enumerate().filter(|(_, count)| **count > 0) {
+        let count = *count as f64;
+        if below + count >= rank {
+            return Some(bucket as f64 + (rank - below) / count);
+        }
+        below += count;
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::Span;
     use crate::gate::statistical::Arm;
     use crate::telemetry::{Buckets, UserFailures};
 
@@ -121,7 +166,10 @@ mod tests {
             latencies: &[],
             users: UserFailures::default(),
         };
-        let mut rule = rule.start();
+        let mut rule = rule.start(Planned {
+            duration: Span::from_secs(3_600),
+            interval: Span::from_secs(60),
+        });
         rule.begin(0);
         let look = |[n, x, m, y]: &[u64; 4]| {
             let batch = Batch {

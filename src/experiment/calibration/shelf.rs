@@ -4,9 +4,11 @@ use super::rules::Rule;
 use super::settings::{Correlation, Group, LATENCY, Setting};
 use crate::base::{Probability, Span};
 use crate::gate::statistical::{
-    ChangeEvidence, ChangeSpending, CumulativeZ, Events, ExactSpending, Exposure, Guarantee,
-    JointSpending, LatencyEvidence, Looks, Method, Planned, Prior, Reads, Spending, SplitEvidence,
-    Test, Thresholds, TwoSidedEvidence,
+    BetaBinomial, ChangeEvidence, ChangeSpending, ClusteredZ, CumulativeZ, Cusum, Dkw, Events,
+    ExactSpending, Exposure, Fisher, GroupSequential, Guarantee, JointSpending, Ks,
+    LatencyEvidence, LindonMalek, Looks, MannWhitney, Method, Msprt, Planned, Prior, QuantileAb,
+    Reads, SampleRatio, ShiryaevRoberts, Spending, SplitEvidence, Sprt, Test, Thresholds,
+    TwoSidedEvidence, Yeast,
 };
 use crate::stats::normal_quantile;
 
@@ -88,10 +90,6 @@ impl Gate {
         Gate { reads, ..self }
     }
 
-    fn promising(self, promise: Guarantee) -> Gate {
-        Gate { promise, ..self }
-    }
-
     fn pooling(self) -> Gate {
         Gate {
             pooled: true,
@@ -99,11 +97,20 @@ impl Gate {
         }
     }
 
-    /// The gate before its first trial.
-    pub(super) fn start(&self, planned: Planned) -> Box<dyn Test> {
+    /// The gate before its first trial in a setting.
+    pub(super) fn start(&self, setting: &Setting) -> Box<dyn Test> {
+        let planned = Planned {
+            duration: setting.duration(),
+            interval: setting.interval,
+        };
         match &self.subject {
+            // Tuned to the error ratio, which whoever tunes it knows.
+            Subject::Method(Method::Msprt(method)) => {
+                let tau = Probability::new(setting.stages[0].errors);
+                Method::Msprt(Msprt { tau, ..*method }).start(planned)
+            }
             Subject::Method(method) => method.start(planned),
-            Subject::Rule(rule) => Box::new(rule.start()),
+            Subject::Rule(rule) => Box::new(rule.start(planned)),
         }
     }
 
@@ -173,7 +180,8 @@ impl Gate {
 pub fn shelf() -> Vec<Gate> {
     let mut shelf = split();
     shelf.extend(latency());
-    shelf.extend(z());
+    shelf.extend(latency_classics());
+    shelf.extend(classics());
     shelf.extend(rules());
     shelf
 }
@@ -210,8 +218,7 @@ fn split() -> Vec<Gate> {
                 particles: PARTICLES,
                 events,
             }),
-        )
-        .at_most(5_000, 1_000),
+        ),
         Gate::method(
             "split e-process, anytime",
             Method::SplitEvidence(SplitEvidence {
@@ -270,7 +277,7 @@ fn latency() -> Vec<Gate> {
                 thresholds: Thresholds::Pooled,
             }),
         )
-        .at_most(1_000, 400),
+        .at_most(4_000, 1_000),
         evidence("multi-threshold latency e-process", false),
         evidence("errors and latency e-process", true),
         Gate::method(
@@ -288,23 +295,125 @@ fn latency() -> Vec<Gate> {
 }
 
 fn level() -> Probability {
-    Probability::new(ALPHA).unwrap_or(Probability::ZERO)
+    chance(ALPHA)
 }
 
-fn z() -> Vec<Gate> {
+fn chance(value: f64) -> Probability {
+    Probability::new(value).unwrap_or(Probability::ZERO)
+}
+
+/// Tests of the difference of two shares, and of how errors come.
+fn classics() -> Vec<Gate> {
+    let alpha = level();
     let z = |label, looks| {
         let method = Method::CumulativeZ(CumulativeZ {
-            alpha: level(),
+            alpha,
             looks,
             design_effect: 1.0,
         });
         Gate::method(label, method).pooling()
     };
+    let fisher = |label, looks| {
+        let method = Method::Fisher(Fisher { alpha, looks });
+        Gate::method(label, method).pooling()
+    };
+    let clustered = |label, looks| {
+        let method = Method::ClusteredZ(ClusteredZ { alpha, looks });
+        Gate::method(label, method).pooling()
+    };
+    let spending = |label, spending| {
+        let method = GroupSequential {
+            alpha,
+            spending,
+            design_effect: 1.0,
+        };
+        Gate::method(label, Method::GroupSequential(method))
+    };
+    let sprt = |label, beta| {
+        let ratio = 2.0;
+        Gate::method(label, Method::Sprt(Sprt { alpha, ratio, beta }))
+    };
+    let worse = |label, alpha| {
+        let looks = Looks::Every;
+        let alpha = chance(alpha);
+        let method = Method::BetaBinomial(BetaBinomial { alpha, looks });
+        Gate::method(label, method).pooling()
+    };
+    let ratio = 2.0;
+    let lindon_malek = LindonMalek {
+        alpha,
+        concentration: 100.0,
+    };
     vec![
         z("pooled z, once at the end", Looks::End),
-        z("pooled z, peeked", Looks::Every).promising(Guarantee::None),
-        z("pooled z, Bonferroni over the looks", Looks::Shared)
-            .promising(Guarantee::PlannedHorizon),
+        z("pooled z, peeked", Looks::Every),
+        z("pooled z, Bonferroni over the looks", Looks::Shared),
+        fisher("Fisher, once at the end", Looks::End),
+        fisher("Fisher, peeked", Looks::Every),
+        clustered("cluster-robust z, once at the end", Looks::End),
+        clustered("cluster-robust z, peeked", Looks::Every),
+        spending("z + OBF-type spending", Spending::OBrienFleming),
+        spending("z + Pocock-type spending", Spending::Pocock),
+        Gate::method("YEAST", Method::Yeast(Yeast { alpha })),
+        sprt("power-one SPRT on labels, r = 2", None),
+        sprt("Wald SPRT on labels, r = 2, beta 0.2", Some(chance(0.2))),
+        Gate::method(
+            "CUSUM r = 2, h = ln(60/0.05)",
+            Method::Cusum(Cusum { alpha, ratio }),
+        ),
+        Gate::method(
+            "Shiryaev-Roberts r = 2, A = 60/0.05",
+            Method::ShiryaevRoberts(ShiryaevRoberts { alpha, ratio }),
+        ),
+        Gate::method("Lindon-Malek, K = 100", Method::LindonMalek(lindon_malek)),
+        Gate::method(
+            "mSPRT normal, tau = p",
+            Method::Msprt(Msprt { alpha, tau: None }),
+        )
+        .pooling(),
+        worse("P(worse) > 0.95, peeked", 0.05),
+        worse("P(worse) > 0.99, peeked", 0.01),
+        worse("P(worse) > 0.999, peeked", 0.001),
+        Gate::method("sample ratio", Method::SampleRatio(SampleRatio { alpha })),
+    ]
+}
+
+/// The published tests of latency.
+fn latency_classics() -> Vec<Gate> {
+    let alpha = level();
+    let rank = |label, looks| {
+        let method = Method::MannWhitney(MannWhitney { alpha, looks });
+        Gate::method(label, method).pooling()
+    };
+    let quantile = |label, quantile| {
+        let method = QuantileAb {
+            alpha,
+            quantile: chance(quantile),
+            requests: None,
+        };
+        Gate::method(label, Method::QuantileAb(method)).pooling()
+    };
+    let looks = Looks::Every;
+    vec![
+        rank("Mann-Whitney, once at the end", Looks::End),
+        rank("Mann-Whitney, peeked", Looks::Every),
+        Gate::method(
+            "Kolmogorov-Smirnov, peeked",
+            Method::Ks(Ks { alpha, looks }),
+        )
+        .pooling(),
+        Gate::method("time-uniform DKW bands", Method::Dkw(Dkw { alpha })).pooling(),
+        quantile("quantile A/B p50", 0.5),
+        quantile("quantile A/B p90", 0.9),
+        quantile("quantile A/B p99", 0.99),
+        Gate::rule(
+            "Mann-Whitney on per-minute p99, 98 % at the end",
+            Rule::RanksOfQuantile {
+                quantile: 0.99,
+                alpha: 0.02,
+            },
+        )
+        .reading(Reads::Latency),
     ]
 }
 
@@ -319,7 +428,10 @@ fn rules() -> Vec<Gate> {
         Gate::rule("success < 99 % in a minute", success(0.99, 1)),
         Gate::rule("success < 99 %, 5th failed minute", success(0.99, 5)),
         Gate::rule("success < 95 %, 5th failed minute", success(0.95, 5)),
-        Gate::rule("canary rate > 1.5 x stable, cumulative", Rule::Ratio { most: 1.5 }),
+        Gate::rule(
+            "canary rate > 1.5 x stable, cumulative",
+            Rule::Ratio { most: 1.5 },
+        ),
     ]
 }
 

@@ -238,7 +238,7 @@ impl Question {
                     message,
                     "a share above 0 % and below 100 %, like 0.1%",
                 );
-            } else if !(canary > stable) {
+            } else if canary.is_nan() || canary <= stable {
                 let message = format!(
                     "{} is not above the {} that fail anyway",
                     percent(canary),

@@ -1,6 +1,7 @@
 //! What was counted between two looks.
 
 use crate::base::Span;
+use crate::stats::Share;
 use crate::stats::sequential::label_llr;
 use crate::telemetry::{Buckets, UserFailures};
 
@@ -33,6 +34,16 @@ pub struct Arm<'a> {
     pub latencies: &'a [u64],
     /// Failures by user since the start, not only of this batch: users come back.
     pub users: UserFailures,
+}
+
+impl Arm<'_> {
+    /// Errors of the requests.
+    pub(super) fn error_share(&self) -> Share {
+        Share {
+            hits: self.errors as f64,
+            trials: self.requests as f64,
+        }
+    }
 }
 
 impl Batch<'_> {

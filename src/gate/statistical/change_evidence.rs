@@ -6,37 +6,7 @@ use super::{Batch, Entry, Events, Evidence, Guarantee, Look, Planned, Reads, Tes
 use crate::base::Probability;
 use crate::stats::sequential::{Onset, SplitChangePoint};
 
-/// Anytime-valid test of the split of errors, or of slow answers, for faults that come late.
-///
-/// # What it does
-///
-/// Like `split-evidence` it bets on the ratio of the error rates, on 1.5, 2, 3 and 5, but it does not
-/// lay everything at the start: a part of the capital waits for each of the planned looks, and
-/// enters then, without the losses of the time before. It rolls back when what is at play and what
-/// waits together reach 1/alpha.
-///
-/// # When it errs
-///
-/// It rolls back a good canary with probability alpha at most, ever, at any number of looks; measured
-/// 1.3 % at 5 % in one hour. With half of the capital at the start twice the errors of 1 % take it
-/// 5.1 minutes at 300 requests of the canary a minute, and 7.0 where they begin in the middle of the
-/// hour; `split-evidence` takes 5.7 and 15. Laid uniformly it takes 7.5 and 6.5. After the planned
-/// looks no new capital enters. Ratios below 1.2 lie below its bets and are never found. Sticky users,
-/// bursts and a canary with another mix of requests break it.
-///
-/// # Parameters
-///
-/// `alpha`; `onset`: `half-at-start` lays one half on the first look and the rest on the others,
-/// `uniform` equal parts on each; `over`, the planned time, whose looks share the capital; `slower`,
-/// to count slow answers instead of errors.
-///
-/// # Data it needs
-///
-/// Requests and errors of both arms, or their latency histograms.
-///
-/// # Source
-///
-/// Shiryaev 1963; Roberts 1966; as e-detectors: Shin, Ramdas and Rinaldo 2024.
+#[doc = include_str!("../manual/change-evidence.md")]
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ChangeEvidence {
     /// Chance of ever rolling back a good canary.

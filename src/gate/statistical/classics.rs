@@ -42,10 +42,9 @@ pub(super) fn shelf(alpha: Probability) -> Vec<Method> {
     for beta in [Probability::new(0.2), None] {
         shelf.push(Method::Sprt(Sprt { alpha, ratio, beta }));
     }
-    let errors = None;
     let (tau, concentration) = (None, 100.0);
     shelf.extend([
-        Method::Yeast(Yeast { alpha, errors }),
+        Method::Yeast(Yeast { alpha }),
         Method::Msprt(Msprt { alpha, tau }),
         Method::LindonMalek(LindonMalek {
             alpha,

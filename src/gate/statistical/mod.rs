@@ -28,35 +28,34 @@ mod memory;
 mod msprt;
 mod quantile_ab;
 mod reading;
-mod shelf;
-mod spending;
-mod split_evidence;
-mod thresholds;
-mod two_sided_evidence;
-
-pub use batch::{Arm, Batch};
-pub use change_evidence::{ChangeEvidence, Prior};
-pub use change_spending::ChangeSpending;
-pub use cumulative_z::CumulativeZ;
-pub use events::Events;
-pub use exact_spending::{ExactSpending, Exposure};
-pub use joint_spending::JointSpending;
-pub use latency_evidence::LatencyEvidence;
 mod sample_ratio;
 mod shares;
+mod shelf;
 mod shiryaev_roberts;
+mod spending;
+mod split_evidence;
 mod sprt;
 mod sums;
+mod thresholds;
+mod two_sided_evidence;
 mod yeast;
 
+pub use batch::{Arm, Batch};
 pub use beta_binomial::BetaBinomial;
+pub use change_evidence::{ChangeEvidence, Prior};
+pub use change_spending::ChangeSpending;
 pub use clustered_z::ClusteredZ;
 pub use combined::{Combined, Correction};
+pub use cumulative_z::CumulativeZ;
 pub use cusum::Cusum;
 pub use dkw::Dkw;
+pub use events::Events;
+pub use exact_spending::{ExactSpending, Exposure};
 pub use fisher::Fisher;
 pub use group_sequential::GroupSequential;
+pub use joint_spending::JointSpending;
 pub use ks::Ks;
+pub use latency_evidence::LatencyEvidence;
 pub use lindon_malek::LindonMalek;
 pub use looks::Looks;
 pub use mann_whitney::MannWhitney;
@@ -130,20 +129,6 @@ pub enum Method {
     Combined(Combined),
     /// Pooled two-proportion z on everything since the start.
     CumulativeZ(CumulativeZ),
-    /// Exact alpha spending on the split of events.
-    ExactSpending(ExactSpending),
-    /// E-process of the split of events.
-    SplitEvidence(SplitEvidence),
-    /// Change-point e-process of the split of events.
-    ChangeEvidence(ChangeEvidence),
-    /// Alpha spending on a change-point statistic.
-    ChangeSpending(ChangeSpending),
-    /// E-process of latency at several thresholds.
-    LatencyEvidence(LatencyEvidence),
-    /// Alpha spending on errors and latency together.
-    JointSpending(JointSpending),
-    /// Evidence for promotion beside evidence for rollback.
-    TwoSidedEvidence(TwoSidedEvidence),
     /// Cumulative sum of which errors are the canary's.
     Cusum(Cusum),
     /// Time-uniform bands around the latency distributions.
@@ -170,6 +155,20 @@ pub enum Method {
     Sprt(Sprt),
     /// Constant boundary on the excess of the canary's errors.
     Yeast(Yeast),
+    /// Exact alpha spending on the split of events.
+    ExactSpending(ExactSpending),
+    /// E-process of the split of events.
+    SplitEvidence(SplitEvidence),
+    /// Change-point e-process of the split of events.
+    ChangeEvidence(ChangeEvidence),
+    /// Alpha spending on a change-point statistic.
+    ChangeSpending(ChangeSpending),
+    /// E-process of latency at several thresholds.
+    LatencyEvidence(LatencyEvidence),
+    /// Alpha spending on errors and latency together.
+    JointSpending(JointSpending),
+    /// Evidence for promotion beside evidence for rollback.
+    TwoSidedEvidence(TwoSidedEvidence),
 }
 
 /// What a test promises about rolling back a good canary.
@@ -302,11 +301,10 @@ impl Look {
         }
     }
 
-    /// A look at a p-value: the canary is worse when it is at most `level`. A level of 0 is none: no
-    /// p-value reaches it, not even one too small for a float.
+    /// A look at a p-value: the canary is worse when it is at most `level`.
     pub fn at_p(p: f64, level: f64) -> Look {
         Look {
-            decision: match p <= level && level > 0.0 {
+            decision: match p <= level {
                 true => Decision::Worse,
                 false => Decision::Clear,
             },
@@ -346,13 +344,6 @@ impl Method {
             ..entry
         };
         match self {
-            Method::ExactSpending(method) => *method.entry(),
-            Method::SplitEvidence(method) => *method.entry(),
-            Method::ChangeEvidence(method) => *method.entry(),
-            Method::ChangeSpending(method) => *method.entry(),
-            Method::LatencyEvidence(method) => *method.entry(),
-            Method::JointSpending(_) => JointSpending::ENTRY,
-            Method::TwoSidedEvidence(method) => *method.entry(),
             Method::BetaBinomial(method) => made(BetaBinomial::ENTRY, method.looks),
             Method::ClusteredZ(method) => made(ClusteredZ::ENTRY, method.looks),
             Method::Combined(method) => method.entry(),
@@ -370,6 +361,13 @@ impl Method {
             Method::ShiryaevRoberts(_) => ShiryaevRoberts::ENTRY,
             Method::Sprt(method) => method.entry(),
             Method::Yeast(_) => Yeast::ENTRY,
+            Method::ExactSpending(method) => *method.entry(),
+            Method::SplitEvidence(method) => *method.entry(),
+            Method::ChangeEvidence(method) => *method.entry(),
+            Method::ChangeSpending(method) => *method.entry(),
+            Method::LatencyEvidence(method) => *method.entry(),
+            Method::JointSpending(_) => JointSpending::ENTRY,
+            Method::TwoSidedEvidence(method) => *method.entry(),
         }
     }
 
@@ -389,13 +387,6 @@ impl Method {
             Method::Combined(method) => method.alpha = level,
             Method::CumulativeZ(method) => method.alpha = level,
             Method::Cusum(method) => method.alpha = level,
-            Method::ExactSpending(method) => method.alpha = level,
-            Method::SplitEvidence(method) => method.alpha = level,
-            Method::ChangeEvidence(method) => method.alpha = level,
-            Method::ChangeSpending(method) => method.alpha = level,
-            Method::LatencyEvidence(method) => method.alpha = level,
-            Method::JointSpending(method) => method.alpha = level,
-            Method::TwoSidedEvidence(method) => method.alpha = level,
             Method::Dkw(method) => method.alpha = level,
             Method::Fisher(method) => method.alpha = level,
             Method::GroupSequential(method) => method.alpha = level,
@@ -408,6 +399,13 @@ impl Method {
             Method::ShiryaevRoberts(method) => method.alpha = level,
             Method::Sprt(method) => method.alpha = level,
             Method::Yeast(method) => method.alpha = level,
+            Method::ExactSpending(method) => method.alpha = level,
+            Method::SplitEvidence(method) => method.alpha = level,
+            Method::ChangeEvidence(method) => method.alpha = level,
+            Method::ChangeSpending(method) => method.alpha = level,
+            Method::LatencyEvidence(method) => method.alpha = level,
+            Method::JointSpending(method) => method.alpha = level,
+            Method::TwoSidedEvidence(method) => method.alpha = level,
         }
     }
 
@@ -435,13 +433,6 @@ impl Method {
             Method::ClusteredZ(method) => Box::new(method.start(planned)),
             Method::Combined(method) => Box::new(method.start(planned)),
             Method::CumulativeZ(method) => Box::new(method.start(planned)),
-            Method::ExactSpending(method) => Box::new(method.start(planned)),
-            Method::SplitEvidence(method) => Box::new(method.start()),
-            Method::ChangeEvidence(method) => Box::new(method.start(planned)),
-            Method::ChangeSpending(method) => Box::new(method.start(planned)),
-            Method::LatencyEvidence(method) => Box::new(method.clone().start()),
-            Method::JointSpending(method) => Box::new(method.clone().start(planned)),
-            Method::TwoSidedEvidence(method) => Box::new(method.start()),
             Method::Cusum(method) => Box::new(method.start(planned)),
             Method::Dkw(method) => Box::new(method.start()),
             Method::Fisher(method) => Box::new(method.start(planned)),
@@ -455,6 +446,13 @@ impl Method {
             Method::ShiryaevRoberts(method) => Box::new(method.start(planned)),
             Method::Sprt(method) => Box::new(method.start()),
             Method::Yeast(method) => Box::new(method.start(planned)),
+            Method::ExactSpending(method) => Box::new(method.start(planned)),
+            Method::SplitEvidence(method) => Box::new(method.start()),
+            Method::ChangeEvidence(method) => Box::new(method.start(planned)),
+            Method::ChangeSpending(method) => Box::new(method.start(planned)),
+            Method::LatencyEvidence(method) => Box::new(method.clone().start()),
+            Method::JointSpending(method) => Box::new(method.clone().start(planned)),
+            Method::TwoSidedEvidence(method) => Box::new(method.start()),
         }
     }
 }
@@ -466,13 +464,6 @@ impl fmt::Display for Method {
             Method::ClusteredZ(method) => method.fmt(f),
             Method::Combined(method) => method.fmt(f),
             Method::CumulativeZ(method) => method.fmt(f),
-            Method::ExactSpending(method) => method.fmt(f),
-            Method::SplitEvidence(method) => method.fmt(f),
-            Method::ChangeEvidence(method) => method.fmt(f),
-            Method::ChangeSpending(method) => method.fmt(f),
-            Method::LatencyEvidence(method) => method.fmt(f),
-            Method::JointSpending(method) => method.fmt(f),
-            Method::TwoSidedEvidence(method) => method.fmt(f),
             Method::Cusum(method) => method.fmt(f),
             Method::Dkw(method) => method.fmt(f),
             Method::Fisher(method) => method.fmt(f),
@@ -486,6 +477,13 @@ impl fmt::Display for Method {
             Method::ShiryaevRoberts(method) => method.fmt(f),
             Method::Sprt(method) => method.fmt(f),
             Method::Yeast(method) => method.fmt(f),
+            Method::ExactSpending(method) => method.fmt(f),
+            Method::SplitEvidence(method) => method.fmt(f),
+            Method::ChangeEvidence(method) => method.fmt(f),
+            Method::ChangeSpending(method) => method.fmt(f),
+            Method::LatencyEvidence(method) => method.fmt(f),
+            Method::JointSpending(method) => method.fmt(f),
+            Method::TwoSidedEvidence(method) => method.fmt(f),
         }
     }
 }

@@ -53,11 +53,6 @@ impl Counted {
         self.errors as f64 / self.requests as f64
     }
 
-    /// The variance that it has by itself.
-    pub(super) fn variance(self) -> f64 {
-        self.ratio() * (1.0 - self.ratio()) / self.requests as f64
-    }
-
     pub(super) fn share(self) -> Share {
         Share {
             hits: self.errors as f64,
@@ -74,6 +69,13 @@ pub(super) struct Histograms {
 }
 
 impl Histograms {
+    /// Whether both arms have requests.
+    pub(super) fn have_both(&self) -> bool {
+        [&self.other, &self.canary]
+            .iter()
+            .all(|arm| arm.iter().any(|requests| *requests > 0))
+    }
+
     pub(super) fn clear(&mut self) {
         self.other.fill(0);
         self.canary.fill(0);

@@ -4,46 +4,14 @@ use std::fmt;
 
 use super::{Batch, Entry, Evidence, Guarantee, Look, Planned, Reads, Test};
 use crate::base::Probability;
+use crate::stats::Stratified;
 use crate::stats::sequential::yeast_boundary;
 
-/// A constant boundary on the excess of the canary's errors since the start ("YEAST").
-///
-/// # What it does
-///
-/// Adds up, batch by batch, the canary's errors minus its share of both arms' errors, and rolls back
-/// when the sum reaches z times the root of the variance that the sum will have at the planned end,
-/// with z the 1 - alpha/2 quantile: a sum of symmetric steps is twice as likely as its last value, at
-/// most, ever to have been so high.
-///
-/// # When it errs
-///
-/// Over the planned looks with a chance of about alpha, however many they are. As slow with big
-/// faults as with small ones: early on it asks for as much as at the end. Longer than planned it is
-/// no longer worth its level. Where users stay with a version, their errors are one error each.
-///
-/// The planned variance is that of the counts so far, carried on to the planned end by the time that
-/// has passed. It depends on how many errors there are in all and on how the requests are split, not
-/// on whose the errors are, so the level is kept where the traffic is even; a canary that fails
-/// more often adds errors, and with a high weight the boundary rises with them. Where `errors` says the error ratio
-/// to plan with, its variance is taken instead and only the requests are carried on.
-///
-/// # Parameters
-///
-/// `alpha`, `errors` (error ratio to plan with; left out: that of both arms so far).
-///
-/// # Data it needs
-///
-/// Requests and errors of both arms.
-///
-/// # Source
-///
-/// Kurennoy, Dodin, Gurbanov and Peleteiro Ramallo 2025, "YEAST".
+#[doc = include_str!("../manual/yeast.md")]
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Yeast {
     /// Chance of rolling back a good canary at any of the planned looks.
     pub alpha: Probability,
-    /// The error ratio to plan with; `None`: that of both arms so far.
-    pub errors: Option<Probability>,
 }
 
 /// The test under way.
@@ -51,10 +19,8 @@ pub struct Yeast {
 pub(super) struct Running {
     method: Yeast,
     planned: Planned,
-    /// The canary's errors above its share.
-    excess: f64,
-    /// Variance so far: of the counts, or of the requests with the planned error ratio.
-    variance: f64,
+    /// The canary's errors above its share, and their variance.
+    strata: Stratified,
 }
 
 impl Yeast {
@@ -71,47 +37,35 @@ impl Yeast {
         Running {
             method: self,
             planned,
-            excess: 0.0,
-            variance: 0.0,
+            strata: Stratified::default(),
         }
     }
 }
 
 impl Test for Running {
     fn begin(&mut self, _luck: u64) {
-        (self.excess, self.variance) = (0.0, 0.0);
+        self.strata = Stratified::default();
     }
 
     fn look(&mut self, batch: &Batch<'_>) -> Look {
-        let (share, requests) = (batch.realised_share(), batch.requests() as f64);
-        let errors = batch.errors() as f64;
-        self.excess += batch.canary.errors as f64 - errors * share;
-        if requests > 1.0 {
-            // Of the hypergeometric number of hits in the canary.
-            let one_split = share * (1.0 - share) * requests / (requests - 1.0);
-            let ratio = self
-                .method
-                .errors
-                .map_or(errors / requests, Probability::get);
-            self.variance += requests * ratio * (1.0 - ratio) * one_split;
-        }
+        self.strata
+            .add(batch.canary.error_share(), batch.other.error_share());
+        let Stratified {
+            excess, variance, ..
+        } = self.strata;
         let passed = self.planned.share(batch.elapsed);
-        match yeast_boundary(self.variance / passed, self.method.alpha.get()) {
+        match yeast_boundary(variance / passed, self.method.alpha.get()) {
             None => Look::no_data(Evidence::Statistic {
-                value: self.excess,
+                value: excess,
                 limit: f64::INFINITY,
             }),
-            Some(limit) => Look::at_statistic(self.excess, limit),
+            Some(limit) => Look::at_statistic(excess, limit),
         }
     }
 }
 
 impl fmt::Display for Yeast {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "YEAST of all errors at {}", self.alpha)?;
-        match self.errors {
-            None => Ok(()),
-            Some(errors) => write!(f, ", planned with {errors}"),
-        }
+        write!(f, "YEAST of all errors at {}", self.alpha)
     }
 }

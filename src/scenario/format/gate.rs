@@ -3,7 +3,8 @@
 use schemars::{JsonSchema, Schema};
 use serde_json::Value;
 
-use super::{Share, Span, evidence};
+use super::evidence;
+use super::{Share, Span};
 use crate::scenario::defaults;
 
 /// One gate.
@@ -121,26 +122,6 @@ pub enum Gate {
         #[schemars(flatten)]
         series: SeriesRead,
     },
-    /// Exact alpha spending on how errors split between the versions: no more than `alpha` of all
-    /// good canaries are rolled back by the planned end, at any traffic.
-    ExactSpending(evidence::ExactSpending),
-    /// Anytime-valid evidence from how errors split between the versions: no more than `alpha` of
-    /// all good canaries are ever rolled back, however long it looks.
-    SplitEvidence(evidence::SplitEvidence),
-    /// The same for faults that come late: a part of the capital waits for each planned look.
-    ChangeEvidence(evidence::ChangeEvidence),
-    /// Alpha spending with an exact level for faults that come late, its limits found by companions
-    /// drawn as good as stable.
-    ChangeSpending(evidence::ChangeSpending),
-    /// Anytime-valid evidence on whether the canary answers more slowly, at several latencies at
-    /// once.
-    LatencyEvidence(evidence::LatencyEvidence),
-    /// Alpha spending with an exact level on errors and latency together, its limits found by
-    /// companions that are dealt the requests anew.
-    JointSpending(evidence::JointSpending),
-    /// Evidence in both directions: against the canary, which rolls back, and for it, which passes;
-    /// inconclusive until then, so that `inconclusive = "hold"` waits for data instead of time.
-    TwoSidedEvidence(evidence::TwoSidedEvidence),
     /// One-sided z test of the error ratios since the start, with users as the units.
     ClusteredZ {
         /// Chance of rolling back a canary as good as stable, at one look.
@@ -206,7 +187,7 @@ pub enum Gate {
         alpha: Option<Share>,
         /// What it reads.
         #[schemars(flatten)]
-        series: SeriesRead,
+        series: SeriesAlone,
     },
     /// Fisher's one-sided exact test of the error ratios since the start.
     Fisher {
@@ -227,7 +208,7 @@ pub enum Gate {
         alpha: Option<Share>,
         /// How the level is spread over the planned time.
         #[schemars(extend("default" = "pocock"))]
-        spending: Option<Spending>,
+        spending: Option<evidence::Spending>,
         /// By how much the variance of a difference exceeds that of independent requests.
         #[schemars(range(min = 1, max = 1_000_000), extend("default" = 1))]
         design_effect: Option<f64>,
@@ -257,7 +238,7 @@ pub enum Gate {
         concentration: Option<f64>,
         /// What it reads.
         #[schemars(flatten)]
-        series: SeriesRead,
+        series: SeriesAlone,
     },
     /// One-sided Mann-Whitney test of the latencies since the start.
     MannWhitney {
@@ -281,7 +262,7 @@ pub enum Gate {
         tau: Option<Share>,
         /// What it reads.
         #[schemars(flatten)]
-        series: SeriesRead,
+        series: SeriesAlone,
     },
     /// Always-valid test of a latency quantile since the start.
     QuantileAb {
@@ -307,7 +288,7 @@ pub enum Gate {
         alpha: Option<Share>,
         /// What it reads.
         #[schemars(flatten)]
-        series: SeriesRead,
+        series: SeriesAlone,
     },
     /// Sum of Shiryaev and Roberts of which errors are the canary's, for faults that start late.
     ShiryaevRoberts {
@@ -337,19 +318,37 @@ pub enum Gate {
         power_one: Option<bool>,
         /// What it reads.
         #[schemars(flatten)]
-        series: SeriesRead,
+        series: SeriesAlone,
     },
     /// A constant boundary on the canary's errors beyond its share of all since the start.
     Yeast {
         /// Chance of rolling back a canary as good as stable by the planned end.
         #[schemars(extend("default" = defaults::alpha().to_string()))]
         alpha: Option<Share>,
-        /// The error ratio to plan with. Left out: that of both versions so far.
-        errors: Option<Share>,
         /// What it reads.
         #[schemars(flatten)]
         series: SeriesRead,
     },
+    /// Exact alpha spending on how errors split between the versions: no more than `alpha` of all
+    /// good canaries are rolled back by the planned end, at any traffic.
+    ExactSpending(evidence::ExactSpending),
+    /// Anytime-valid evidence from how errors split between the versions: no more than `alpha` of
+    /// all good canaries are ever rolled back, however long it looks.
+    SplitEvidence(evidence::SplitEvidence),
+    /// The same for faults that come late: a part of the capital waits for each planned look.
+    ChangeEvidence(evidence::ChangeEvidence),
+    /// Alpha spending with an exact level for faults that come late, its limits found by companions
+    /// drawn as good as stable.
+    ChangeSpending(evidence::ChangeSpending),
+    /// Anytime-valid evidence on whether the canary answers more slowly, at several latencies at
+    /// once.
+    LatencyEvidence(evidence::LatencyEvidence),
+    /// Alpha spending with an exact level on errors and latency together, its limits found by
+    /// companions that are dealt the requests anew.
+    JointSpending(evidence::JointSpending),
+    /// Evidence in both directions: against the canary, which rolls back, and for it, which passes;
+    /// inconclusive until then, so that `inconclusive = "hold"` waits for data instead of time.
+    TwoSidedEvidence(evidence::TwoSidedEvidence),
     /// One-sided test of what the business counts: is the canary's mean per right answer, divided by
     /// stable's, below a limit?
     Business {
@@ -458,24 +457,21 @@ pub enum Correction {
     None,
 }
 
-/// How a level is spread over the planned time.
-#[derive(Debug, JsonSchema)]
-#[schemars(rename_all = "kebab-case")]
-pub enum Spending {
-    /// Nearly evenly.
-    Pocock,
-    /// Hardly anything at first.
-    #[schemars(rename = "obrien-fleming")]
-    OBrienFleming,
-    /// Much at first: by the root of time.
-    Root,
-}
-
 /// One of several tests: any statistical gate that goes by a level, see [`describe_parts`].
 #[derive(Debug, JsonSchema)]
 pub struct Part {}
 
-/// What a statistical gate reads.
+/// What a statistical gate reads that looks without an end.
+#[derive(Debug, JsonSchema)]
+pub struct SeriesAlone {
+    /// What the canary is compared with.
+    #[schemars(extend("default" = "stable"))]
+    pub against: Option<Against>,
+    /// Reads this route's own series. Left out: all requests.
+    pub route: Option<String>,
+}
+
+/// What a statistical gate reads, and until when.
 #[derive(Debug, JsonSchema)]
 pub struct SeriesRead {
     /// What the canary is compared with.
@@ -500,7 +496,7 @@ fn describe_parts(schema: &mut Schema) {
     };
     let is_part = |gate: &&Value| {
         let whole = ["combined", "sample-ratio"].map(|kind| Some(kind.to_owned()));
-        gate["properties"]["over"].is_object() && !whole.contains(&kind(gate))
+        gate["properties"]["window"].is_null() && !whole.contains(&kind(gate))
     };
     let mut parts: Vec<Value> = gates.iter().filter(is_part).cloned().collect();
     for part in &mut parts {

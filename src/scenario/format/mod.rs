@@ -17,7 +17,7 @@ mod traffic;
 pub use fault::{Corruption, Fault, Reach, ResetPhase};
 pub use figures::{Answer, Answers, Figures};
 pub use gate::{
-    Against, AnyOrAll, Correction, Gate, Looks, Need, SampledBy, SeriesRead, Spending, Stratify,
+    Against, AnyOrAll, Correction, Gate, Looks, Need, SampledBy, SeriesAlone, SeriesRead, Stratify,
 };
 pub use goal::{Goal, GoalValue};
 pub use live::{Live, Speed, Splitter, Tempo};

@@ -34,7 +34,18 @@ pub(super) enum Kind {
     Evidence(evidence::Kind),
 }
 
-/// Names of the classics.
+impl Kind {
+    /// Whether it has to know when the rollout is expected to end.
+    fn is_planned(self) -> bool {
+        match self {
+            Kind::Evidence(kind) => kind.is_planned(),
+            Kind::Dkw | Kind::LindonMalek | Kind::Msprt | Kind::SampleRatio | Kind::Sprt => false,
+            _ => true,
+        }
+    }
+}
+
+/// The names of the classics.
 const CLASSICS: &[(&str, Kind)] = &[
     ("beta-binomial", Kind::BetaBinomial),
     ("clustered-z", Kind::ClusteredZ),
@@ -58,10 +69,7 @@ const CLASSICS: &[(&str, Kind)] = &[
 /// Their names.
 pub(super) fn kinds() -> Vec<(&'static str, Kind)> {
     let evidence = evidence::KINDS.map(|(name, kind)| (name, Kind::Evidence(kind)));
-    evidence
-        .into_iter()
-        .chain(CLASSICS.iter().copied())
-        .collect()
+    CLASSICS.iter().copied().chain(evidence).collect()
 }
 
 /// Reads a gate of this kind.
@@ -73,7 +81,7 @@ pub(super) fn read(
 ) -> Option<Gate> {
     let against = read_against(&mut table);
     let route = read_route(&mut table, names);
-    let endless = matches!(kind, Kind::Evidence(kind) if !kind.is_planned());
+    let endless = !kind.is_planned();
     if endless {
         table.hint("over", "it looks for as long as the rollout lasts");
     }

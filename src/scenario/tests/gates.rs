@@ -9,7 +9,7 @@ use crate::scenario::{gates, schema};
 
 use super::*;
 
-fn planned() -> Planned {
+pub(super) fn planned() -> Planned {
     Planned {
         duration: Span::from_secs(3600),
         interval: Span::from_secs(60),
@@ -52,7 +52,7 @@ fn business() -> Business {
     }
 }
 
-fn checkout() -> Option<RouteSeries> {
+pub(super) fn checkout() -> Option<RouteSeries> {
     Some(RouteSeries {
         index: 1,
         name: "checkout".to_owned(),

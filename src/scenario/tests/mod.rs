@@ -1,5 +1,6 @@
 //! Reading scenarios: every field, every default, every warning.
 
+mod classics;
 mod evidence;
 mod faults;
 mod figures;

@@ -73,23 +73,15 @@ fn every_table() -> Vec<String> {
     }
     texts.push(format!("figures = [{{}}]\n{LEAST}"));
     texts.push(format!("goals = [{{ value = {{}} }}]\n{LEAST}"));
-    for kind in [
-        "success-ratio",
-        "latency-quantile",
-        "ratio",
-        "difference",
-        "z-test",
-        "business",
-        "exact-spending",
-        "split-evidence",
-        "change-evidence",
-        "change-spending",
-        "latency-evidence",
-        "joint-spending",
-        "two-sided-evidence",
-    ] {
+    for kind in gates::names() {
         texts.push(LEAST.replace("success-ratio", kind));
     }
+    let parts = gates::names()
+        .into_iter()
+        .map(|kind| format!("{{ kind = \"{kind}\" }}"));
+    let parts = parts.collect::<Vec<String>>().join(", ");
+    let combined = format!("kind = \"combined\"\nparts = [{parts}]");
+    texts.push(LEAST.replace("kind = \"success-ratio\"", &combined));
     // A rival has the fields of a rollout.
     let of_rivals = texts.iter().filter(|text| text.contains("[rollout]"));
     let of_rivals: Vec<String> = of_rivals
@@ -327,6 +319,7 @@ fn writing_a_default_of_a_gate_or_a_fault_out_changes_nothing() {
         "latency-quantile" => "max = \"1s\"",
         "ratio" => "max = 2",
         "difference" => "max = \"1%\"",
+        "combined" => "parts = [{ kind = \"fisher\" }]",
         _ => "alpha = \"5%\"",
     };
     let schema = schema();

@@ -21,7 +21,11 @@ fn play(traffic: Traffic, ratio: f64, onset: u64, runs: u64, methods: &[Method])
         let batches: Vec<Batch<'_>> = (1..=60)
             .map(|minute| {
                 let requests = binomial(&mut random, traffic.per_minute, traffic.weight);
-                let chance = if minute > onset { ratio * traffic.errors } else { traffic.errors };
+                let chance = if minute > onset {
+                    ratio * traffic.errors
+                } else {
+                    traffic.errors
+                };
                 let errors = binomial(&mut random, requests, chance);
                 let others = traffic.per_minute - requests;
                 let wrong = binomial(&mut random, others, traffic.errors);
@@ -79,10 +83,7 @@ fn methods(errors: f64) -> Vec<Method> {
         fisher_every,
         spent(Spending::OBrienFleming),
         spent(Spending::Pocock),
-        Method::Yeast(Yeast {
-            alpha,
-            errors: Some(share(errors)),
-        }),
+        Method::Yeast(Yeast { alpha }),
         Method::Sprt(Sprt {
             alpha,
             ratio,
@@ -117,11 +118,19 @@ fn rows(errors: f64, measured: [(f64, f64, f64); 17]) -> Vec<Row> {
 
 #[test]
 fn print_tables() {
-    for (per_minute, weight, errors) in [(6_000, 0.05, 0.01), (6_000, 0.05, 0.001), (600, 0.1, 0.01), (60, 0.25, 0.01)] {
-        let t = Traffic { per_minute, weight, errors };
+    for (per_minute, weight, errors) in [
+        (6_000, 0.05, 0.01),
+        (6_000, 0.05, 0.001),
+        (600, 0.1, 0.01),
+        (60, 0.25, 0.01),
+    ] {
+        let t = Traffic {
+            per_minute,
+            weight,
+            errors,
+        };
         let mut m = methods(errors);
         let alpha = share(0.05);
-        m.push(Method::Yeast(Yeast { alpha, errors: None }));
         m.push(Method::Msprt(Msprt { alpha, tau: None }));
         let a = play(t, 1.0, 0, 2000, &m);
         let b = play(t, 2.0, 0, 1000, &m);
@@ -129,7 +138,89 @@ fn print_tables() {
         let d = play(t, 5.0, 0, 500, &m);
         println!("{t:?}");
         for (i, m) in m.iter().enumerate() {
-            println!("{:60} {:.3}/{:.1}  {:.3}/{:.1} {:.3}/{:.1} {:.3}/{:.1}", m.label(), a[i].rate(), a[i].mean(), b[i].rate(), b[i].mean(), d[i].rate(), d[i].mean(), c[i].rate(), c[i].mean());
+            println!(
+                "{:60} {:.3}/{:.1}  {:.3}/{:.1} {:.3}/{:.1} {:.3}/{:.1}",
+                m.label(),
+                a[i].rate(),
+                a[i].mean(),
+                b[i].rate(),
+                b[i].mean(),
+                d[i].rate(),
+                d[i].mean(),
+                c[i].rate(),
+                c[i].mean()
+            );
+        }
+    }
+}
+
+#[test]
+fn print_msprt() {
+    use crate::stats::sequential::mixture_sprt_log;
+    for (per_minute, weight, errors) in [
+        (6_000u64, 0.05, 0.01),
+        (6_000, 0.05, 0.001),
+        (60, 0.25, 0.01),
+    ] {
+        for ratio in [1.0, 2.0, 5.0] {
+            let mut ends: Vec<Ends> = (0..5).map(|_| Ends::default()).collect();
+            for run in 0..1000 {
+                let mut random = generator(run);
+                let mut s = [0u64; 4];
+                let mut det = [None; 5];
+                for minute in 1..=60u64 {
+                    let n = binomial(&mut random, per_minute, weight);
+                    s[0] += n;
+                    s[1] += binomial(&mut random, n, errors * ratio);
+                    s[2] += per_minute - n;
+                    s[3] += binomial(&mut random, per_minute - n, errors);
+                    let [nc, y, ns, x] = s.map(|v| v as f64);
+                    let (pc, ps, p) = (y / nc, x / ns, (x + y) / (nc + ns));
+                    let d = pc - ps;
+                    let vp = p * (1.0 - p) * (1.0 / nc + 1.0 / ns);
+                    let v0 = errors * (1.0 - errors) * (1.0 / nc + 1.0 / ns);
+                    let vu = pc * (1.0 - pc) / nc + ps * (1.0 - ps) / ns;
+                    let t2 = errors * errors;
+                    let one = |v: f64| {
+                        mixture_sprt_log(d, v, t2).map(|l| {
+                            let z = d * errors / (v * (v + t2)).sqrt();
+                            l + 2f64.ln() + (1.0 - crate::stats::normal_upper(z)).ln()
+                        })
+                    };
+                    let l = [
+                        mixture_sprt_log(d, vp, t2),
+                        one(vp),
+                        one(vu),
+                        mixture_sprt_log(d, v0, t2),
+                        if d > 0.0 {
+                            mixture_sprt_log(d, vp, t2)
+                        } else {
+                            None
+                        },
+                    ];
+                    for i in 0..5 {
+                        if det[i].is_none() && l[i].is_some_and(|l| l >= 20f64.ln()) {
+                            det[i] = Some(minute)
+                        }
+                    }
+                }
+                for i in 0..5 {
+                    ends[i].add(det[i], 60)
+                }
+            }
+            println!(
+                "{per_minute} {weight} {errors} x{ratio} pooled2 {:.3}/{:.1} pooled1 {:.3}/{:.1} unp1 {:.3}/{:.1} true {:.3}/{:.1} pooled+ {:.3}/{:.1}",
+                ends[0].rate(),
+                ends[0].mean(),
+                ends[1].rate(),
+                ends[1].mean(),
+                ends[2].rate(),
+                ends[2].mean(),
+                ends[3].rate(),
+                ends[3].mean(),
+                ends[4].rate(),
+                ends[4].mean()
+            );
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod counts;
 mod evidence;
+mod latencies;
 
 use rand::SeedableRng;
 use rand_distr::{Binomial, Distribution};
@@ -85,6 +86,8 @@ impl Ends {
     }
 
     fn deviation(&self) -> f64 {
-        (self.squares / self.runs - self.mean() * self.mean()).max(0.0).sqrt()
+        (self.squares / self.runs - self.mean() * self.mean())
+            .max(0.0)
+            .sqrt()
     }
 }

@@ -3,11 +3,11 @@
 use super::super::super::defaults;
 use super::super::super::reader::{Table, Value};
 use super::super::{read_alpha, read_level, read_quantile};
+use super::evidence::read_spending;
 use crate::base::Probability;
 use crate::gate::statistical::{
     BetaBinomial, ClusteredZ, CumulativeZ, Cusum, Dkw, Fisher, GroupSequential, Ks, LindonMalek,
-    Looks, MannWhitney, Method, Msprt, QuantileAb, SampleRatio, ShiryaevRoberts, Spending, Sprt,
-    Yeast,
+    Looks, MannWhitney, Method, Msprt, QuantileAb, SampleRatio, ShiryaevRoberts, Sprt, Yeast,
 };
 
 /// Level and looks of a test that is made for one look.
@@ -86,14 +86,7 @@ pub(super) fn read_dkw(table: &mut Table<'_>) -> Option<Method> {
 
 pub(super) fn read_group_sequential(table: &mut Table<'_>) -> Option<Method> {
     let alpha = read_alpha(table);
-    let spending = match table.get("spending") {
-        None => Some(Spending::Pocock),
-        Some(value) => value.choice(&[
-            ("pocock", Spending::Pocock),
-            ("obrien-fleming", Spending::OBrienFleming),
-            ("root", Spending::Root),
-        ]),
-    };
+    let spending = read_spending(table);
     let design_effect = read_design_effect(table);
     Some(Method::GroupSequential(GroupSequential {
         alpha: alpha?,
@@ -177,15 +170,8 @@ pub(super) fn read_sprt(table: &mut Table<'_>) -> Option<Method> {
 }
 
 pub(super) fn read_yeast(table: &mut Table<'_>) -> Option<Method> {
-    let alpha = read_alpha(table);
-    let errors = match table.get("errors") {
-        None => Some(None),
-        Some(value) => read_share(&value, "planned error ratio", 0.999).map(Some),
-    };
-    Some(Method::Yeast(Yeast {
-        alpha: alpha?,
-        errors: errors?,
-    }))
+    let alpha = read_alpha(table)?;
+    Some(Method::Yeast(Yeast { alpha }))
 }
 
 /// How many times as often a bad canary fails.

@@ -54,9 +54,9 @@ fn read_parts(list: &Value<'_>, correction: Option<Correction>) -> Option<Vec<Me
 
 fn read_part(value: &Value<'_>, correction: Option<Correction>) -> Option<Method> {
     let mut table = value.table()?;
-    let whole = |kind: &Kind| matches!(kind, Kind::Combined | Kind::SampleRatio);
-    let kinds = kinds().into_iter().filter(|(_, kind)| !whole(kind));
-    let kinds: Vec<(&str, Kind)> = kinds.collect();
+    let is_part = |kind: &Kind| !matches!(kind, Kind::Combined | Kind::SampleRatio);
+    let mut kinds = kinds();
+    kinds.retain(|(_, kind)| is_part(kind));
     let written = table.require("kind", "write kind = \"fisher\", or another test")?;
     let kind = written.choice(&kinds)?;
     table.is_of_kind(written.text().unwrap_or_default());
@@ -94,10 +94,8 @@ fn read_part(value: &Value<'_>, correction: Option<Correction>) -> Option<Method
 }
 
 /// What the stepwise corrections take.
-const E_VALUES: &str = "take split-evidence, change-evidence, latency-evidence, msprt, lindon-malek, quantile-ab or sprt \
-     with power_one = true";
-const P_VALUES: &str = "take split-evidence, change-evidence, latency-evidence, dkw, msprt, lindon-malek, quantile-ab or \
-     sprt with power_one = true";
+const E_VALUES: &str = "take msprt, lindon-malek, quantile-ab or sprt with power_one = true";
+const P_VALUES: &str = "take dkw, msprt, lindon-malek, quantile-ab or sprt with power_one = true";
 
 /// How many parts must be against the canary; 1 where nothing is said.
 fn read_need(value: Option<&Value<'_>>, parts: Option<usize>) -> Option<usize> {

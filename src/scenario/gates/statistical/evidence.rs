@@ -169,7 +169,7 @@ fn read_two_sided_evidence(table: &mut Table<'_>, alpha: Option<Probability>) ->
 }
 
 /// How the level is spread over the planned time.
-fn read_spending(table: &mut Table<'_>) -> Option<Spending> {
+pub(super) fn read_spending(table: &mut Table<'_>) -> Option<Spending> {
     match table.get("spending") {
         None => Some(Spending::Pocock),
         Some(value) => value.choice(&[

@@ -4,6 +4,10 @@ use statrs::function::gamma::{checked_gamma_lr, checked_gamma_ur, ln_gamma};
 
 use super::{crossing, level, one_sided_level, positive, tuned_rho_one_sided};
 
+/// Intrinsic time beyond this many squares of the scale is not reckoned with: the gamma functions
+/// take as many steps as its root.
+const LONGEST: f64 = 1e12;
+
 /// One-sided, for increments that are sub-exponential with a scale.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct GammaExponential {
@@ -14,13 +18,14 @@ pub struct GammaExponential {
 
 impl GammaExponential {
     /// Tightest at V = `tuned` for the level `alpha`. `None` unless `tuned` and `scale` are positive
-    /// and `alpha` is between 0 and 1/2.
+    /// and `alpha` is between 0 and 1/2, or where the scale is next to nothing.
     pub fn new(tuned: f64, scale: f64, alpha: f64) -> Option<GammaExponential> {
         if !positive(tuned) || !positive(scale) || !one_sided_level(alpha) {
             return None;
         }
         let rho = tuned_rho_one_sided(tuned, alpha);
         let a = rho / (scale * scale);
+        (a <= LONGEST).then_some(())?;
         let constant = a * a.ln() - ln_gamma(a) - checked_gamma_lr(a, a).ok()?.ln();
         Some(GammaExponential {
             rho,
@@ -29,11 +34,14 @@ impl GammaExponential {
         })
     }
 
-    /// ln m(S, V), for V from 0; not a number where it is not defined.
+    /// ln m(S, V), for V from 0; not a number where it is not defined or too long to be computed.
     pub fn log(&self, s: f64, v: f64) -> f64 {
         let square = self.scale * self.scale;
         let (a, b) = (self.rho / square, (v + self.rho) / square);
         let u = (self.scale * s + v) / square;
+        if b > LONGEST || u > LONGEST {
+            return f64::NAN;
+        }
         let Ok(lower) = checked_gamma_lr(b, u + a) else {
             return f64::NAN;
         };
@@ -60,13 +68,14 @@ pub struct GammaPoisson {
 
 impl GammaPoisson {
     /// Tightest at V = `tuned` for the level `alpha`. `None` unless `tuned` and `scale` are positive
-    /// and `alpha` is between 0 and 1/2.
+    /// and `alpha` is between 0 and 1/2, or where the scale is next to nothing.
     pub fn new(tuned: f64, scale: f64, alpha: f64) -> Option<GammaPoisson> {
         if !positive(tuned) || !positive(scale) || !one_sided_level(alpha) {
             return None;
         }
         let rho = tuned_rho_one_sided(tuned, alpha);
         let a = rho / (scale * scale);
+        (a <= LONGEST).then_some(())?;
         let constant = a * a.ln() - ln_gamma(a) - checked_gamma_ur(a, a).ok()?.ln();
         Some(GammaPoisson {
             rho,
@@ -75,11 +84,14 @@ impl GammaPoisson {
         })
     }
 
-    /// ln m(S, V), for V from 0; not a number where it is not defined.
+    /// ln m(S, V), for V from 0; not a number where it is not defined or too long to be computed.
     pub fn log(&self, s: f64, v: f64) -> f64 {
         let square = self.scale * self.scale;
         let b = (v + self.rho) / square;
         let u = s / self.scale + b;
+        if b > LONGEST || u > LONGEST {
+            return f64::NAN;
+        }
         let Ok(upper) = checked_gamma_ur(u, b) else {
             return f64::NAN;
         };

@@ -44,7 +44,7 @@ impl NormalMixture {
 
     /// The boundary on S at level `alpha`.
     pub fn bound(&self, v: f64, alpha: f64) -> Option<f64> {
-        if !level(alpha) || !(v >= 0.0 && v.is_finite()) {
+        if !(level(alpha) && v >= 0.0 && v.is_finite()) {
             return None;
         }
         let spread = v + self.rho;
