@@ -69,7 +69,7 @@ fn recommended(alpha: Probability) -> Vec<(&'static str, Method)> {
             "change-point e-process",
             Method::ChangeEvidence(ChangeEvidence {
                 alpha,
-                prior: Prior::Uniform,
+                prior: Prior::HalfAtStart,
                 events,
             }),
         ),

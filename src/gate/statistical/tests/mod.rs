@@ -1,6 +1,7 @@
 //! The gates against simulated rollouts, and against input that is hardly any.
 
 mod counts;
+mod evidence;
 mod latencies;
 
 use rand::SeedableRng;
