@@ -12,8 +12,8 @@ use crate::stats::{Events, rate_chance_above};
 /// # What it does
 ///
 /// Adds up requests and errors of both arms since the canary's first traffic. With flat priors of
-/// both error ratios the chance that the canary's is the higher one is, for rare errors,
-/// 1 - I(w; canary's errors + 1, other's errors + 1), where w is the canary's share of the requests.
+/// both error ratios the chance that the canary's is the higher one is, for rare errors, 1 - I(w;
+/// canary's errors + 1, other's errors + 1), where w is the canary's share of the requests.
 ///
 /// # When it errs
 ///

@@ -17,10 +17,10 @@ use crate::stats::{Clusters, Mean, normal_upper};
 ///
 /// # When it errs
 ///
-/// At one look about as often as alpha says, also where users stay with a version and fail again and
-/// again, once each arm has some dozens of users with failures; with fewer the variance is not yet
-/// seen and it is too liberal. Made at every look at its full level it rolls back many good canaries.
-/// It does not see that users share an instance.
+/// At one look about as often as alpha says, also where users stay with a version and fail again
+/// and again, once each arm has some dozens of users with failures; with fewer the variance is not
+/// yet seen and it is too liberal. Made at every look at its full level it rolls back many good
+/// canaries. It does not see that users share an instance.
 ///
 /// # Parameters
 ///
@@ -32,8 +32,8 @@ use crate::stats::{Clusters, Mean, normal_upper};
 ///
 /// # Source
 ///
-/// Deng, Knoblich and Lu 2018, "Applying the Delta Method in Metric Analytics"; the ratio estimator:
-/// Cochran, *Sampling Techniques*.
+/// Deng, Knoblich and Lu 2018, "Applying the Delta Method in Metric Analytics"; the ratio
+/// estimator: Cochran, *Sampling Techniques*.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ClusteredZ {
     /// Chance of rolling back a good canary, at one look.

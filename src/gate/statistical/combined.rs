@@ -10,12 +10,12 @@ use crate::stats::{benjamini_hochberg, e_benjamini_hochberg, holm};
 ///
 /// # What it does
 ///
-/// Gives every part each batch, counts how many are against the canary, by the correction, and rolls
-/// back when these are as many as are needed. Without a correction every part is made at its own
-/// level. With Bonferroni's each is made at k alpha/m for k needed of m: alpha/m when any is enough,
-/// alpha when all must agree. What a part has found once stays found. The stepwise corrections
-/// put the parts' p-values, the smallest so far, or e-values in order: Holm's, Benjamini and
-/// Hochberg's, and that of the latter for e-values.
+/// Gives every part each batch, counts how many are against the canary, by the correction, and
+/// rolls back when these are as many as are needed. Without a correction every part is made at its
+/// own level. With Bonferroni's each is made at k alpha/m for k needed of m: alpha/m when any is
+/// enough, alpha when all must agree. What a part has found once stays found. The stepwise
+/// corrections put the parts' p-values, the smallest so far, or e-values in order: Holm's,
+/// Benjamini and Hochberg's, and that of the latter for e-values.
 ///
 /// # When it errs
 ///
@@ -24,15 +24,15 @@ use crate::stats::{benjamini_hochberg, e_benjamini_hochberg, holm};
 /// often as one. Holm's is the same for any, and as careful with more. Benjamini and Hochberg's
 /// controls how many of the alarms are false, which on a good canary is the chance of any; it needs
 /// parts that do not work against each other, and the one for e-values does not. Without
-/// correction, m parts of which any is enough are wrong up to m times as often as one: 20 independent
-/// ones at 5 % in 64 % of good rollouts.
+/// correction, m parts of which any is enough are wrong up to m times as often as one: 20
+/// independent ones at 5 % in 64 % of good rollouts.
 ///
 /// # Parameters
 ///
-/// `parts` (tests like gates of their own; `over`, `route` and `against` are those of the whole), `need`
-/// (`any`, `all` or a number), `correction` (`bonferroni`, `holm`, `benjamini-hochberg`, `e-bh`,
-/// `none`), `alpha`. The stepwise corrections need p-values or e-values that hold at any time, the
-/// last one e-values.
+/// `parts` (tests like gates of their own; `over`, `route` and `against` are those of the whole),
+/// `need` (`any`, `all` or a number), `correction` (`bonferroni`, `holm`, `benjamini-hochberg`,
+/// `e-bh`, `none`), `alpha`. The stepwise corrections need p-values or e-values that hold at any
+/// time, the last one e-values.
 ///
 /// # Data it needs
 ///
@@ -70,8 +70,8 @@ pub enum Correction {
 }
 
 impl Correction {
-    /// Whether a test gives what the correction puts in order, with what would: p-values or e-values
-    /// that hold whenever they are looked at.
+    /// Whether a test gives what the correction puts in order, with what would: p-values or
+    /// e-values that hold whenever they are looked at.
     pub fn suits(self, part: &Entry) -> Result<(), &'static str> {
         let anytime = part.guarantee == Guarantee::Anytime;
         match self {
@@ -91,8 +91,8 @@ impl Correction {
 }
 
 impl Combined {
-    /// These tests at a common level; without a correction each keeps its own. `None` when there are
-    /// no parts, or when none of them or more than all are needed.
+    /// These tests at a common level; without a correction each keeps its own. `None` when there
+    /// are no parts, or when none of them or more than all are needed.
     pub fn new(
         mut parts: Vec<Method>,
         need: usize,

@@ -20,9 +20,9 @@ use crate::stats::{normal_upper, two_proportion_z};
 /// Made at every look at its full level it rolls back far more good canaries than alpha says: some
 /// 17 % at 10 looks and 28 % at 60 for alpha = 5 %. Shared among the looks it errs on the side of
 /// passing. With fewer than about five expected errors in the canary it is too liberal at any one
-/// look. Where the weight moves while the error ratio moves, the sums compare times and not versions
-/// (Simpson's paradox). Where users stay with a version their requests are alike, and z is too large
-/// by the root of the design effect, unless that is given.
+/// look. Where the weight moves while the error ratio moves, the sums compare times and not
+/// versions (Simpson's paradox). Where users stay with a version their requests are alike, and z is
+/// too large by the root of the design effect, unless that is given.
 ///
 /// # Parameters
 ///

@@ -10,17 +10,17 @@ use crate::stats::sequential::Cusum as Page;
 ///
 /// # What it does
 ///
-/// Adds up, batch by batch, the log-likelihood ratio of which of the errors are the canary's, between
-/// a canary that fails `ratio` times as often and one that fails as often; what lies below zero is
-/// forgotten, so that a good start does not speak for a canary that turns bad. It rolls back when
-/// the sum reaches ln(T/alpha), T the planned number of looks.
+/// Adds up, batch by batch, the log-likelihood ratio of which of the errors are the canary's,
+/// between a canary that fails `ratio` times as often and one that fails as often; what lies below
+/// zero is forgotten, so that a good start does not speak for a canary that turns bad. It rolls
+/// back when the sum reaches ln(T/alpha), T the planned number of looks.
 ///
 /// # When it errs
 ///
 /// The mean time between two false alarms is at least T/alpha batches, and within the planned looks
-/// it rolls back a good canary with a chance of at most alpha: in fact of 0 to 1 % for alpha = 5 %. It
-/// takes longer than others to find a fault that is there from the start. Where users stay with a
-/// version, their errors are one error each.
+/// it rolls back a good canary with a chance of at most alpha: in fact of 0 to 1 % for alpha = 5 %.
+/// It takes longer than others to find a fault that is there from the start. Where users stay with
+/// a version, their errors are one error each.
 ///
 /// # Parameters
 ///

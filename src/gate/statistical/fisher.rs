@@ -12,16 +12,16 @@ use crate::stats::fisher_p;
 /// # What it does
 ///
 /// Adds up requests and errors of both arms since the canary's first traffic. Given how many errors
-/// there are in all, those of the canary are hypergeometric when both fail alike; the p-value is the
-/// chance of as many or more, and it rolls back when that is at or below the level of the look.
+/// there are in all, those of the canary are hypergeometric when both fail alike; the p-value is
+/// the chance of as many or more, and it rolls back when that is at or below the level of the look.
 ///
 /// # When it errs
 ///
 /// At one look never more often than alpha, however few the requests; with few errors far less
-/// often, as counts are whole (3 to 5 % for alpha = 5 %). Made at every look at its full level: 13 %
-/// to 23 % over 60 looks. Where the weight moves while the error ratio moves, the sums compare times
-/// and not versions. Where users stay with a version their requests are alike, and the test takes
-/// one bad user for many.
+/// often, as counts are whole (3 to 5 % for alpha = 5 %). Made at every look at its full level: 13
+/// % to 23 % over 60 looks. Where the weight moves while the error ratio moves, the sums compare
+/// times and not versions. Where users stay with a version their requests are alike, and the test
+/// takes one bad user for many.
 ///
 /// # Parameters
 ///

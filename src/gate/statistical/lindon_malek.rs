@@ -12,16 +12,16 @@ use crate::base::Probability;
 /// # What it does
 ///
 /// Every error is the canary's with a chance that is its share of the batch's requests, when both
-/// arms fail alike, whatever errors do in common. A Bayes factor holds a beta mixture of other shares
-/// against that, of the weight that `concentration` says; it rolls back when the factor is at least
-/// 1/alpha. At each new weight a new mixture starts around it, and the factors multiply.
+/// arms fail alike, whatever errors do in common. A Bayes factor holds a beta mixture of other
+/// shares against that, of the weight that `concentration` says; it rolls back when the factor is
+/// at least 1/alpha. At each new weight a new mixture starts around it, and the factors multiply.
 ///
 /// # When it errs
 ///
 /// Ever, at however many looks, with a chance of alpha at most, however few the errors. It is
-/// two-sided, as published: a canary with too few errors is rolled back too. The larger
-/// the concentration against the canary's share, the harder it is to see anything: with 100 and 25 %
-/// of the requests a doubled error ratio is hardly ever found at one request a second. Where users
+/// two-sided, as published: a canary with too few errors is rolled back too. The larger the
+/// concentration against the canary's share, the harder it is to see anything: with 100 and 25 % of
+/// the requests a doubled error ratio is hardly ever found at one request a second. Where users
 /// stay with a version, their errors are one error each.
 ///
 /// # Parameters

@@ -6,23 +6,23 @@ use super::shares::Shares;
 use super::{Batch, Decision, Entry, Guarantee, Look, Reads, Test};
 use crate::base::Probability;
 
-/// Always-valid test for a sample ratio mismatch: do the versions get the shares of the requests that
-/// the splitter was asked for?
+/// Always-valid test for a sample ratio mismatch: do the versions get the shares of the requests
+/// that the splitter was asked for?
 ///
 /// # What it does
 ///
-/// Every request of a batch is the canary's with the chance that the splitter was asked for. A Bayes
-/// factor holds a mixture of other shares against that; when it is at least 1/alpha, the figures of
-/// the versions do not come from the same traffic, nothing else can be trusted, and it rolls back.
-/// At each new weight a new mixture starts around it, and the factors multiply. Batches in which the
-/// weight moved are left out.
+/// Every request of a batch is the canary's with the chance that the splitter was asked for. A
+/// Bayes factor holds a mixture of other shares against that; when it is at least 1/alpha, the
+/// figures of the versions do not come from the same traffic, nothing else can be trusted, and it
+/// rolls back. At each new weight a new mixture starts around it, and the factors multiply. Batches
+/// in which the weight moved are left out.
 ///
 /// # When it errs
 ///
-/// Ever, at however many looks, with a chance of alpha at most where each request is routed by a draw
-/// of its own, and less often where the splitter deals them out in turn. Where whole users are
-/// routed, the requests of a few busy ones are enough to raise an alarm. It does not see what shifts
-/// requests and keeps the shares.
+/// Ever, at however many looks, with a chance of alpha at most where each request is routed by a
+/// draw of its own, and less often where the splitter deals them out in turn. Where whole users are
+/// routed, the requests of a few busy ones are enough to raise an alarm. It does not see what
+/// shifts requests and keeps the shares.
 ///
 /// # Parameters
 ///

@@ -10,16 +10,16 @@ use crate::stats::sequential::ShiryaevRoberts as Sum;
 ///
 /// # What it does
 ///
-/// For every batch so far it takes the likelihood ratio of a fault that started there (a canary that
-/// fails `ratio` times as often as the other arm, against one that fails as often), and adds these
-/// up. It rolls back when the sum reaches T/alpha, T the planned number of looks.
+/// For every batch so far it takes the likelihood ratio of a fault that started there (a canary
+/// that fails `ratio` times as often as the other arm, against one that fails as often), and adds
+/// these up. It rolls back when the sum reaches T/alpha, T the planned number of looks.
 ///
 /// # When it errs
 ///
-/// The mean time to a false alarm is at least T/alpha batches, and within the planned looks it rolls
-/// back a good canary with a chance of at most alpha: in fact of 0 to 2 % for alpha = 5 %. It takes longer
-/// than others to find a fault that is there from the start, and less with one that starts late.
-/// Where users stay with a version, their errors are one error each.
+/// The mean time to a false alarm is at least T/alpha batches, and within the planned looks it
+/// rolls back a good canary with a chance of at most alpha: in fact of 0 to 2 % for alpha = 5 %. It
+/// takes longer than others to find a fault that is there from the start, and less with one that
+/// starts late. Where users stay with a version, their errors are one error each.
 ///
 /// # Parameters
 ///

@@ -1,6 +1,7 @@
 //! The gates against simulated rollouts, and against input that is hardly any.
 
 mod counts;
+mod figures;
 mod latencies;
 
 use rand::SeedableRng;
