@@ -40,8 +40,8 @@ use crate::stats::{benjamini_hochberg, e_benjamini_hochberg, holm};
 ///
 /// # Source
 ///
-/// Bonferroni; for k of m: Rüger 1978; Holm 1979; Benjamini and Hochberg 1995; Wang and Ramdas 2022
-/// (e-BH).
+/// Bonferroni; for k of m: Rüger 1978; Holm 1979; Benjamini and Hochberg 1995; e-BH: Wang and Ramdas
+/// 2022.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Combined {
     /// Chance of rolling back a good canary.
@@ -70,8 +70,10 @@ pub enum Correction {
 }
 
 impl Correction {
-    /// Whether a test gives what the correction puts in order, with what would: p-values or
-    /// e-values that hold whenever they are looked at.
+    /// Whether a test gives what the correction puts in order.
+    ///
+    /// # Errors
+    /// What would be needed: p-values or e-values that hold whenever they are looked at.
     pub fn suits(self, part: &Entry) -> Result<(), &'static str> {
         let anytime = part.guarantee == Guarantee::Anytime;
         match self {
