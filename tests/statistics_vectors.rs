@@ -8,95 +8,14 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 /// Methods of the vectors that the program does not have.
-const NOT_SHIPPED: &[&str] = &[
-    "anytime_valid_t",
-    "asymptotic_cs_radius",
-    "barnard_exact",
-    "bernoulli_confidence_sequence",
-    "beta_binomial_bound",
-    "beta_binomial_log",
-    "beta_prob_worse",
-    "binom_ci_agresti_coull",
-    "binom_ci_clopper_pearson",
-    "binom_ci_jeffreys",
-    "binom_ci_wilson",
-    "binomial_maxsprt_critical_value",
-    "binomial_maxsprt_llr",
-    "boschloo_exact",
-    "chi2_yates",
-    "cluster_ratio_z",
-    "cmh_z",
-    "cusum_path",
-    "design_effect",
-    "diff_ci_agresti_caffo",
-    "diff_ci_miettinen_nurminen",
-    "diff_ci_newcombe_wilson",
-    "dkw_fixed",
-    "dkw_time_uniform_closed_form",
-    "double_stitching_bound",
-    "e_bh",
-    "empirical_process_lil_bound",
-    "exact_split_alpha_spending",
-    "fisher_conditional_odds_ratio",
-    "fisher_exact",
-    "gamma_exponential_bound",
-    "gamma_exponential_log",
-    "gamma_poisson_bound",
-    "gamma_poisson_log",
-    "gamma_poisson_prob_worse",
-    "gavi_z_boundary",
-    "group_sequential_boundary",
-    "group_sequential_characteristics",
-    "harrell_davis",
-    "hedged_capital",
-    "hodges_lehmann_ci",
-    "hypergeometric_log_mgf",
-    "hypergeometric_split_eprocess",
-    "information_bound_total_requests",
-    "ks_2samp_asymptotic",
-    "ks_2samp_exact",
-    "lindon_malek_multinomial",
-    "mann_whitney_asymptotic",
-    "mann_whitney_exact",
-    "maritz_jarrett_se",
-    "msprt_normal",
-    "n_mann_whitney_noether",
-    "n_two_prop",
-    "normal_cusum_arl",
-    "normal_mixture_bound",
-    "normal_mixture_log",
-    "p_adjust_benjamini_hochberg",
-    "p_adjust_benjamini_yekutieli",
-    "p_adjust_bonferroni",
-    "p_adjust_hochberg",
-    "p_adjust_holm",
-    "p_to_e_calibrator",
-    "peeking_inflation",
-    "poisson_rate_ratio_ci",
-    "poisson_rate_ratio_cond_midp",
-    "poisson_rate_ratio_exact_cond",
-    "poisson_rate_ratio_score",
-    "poisson_rate_ratio_sqrt",
-    "poisson_rate_ratio_wald",
-    "poly_stitching_bound",
-    "predmix_eb_bets",
-    "predmix_eb_lower_cs",
-    "quantile_ab_pvalue",
-    "quantile_ci_order_stat",
-    "quantile_confidence_sequence_ranks",
-    "quantile_standard_error_lognormal",
-    "quantile_type7",
-    "safe_2x2_block",
-    "shiryaev_roberts_path",
-    "split_eprocess",
-    "split_eprocess_changepoint",
-    "split_eprocess_promotion",
-    "sprt_bernoulli",
-    "sprt_bernoulli_asn",
-    "two_prop_z_unpooled",
-    "welch_t",
-    "yeast_boundary",
-];
+const NOT_SHIPPED: &[&str] = &[];
+
+/// Vectors whose numbers are not those of the method that they are about, and why.
+const WRONG: &[(&str, &str)] = &[(
+    "diff_ci_miettinen_nurminen-1",
+    "statsmodels' cubic for the restricted shares has the hits of the second arm where its trials \
+     belong; without hits in that arm, as in the other vector, this makes no difference",
+)];
 
 #[test]
 fn every_vector_of_a_shipped_method_is_met() {
@@ -113,7 +32,7 @@ fn every_vector_of_a_shipped_method_is_met() {
     let (asked, left): (Vec<&Value>, Vec<&Value>) = vectors
         .iter()
         .partition(|vector| shipped.contains(vector["method"].as_str().unwrap()));
-    let lines: Vec<String> = asked.iter().map(|vector| vector.to_string()).collect();
+    let lines: Vec<String> = asked.iter().map(ToString::to_string).collect();
     let answers = stat(&["--json"], &lines.join("\n"));
     assert_eq!(answers.len(), asked.len());
 
@@ -121,7 +40,14 @@ fn every_vector_of_a_shipped_method_is_met() {
     for (vector, answer) in asked.iter().zip(&answers) {
         assert_eq!(answer["id"], vector["id"]);
         assert_eq!(answer["method"], vector["method"]);
-        if let Err(why) = meets(vector, &answer["results"]) {
+        let met = meets(vector, &answer["results"]);
+        if WRONG.iter().any(|(id, _)| vector["id"] == *id) {
+            assert!(
+                met.is_err(),
+                "{} is met: it can be taken off the list",
+                vector["id"]
+            );
+        } else if let Err(why) = met {
             wrong.push(format!("{}: {why}", vector["id"]));
         }
     }

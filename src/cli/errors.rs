@@ -34,6 +34,9 @@ pub enum CommandError {
         /// What would be valid.
         help: String,
     },
+    /// Arguments were refused: what is wrong with each, and what would be valid.
+    #[error("{}", .0.iter().map(|(message, _)| message.as_str()).collect::<Vec<_>>().join("; "))]
+    Arguments(Vec<(String, String)>),
     /// Results could not be read.
     #[error("{0}")]
     Results(StoreError),
@@ -91,6 +94,7 @@ impl CommandError {
             CommandError::Input(_)
             | CommandError::Unknown(_)
             | CommandError::Argument { .. }
+            | CommandError::Arguments(_)
             | CommandError::Results(_) => 2,
             CommandError::Live(error) if asks_too_much(error) => 2,
             _ => 1,
@@ -125,9 +129,11 @@ pub(super) fn report(error: &CommandError) {
             let drawn: Vec<String> = problems.texts().map(draw).collect();
             output::note(&drawn.join("\n"));
         }
-        CommandError::Argument { message, help } => {
-            let text = format!("error: {message}\n  = help: {help}");
-            output::note(&output::narrow(&text, output::WIDTH, "  "));
+        CommandError::Argument { message, help } => refused(message, help),
+        CommandError::Arguments(all) => {
+            for (message, help) in all {
+                refused(message, help);
+            }
         }
         other => output::note(&output::narrow(
             &format!("error: {other}"),
@@ -135,6 +141,11 @@ pub(super) fn report(error: &CommandError) {
             "  ",
         )),
     }
+}
+
+fn refused(message: &str, help: &str) {
+    let text = format!("error: {message}\n  = help: {help}");
+    output::note(&output::narrow(&text, output::WIDTH, "  "));
 }
 
 /// Tells what is wrong with the arguments, or what was asked about them (`--help`, `--version`).

@@ -1,14 +1,18 @@
 //! The command line: one file per command. The only room that prints, and the only one that decides
 //! how the process ends.
 
+mod calibrate;
+mod compare;
 mod conform;
 mod errors;
 mod explain;
 mod faults;
+mod gates;
 mod import;
 mod judge;
 mod load;
 mod output;
+mod plan;
 mod power;
 mod promql;
 mod report;
@@ -47,6 +51,10 @@ pub struct Arguments {
 enum Command {
     /// Power, false rollbacks, detection time and exposure at each canary percentage
     Power(Box<power::PowerArguments>),
+    /// How long a canary has to run for your traffic, from closed forms, before anything is simulated
+    Plan(Box<plan::PlanArguments>),
+    /// How often each statistical gate is wrong, and how fast it is: a league table
+    Calibrate(calibrate::CalibrateArguments),
     /// One rollout, tick by tick: for real over loopback, or in virtual time
     Run(Box<run::RunArguments>),
     /// Why a verdict fell: what was read, by which rule, and what would have changed it
@@ -55,6 +63,8 @@ enum Command {
     Judge(Box<judge::JudgeArguments>),
     /// Send requests on schedule, and say how long they took from when they were due
     Load(Box<load::LoadArguments>),
+    /// All gates on one scenario by the same luck: who catches it, who cries wolf, how soon
+    Compare(Box<compare::CompareArguments>),
     /// Does the simulator tell the truth? The scenario for real and in virtual time, compared
     Conform(Box<conform::ConformArguments>),
     /// Read manifests of meshes, ingresses and controllers into a scenario
@@ -67,6 +77,8 @@ enum Command {
     Report(report::ReportArguments),
     /// List the built-in scenarios, or show one
     Scenarios(scenarios::ScenariosArguments),
+    /// The gates of a staged rollout, and the page of each
+    Gates(gates::GatesArguments),
     /// The catalogue of faults, and which gate sees what
     Faults(faults::FaultsArguments),
     /// Print the JSON Schema of scenario files or of summary.json
@@ -86,16 +98,20 @@ pub fn start() -> ExitCode {
 pub fn run(arguments: Arguments) -> ExitCode {
     let outcome = match arguments.command {
         Command::Power(arguments) => power::power(&arguments),
+        Command::Plan(arguments) => plan::plan(&arguments),
+        Command::Calibrate(arguments) => calibrate::calibrate(&arguments),
         Command::Run(arguments) => run::run(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::Judge(arguments) => judge::judge(&arguments),
         Command::Load(arguments) => load::load(&arguments),
+        Command::Compare(arguments) => compare::compare(&arguments),
         Command::Conform(arguments) => conform::conform(&arguments),
         Command::Import(arguments) => import::import(&arguments),
         Command::Promql(arguments) => promql::promql(&arguments),
         Command::Stat(arguments) => stat::stat(&arguments),
         Command::Report(arguments) => report::report(&arguments),
         Command::Scenarios(arguments) => scenarios::scenarios(&arguments),
+        Command::Gates(arguments) => gates::gates(&arguments),
         Command::Faults(arguments) => faults::faults(&arguments),
         Command::Schema(arguments) => schema::schema(&arguments),
     };

@@ -125,7 +125,7 @@ impl ServiceArguments {
 }
 
 /// A file, or a built-in scenario by its name.
-fn read(path: &Path) -> Result<Scenario, CommandError> {
+pub(super) fn read(path: &Path) -> Result<Scenario, CommandError> {
     // A results folder of the same name beside it is not meant.
     let is_name = path.extension().is_none() && path.components().count() == 1 && !path.is_file();
     match path.to_str().map(scenario::find) {

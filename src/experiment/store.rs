@@ -151,7 +151,33 @@ pub fn write(
     extras: &[(String, Vec<u8>)],
 ) -> Result<(), StoreError> {
     let files = files(results)?;
-    let target = resolve(folder)?;
+    let files = files.iter().map(|(name, bytes)| (*name, &bytes[..]));
+    let extras = extras.iter().map(|(name, bytes)| (&name[..], &bytes[..]));
+    replace(folder, &POWER, &files.chain(extras).collect::<Vec<_>>())
+}
+
+/// Which files a folder of results may hold.
+#[derive(Debug, Clone, Copy)]
+pub struct Layout {
+    /// The file by which it is known.
+    pub mark: &'static str,
+    /// All files that it may hold.
+    pub files: &'static [&'static str],
+}
+
+/// Folders of `coalmine power`.
+const POWER: Layout = Layout {
+    mark: SUMMARY,
+    files: &OURS,
+};
+
+/// Writes these files as the folder `folder`, as [`write`] does.
+///
+/// # Errors
+///
+/// As [`write`]: a folder that holds anything that `layout` does not know is refused.
+pub fn replace(folder: &Path, layout: &Layout, files: &[(&str, &[u8])]) -> Result<(), StoreError> {
+    let target = resolve(folder, layout)?;
     let parent = match target.parent() {
         Some(parent) if parent != Path::new("") => parent.to_owned(),
         _ => PathBuf::from("."),
@@ -165,10 +191,7 @@ pub fn write(
 
     let new = workshop.path().join("new");
     fs::create_dir(&new).map_err(StoreError::io("create", &new))?;
-    for (name, bytes) in &files {
-        write_file(&new, &target, name, bytes)?;
-    }
-    for (name, bytes) in extras {
+    for (name, bytes) in files {
         write_file(&new, &target, name, bytes)?;
     }
     sync_folder(&new).map_err(StoreError::io("sync", &target))?;
@@ -182,7 +205,16 @@ pub fn write(
 ///
 /// When something is there that is not results.
 pub fn check_replaceable(folder: &Path) -> Result<(), StoreError> {
-    resolve(folder).map(drop)
+    resolve(folder, &POWER).map(drop)
+}
+
+/// The same of a folder of another layout.
+///
+/// # Errors
+///
+/// As [`check_replaceable`].
+pub fn check_replaceable_as(folder: &Path, layout: &Layout) -> Result<(), StoreError> {
+    resolve(folder, layout).map(drop)
 }
 
 /// Every file of the rows and the summary, by name.
@@ -316,7 +348,7 @@ fn check_cell(cell: &Cell, place: &str, file: &'static str) -> Result<(), StoreE
 }
 
 /// Where the results go, links followed; refuses a place that holds anything else.
-fn resolve(folder: &Path) -> Result<PathBuf, StoreError> {
+fn resolve(folder: &Path, layout: &Layout) -> Result<PathBuf, StoreError> {
     let refuse = |reason: &str| {
         Err(StoreError::NotOurs {
             path: folder.to_owned(),
@@ -338,18 +370,18 @@ fn resolve(folder: &Path) -> Result<PathBuf, StoreError> {
         return refuse("it is not a folder");
     }
     let mut strangers = Vec::new();
-    let mut has_summary = false;
+    let mut is_known = false;
     for entry in fs::read_dir(&target).map_err(StoreError::io("read", folder))? {
         let entry = entry.map_err(StoreError::io("read", folder))?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        has_summary |= name == SUMMARY;
-        if !OURS.contains(&&*name) {
+        is_known |= name == layout.mark;
+        if !layout.files.contains(&&*name) {
             strangers.push(name);
         }
     }
     strangers.sort();
     match strangers.first() {
-        Some(_) if !has_summary => refuse("it holds files but no summary.json"),
+        Some(_) if !is_known => refuse(&format!("it holds files but no {}", layout.mark)),
         Some(name) => refuse(&format!("it also holds {name}, which would be lost")),
         None => Ok(target),
     }

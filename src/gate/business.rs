@@ -9,50 +9,7 @@ use crate::base::{Probability, Span, Time};
 use crate::stats::{Clusters, Mean, normal_quantile};
 use crate::telemetry::{Demand, GoalSums, Telemetry, Version};
 
-/// What users do after an answer (click, buy, watch) must not be significantly rarer, or worth
-/// less, on the canary.
-///
-/// # What it does
-///
-/// Divides the canary's mean value per opportunity by stable's (or the baseline's) and fails when
-/// the upper end of the one-sided confidence interval of that ratio is below `min`: with ratio r and
-/// standard error s, when (r - `min`)/s < -z, z being the normal quantile of 1 - `alpha`. An
-/// opportunity is a request on a route of the goal, however it was answered; its value is 0 when the
-/// user did not do it.
-/// By request, every opportunity counts as independent, and what the window shows is judged. By
-/// user, opportunities are independent only between users, and everything since the rollout began
-/// is judged, at whatever weight: a user's visits do not end with a window.
-///
-/// # When it errs
-///
-/// `alpha` is the chance of failing, at one look, a canary whose true ratio is just `min`; of one as
-/// good as stable it is `alpha` only where `min` is 1, and less below. Looks at overlapping data
-/// (all those by user) are not independent, but many of them still fail more good canaries than one.
-/// Where users differ and come back, requests of one user are alike: by request the standard error
-/// is then too small, and good canaries fail too often; `design_effect` widens it by hand. By user
-/// that is mended, if a user stays with one version; where each request goes to any version, users
-/// are on both sides, their differences cancel, and by user the test errs on the side of passing.
-/// With few that did it (about ten in an arm) the normal approximation is off; a canary on which
-/// nobody did has no variance of its own and fails however few they were: `min_requests` guards
-/// against that. What the business counts moves for many reasons that are no fault; and requests that no
-/// server counts are no opportunities for it either.
-///
-/// # Parameters
-///
-/// `window`, `goal`, `min`, `alpha`, `by` (request or user), `design_effect` (multiplies the
-/// variance), `min_requests` (fewer opportunities in either version are inconclusive), `route`
-/// (none: all of the goal's), `against` (stable or the baseline).
-///
-/// # Data it needs
-///
-/// Of both versions, opportunities, their values and squared values; by user also the sums over
-/// users of squares and products. These come from an event pipeline and are not extrapolated.
-///
-/// # Source
-///
-/// Ratio of means by the delta method; by user the linearised variance of a ratio estimator over
-/// clusters: Cochran, *Sampling Techniques*; Deng, Knoblich and Lu 2018, "Applying the Delta Method
-/// in Metric Analytics".
+#[doc = include_str!("manual/business.md")]
 #[derive(Debug, Clone, PartialEq)]
 pub struct Business {
     /// Length of the window; by user only its end matters.

@@ -10,44 +10,7 @@ use crate::base::{Probability, Span, Time};
 use crate::stats::mantel_haenszel;
 use crate::telemetry::{Demand, Telemetry, Version, Window};
 
-/// The canary must not be worse than stable (or a baseline) by more than a ratio or a difference.
-///
-/// # What it does
-///
-/// Reads one metric of both versions in the same window, larger being worse, and fails when canary
-/// divided by stable, or canary minus stable, is above the limit. A figure on the limit passes.
-///
-/// Stratified, the error ratios compared are those that both versions would have with one mix of
-/// routes: over routes k with n canary and m stable requests, N = n + m, of which a and c failed,
-/// the ratio is Σ a·m/N over Σ c·n/N and the difference (Σ a·m/N - Σ c·n/N) / Σ n·m/N, the risk
-/// ratio and risk difference of Mantel and Haenszel.
-///
-/// # When it errs
-///
-/// It has no notion of chance: with few requests the figures of two equal versions differ widely,
-/// and the smaller arm, the canary, sets how widely. A ratio needs something to divide by. Where
-/// stable has nothing (no error), the ratio is 1 when the canary has nothing either and infinite
-/// otherwise, so a single error fails any ratio: prefer a difference where errors are rare. A
-/// quantile comes in the steps of its histogram, and both versions may stand on one step. Where the
-/// versions get different mixes of routes (by sessions, by a rule), their figures differ without a
-/// fault unless they are stratified; a route that only one of them serves says nothing then.
-///
-/// # Parameters
-///
-/// `window`, `metric`, `limit` (ratio or difference), `min_requests` (fewer in either version are
-/// inconclusive), `route` (none: all requests), `against` (stable, or the baseline: a fresh instance
-/// of stable, as new and as small as the canary), `strata` (routes to stratify over).
-///
-/// # Data it needs
-///
-/// The requests of both versions by status, by route when stratified; for latencies their histograms, or their sums for means. A
-/// status never seen counts as none, as with `or vector(0)`.
-///
-/// # Source
-///
-/// The ratio and difference queries of published analysis templates; the same rule on point
-/// estimates in any "no worse than twice stable" policy. Strata: Mantel and Haenszel 1959; Greenland
-/// and Robins 1985, *Biometrics* 41:55.
+#[doc = include_str!("manual/comparison.md")]
 #[derive(Debug, Clone, PartialEq)]
 pub struct Comparison {
     /// Length of the window.

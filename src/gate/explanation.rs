@@ -117,7 +117,7 @@ impl Gate {
     fn change(&self, now: Time, telemetry: &Telemetry, verdict: &Verdict) -> String {
         match self {
             Gate::Kayenta(analysis) => return analysis.change(now, telemetry),
-            Gate::Statistical(gate) => return gate.change(verdict),
+            Gate::Statistical(gate) => return gate.change(now, telemetry, verdict),
             _ => {}
         }
         match verdict.rule {

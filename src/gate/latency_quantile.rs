@@ -8,32 +8,7 @@ use super::{Rule, Verdict};
 use crate::base::{Probability, Span, Time};
 use crate::telemetry::{Demand, Telemetry, Version};
 
-/// A latency quantile of the canary must stay below a fixed limit.
-///
-/// # What it does
-///
-/// Reads a quantile of the canary's latencies in the window from its histogram, and fails when it
-/// is above `max`. A quantile on the limit passes.
-///
-/// # When it errs
-///
-/// The histogram knows only its buckets: between two bounds the quantile is interpolated, and above
-/// the highest finite bound it stays there, so a limit at or above that bound never fails. A limit
-/// on a bound asks in effect whether more than a share 1 - q of the requests is slower. The p99 of
-/// n requests rests on n/100 of them: below 100 one slow request decides.
-///
-/// # Parameters
-///
-/// `window`, `quantile`, `max`, `min_requests` (fewer are inconclusive), `route` (none: all
-/// requests).
-///
-/// # Data it needs
-///
-/// The canary's latency histogram and requests, of all statuses together.
-///
-/// # Source
-///
-/// The usual query `histogram_quantile(q, sum by (le) (rate(bucket[w])))`.
+#[doc = include_str!("manual/latency-quantile.md")]
 #[derive(Debug, Clone, PartialEq)]
 pub struct LatencyQuantile {
     /// Length of the window.

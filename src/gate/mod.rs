@@ -10,6 +10,7 @@ pub mod flagger;
 mod jury;
 pub mod kayenta;
 mod latency_quantile;
+pub mod manual;
 mod reading;
 mod series;
 mod source;

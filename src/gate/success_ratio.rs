@@ -8,32 +8,7 @@ use super::{Rule, Verdict};
 use crate::base::{Probability, Span, Time};
 use crate::telemetry::{Demand, Telemetry, Version};
 
-/// The canary's success ratio must stay within fixed limits.
-///
-/// # What it does
-///
-/// Reads the share of the canary's requests in the window that did not fail, and fails when it is
-/// below `min` or above `max`. A ratio on a limit passes.
-///
-/// # When it errs
-///
-/// It knows nothing of stable: what breaks both breaks the canary, and a canary five times as bad
-/// as stable passes when both are within the limits. With few requests one failure is enough: below
-/// 100 in a window it breaks a limit of 99 %. Scraped metrics hide the failures before a series'
-/// second sample, and a canary that has only failed has no series of successes to divide: no data.
-///
-/// # Parameters
-///
-/// `window`, `min`, `max` (none: no upper limit), `min_requests` (fewer are inconclusive), `route`
-/// (none: all requests).
-///
-/// # Data it needs
-///
-/// The canary's requests by status.
-///
-/// # Source
-///
-/// The usual query `sum(rate(good[w])) / sum(rate(all[w]))` of mesh dashboards and canary tools.
+#[doc = include_str!("manual/success-ratio.md")]
 #[derive(Debug, Clone, PartialEq)]
 pub struct SuccessRatio {
     /// Length of the window.

@@ -9,35 +9,7 @@ use crate::base::{Probability, Span, Time};
 use crate::stats::two_proportion_z;
 use crate::telemetry::{Demand, Telemetry, Version};
 
-/// The canary's error ratio must not be significantly larger than stable's (or the baseline's).
-///
-/// # What it does
-///
-/// Tests the hypothesis that both versions fail equally often against the canary failing more
-/// often, with pooled variance, on the requests of the window, and fails when the p-value is at or
-/// below `alpha`.
-///
-/// # When it errs
-///
-/// `alpha` is the chance of failing a good canary at one look; over n looks at windows that do not
-/// overlap it is 1 - (1 - alpha)^n. With fewer than about five expected errors in the canary the
-/// test is off: too liberal for a small canary. Requests that fail together (one user's, one
-/// dependency's) count as independent and are not. Without a single error in either version the
-/// statistic is not defined and the check is inconclusive, not passed.
-///
-/// # Parameters
-///
-/// `window`, `alpha`, `min_requests` (fewer in either version are inconclusive), `route` (none: all
-/// requests), `against` (stable, or the baseline: a fresh instance of stable, which is as new and as
-/// small as the canary, at the price of a wider comparison).
-///
-/// # Data it needs
-///
-/// The requests of both versions compared, by status. A status never seen counts as none, as with `or vector(0)`.
-///
-/// # Source
-///
-/// Pearson 1900; Fleiss, *Statistical Methods for Rates and Proportions*.
+#[doc = include_str!("manual/z-test.md")]
 #[derive(Debug, Clone, PartialEq)]
 pub struct TwoProportionZ {
     /// Length of the window.

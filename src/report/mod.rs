@@ -2,9 +2,12 @@
 //! that holds everything. Nothing here simulates.
 
 mod answer;
+mod calibration;
 mod catalogue;
+mod comparison;
 mod conformity;
 mod csv;
+mod gates;
 mod heading;
 mod html;
 mod json;
@@ -12,6 +15,7 @@ pub mod judgement;
 mod live;
 mod looks;
 mod markdown;
+mod plan;
 mod plot;
 mod promql;
 mod quantity;
@@ -19,13 +23,17 @@ mod table;
 mod ticks;
 mod wrap;
 
+pub use calibration::calibration;
 pub use catalogue::{faults, faults_markdown, sight_markdown};
+pub use comparison::{comparison, comparison_files, league_files, leagues};
 pub use conformity::conformity;
 pub use csv::csv;
+pub use gates::{gate, gates, gates_markdown};
 pub use json::json;
 pub use live::{live_head, live_outcome, live_tick};
 pub use looks::{look, looks};
 pub use markdown::markdown;
+pub use plan::plan;
 pub use promql::{promql, promql_json};
 pub use table::table;
 pub use ticks::ticks;
@@ -33,6 +41,7 @@ pub use ticks::ticks;
 pub(crate) use crate::experiment::words::{grouped, plural};
 pub(crate) use quantity::weight as percent;
 
+use crate::experiment::calibration::Calibration;
 use crate::experiment::store::StoreError;
 use crate::experiment::summary::Results;
 
@@ -77,4 +86,18 @@ pub fn render(results: &Results) -> Result<Vec<(String, Vec<u8>)>, ReportError> 
         files.push((format!("{}.svg", figure.name), figure.svg));
     }
     Ok(files)
+}
+
+/// The figure of a calibration as PNG and SVG, as names and contents of files: what
+/// [`crate::experiment::calibration::write`] takes besides the rows.
+///
+/// # Errors
+///
+/// When the figure cannot be painted, which no calibration should bring about.
+pub fn calibration_files(calibration: &Calibration) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
+    let figure = plot::calibration(calibration)?;
+    Ok(vec![
+        (format!("{}.png", figure.name), figure.png),
+        (format!("{}.svg", figure.name), figure.svg),
+    ])
 }

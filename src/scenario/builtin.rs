@@ -71,6 +71,10 @@ const BUILTIN: &[Builtin] = &[
     ),
     shipped("ejection", include_str!("../../scenarios/ejection.toml")),
     shipped(
+        "evidence-promotion",
+        include_str!("../../scenarios/evidence-promotion.toml"),
+    ),
+    shipped(
         "exact-limit",
         include_str!("../../scenarios/exact-limit.toml"),
     ),

@@ -63,7 +63,7 @@ pub fn latency(text: &str) -> Result<Latency, LatencyTextError> {
 }
 
 /// Reads the name of a quantile strictly between 0 and 1: `p99`, `p99.9`, `99%` or `0.99`.
-pub(super) fn quantile(text: &str) -> Option<Probability> {
+pub fn quantile(text: &str) -> Option<Probability> {
     let text = text.trim();
     let share = match text.strip_prefix(['p', 'P']) {
         Some(percent) => Probability::new(percent.parse::<f64>().ok()? / 100.0)?,

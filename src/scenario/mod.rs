@@ -45,7 +45,7 @@ mod traffic;
 mod week;
 
 pub use builtin::{Builtin, SUBJECTS, UnknownScenario, builtin, find, neutral};
-pub use latency::{LatencyTextError, latency};
+pub use latency::{LatencyTextError, latency, quantile};
 pub use overrides::Overrides;
 pub use schema::schema;
 pub use telemetry::sampling;

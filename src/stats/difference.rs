@@ -106,6 +106,14 @@ mod tests {
     }
 
     #[test]
+    fn the_score_interval_of_a_small_arm_beside_a_large_one() {
+        // Shares by maximising the likelihood itself, ends by bisection, in other code.
+        let interval = miettinen_nurminen((11, 500), (95, 9_500), 0.95).unwrap();
+        assert!((interval.low - 0.002_057_905).abs() < 1e-8, "{interval:?}");
+        assert!((interval.high - 0.029_046_851).abs() < 1e-8, "{interval:?}");
+    }
+
+    #[test]
     fn every_difference_is_possible_where_little_was_tried() {
         let interval = miettinen_nurminen((0, 1), (1, 1), 0.99).unwrap();
         assert_eq!(interval.low, -1.0);

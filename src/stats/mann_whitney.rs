@@ -55,12 +55,17 @@ impl RankSum {
     /// The test statistic of `x - shift` against `y`: above zero where `x` is higher. `None` when all
     /// values are the same.
     pub fn z(&self, shift: f64) -> Option<f64> {
+        self.statistic(shift, 0.5)
+    }
+
+    /// The same with a correction for continuity of this many pairs.
+    fn statistic(&self, shift: f64, continuity: f64) -> Option<f64> {
         let (n, m) = self.sizes();
         let ranks = self.ranks(shift);
         let deviation = ranks.sum - n * (n + 1.0) / 2.0 - n * m / 2.0;
         let correction = match deviation.partial_cmp(&0.0) {
-            Some(Ordering::Greater) => 0.5,
-            Some(Ordering::Less) => -0.5,
+            Some(Ordering::Greater) => continuity,
+            Some(Ordering::Less) => -continuity,
             _ => 0.0,
         };
         let all = n + m;
@@ -91,6 +96,13 @@ impl RankSum {
             upper: bound(-quantile)?,
             estimate: root(0.0)?,
         })
+    }
+
+    /// The estimate as R has it: where the statistic without a correction for continuity is zero.
+    /// `None` when at some shift all values are the same.
+    pub fn hodges_lehmann(&self) -> Option<f64> {
+        let (low, high) = self.reach();
+        zeroin(low, high, TOLERANCE, |shift| self.statistic(shift, 0.0))
     }
 
     /// The share of pairs in which `x` is above `y`, ties by half: the common language effect size
@@ -195,6 +207,7 @@ mod tests {
         // Three against three never reach the level: the bounds are the extreme differences.
         assert_eq!((shift.lower, shift.upper), (8.0, 12.0));
         assert!((shift.estimate - 10.0).abs() < 1e-4);
+        assert!((test.hodges_lehmann().unwrap() - 10.0).abs() < 1e-4);
         assert_eq!(test.share_above(), 1.0);
     }
 
@@ -202,7 +215,7 @@ mod tests {
     fn values_that_are_all_the_same_have_no_statistic() {
         let test = RankSum::new(&[1.0, 1.0], &[1.0]).unwrap();
         assert_eq!(test.z(0.0), None);
-        assert_eq!(test.shift(2.3), None);
+        assert_eq!((test.shift(2.3), test.hodges_lehmann()), (None, None));
         assert!(RankSum::new(&[], &[1.0]).is_none() && RankSum::new(&[1.0], &[]).is_none());
         // One against one is the same at the only shift between them.
         assert_eq!(RankSum::new(&[2.0], &[1.0]).unwrap().shift(2.3), None);

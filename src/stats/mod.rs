@@ -16,6 +16,7 @@ mod multiplicity;
 mod normal;
 mod order;
 mod permutation;
+pub mod planning;
 mod posterior;
 mod proportion;
 mod quantile;
@@ -32,7 +33,8 @@ mod zeroin;
 pub use binomial::{binomial, binomial_above, race};
 pub use difference::{agresti_caffo, miettinen_nurminen};
 pub use fisher::{
-    OddsRatio, conditional_odds_ratio, fisher_mid_p, fisher_p, fisher_two_sided_p, odds_ratio,
+    OddsRatio, R_TOLERANCE, conditional_odds_ratio, fisher_mid_p, fisher_p, fisher_two_sided_p,
+    odds_ratio,
 };
 pub use fit::{Ks, chi_square_fit, ks_counts, ks_counts_above, ks_exact_p, ks_two_sample};
 pub use interval::{Interval, agresti_coull, clopper_pearson, jeffreys, newcombe, wilson};

@@ -45,7 +45,7 @@ pub fn rate_two_sided_p(first: Events, second: Events) -> f64 {
     // Chances fall away from the mode: those on the other side are unlikely enough from some count on.
     let unlikely = |count: u64| binomial(n, count, share) <= limit;
     let p = if x > mode {
-        let fewer = partition(0, mode, &unlikely);
+        let fewer = partition(0, mode, unlikely);
         let below = match fewer {
             0 => 0.0,
             fewer => 1.0 - at_least(fewer, n, share),

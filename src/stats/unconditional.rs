@@ -81,7 +81,7 @@ fn worst(n: u64, m: u64, extreme: impl Fn(u64, u64) -> bool) -> Option<f64> {
     let refined = peaks.into_iter().map(|at| {
         let middle = at as f64 * width;
         let (low, high) = ((middle - width).max(0.0), (middle + width).min(FRAC_PI_2));
-        grid[at].max(highest(low, high, &chance))
+        grid[at].max(highest(low, high, chance))
     });
     refined.reduce(f64::max).map(|p| p.min(1.0))
 }

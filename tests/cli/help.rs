@@ -9,6 +9,7 @@ fn every_page_of_help_fits_a_hundred_columns_and_stays_as_it_was_read() {
     for command in [
         "",
         "power",
+        "plan",
         "run",
         "conform",
         "judge",
@@ -52,6 +53,7 @@ fn the_readme_names_every_command_and_no_other_option() {
     let readme = include_str!("../../README.md");
     let pages: String = [
         "power",
+        "plan",
         "run",
         "conform",
         "judge",

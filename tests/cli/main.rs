@@ -11,10 +11,12 @@ mod judged;
 mod live;
 mod memory;
 mod obstacles;
+mod plan;
 mod promql;
 #[expect(dead_code, reason = "nothing here reads ../shared")]
 #[path = "../shared_folder/mod.rs"]
 mod shared_folder;
+mod statistics;
 
 use std::path::Path;
 use std::process::Command;

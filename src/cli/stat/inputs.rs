@@ -236,6 +236,33 @@ impl<'t> Inputs<'t> {
         whole.then_some(numbers)
     }
 
+    /// Finite numbers, at least one: a list, or as a text `integers A..B` those from A to B.
+    pub(super) fn sample_or_integers(&mut self, name: &'static str) -> Option<Vec<f64>> {
+        const VALID: &str = "a list of finite numbers, at least one, or \"integers A..B\" with at \
+                             most a million from A to B";
+        let place = self.required(name, VALID)?;
+        if !self.text[place.clone()].starts_with('"') {
+            return self.sample(name);
+        }
+        let word: Option<String> = serde_json::from_str(&self.text[place.clone()]).ok();
+        let range = word.as_deref().and_then(|word| {
+            let (first, last) = word.strip_prefix("integers ")?.split_once("..")?;
+            Some((first.parse::<i32>().ok()?, last.parse::<i32>().ok()?))
+        });
+        match range {
+            Some((first, last))
+                if (0..1_000_000).contains(&(i64::from(last) - i64::from(first))) =>
+            {
+                Some((first..=last).map(f64::from).collect())
+            }
+            _ => {
+                let shown = self.shown(&place);
+                self.refuse_at(name, place, &format!("is {shown}"), VALID);
+                None
+            }
+        }
+    }
+
     /// True or false.
     pub(super) fn flag(&mut self, name: &'static str) -> Option<bool> {
         let place = self.required(name, "true or false")?;

@@ -1,15 +1,20 @@
 //! `coalmine stat`: the statistics one by one, by name: figures in JSON in, named results out.
 
+mod bounds;
 mod clusters;
 mod inputs;
 mod intervals;
+mod looks;
 mod multiplicity;
 mod places;
+mod planning;
+mod plans;
 mod rates;
 mod records;
 mod results;
 mod samples;
 mod shares;
+mod splits;
 
 use std::path::PathBuf;
 
@@ -69,6 +74,12 @@ const FAMILIES: &[(&str, &[Method])] = &[
     ("Several tests at once", multiplicity::METHODS),
     ("Chances given a prior", rates::CHANCES),
     ("Clusters", clusters::METHODS),
+    ("Looks up to a planned end", plans::METHODS),
+    ("How events fall to the arms", splits::METHODS),
+    ("Looks at any time", looks::METHODS),
+    ("Watching for a change", looks::SUMS),
+    ("Boundaries at all times", bounds::METHODS),
+    ("Planning", planning::METHODS),
 ];
 
 /// Evaluates what was asked for and prints the results.
@@ -123,10 +134,11 @@ fn instead_of(name: &str) -> String {
     }
 }
 
-/// The methods by family, each on a line that may be broken.
+/// The methods by family: name, what it is, and source, which may take more than one line.
 fn list() -> String {
     let widest = methods().map(|method| method.name.len()).max().unwrap_or(0);
-    let indent = " ".repeat(widest + 4);
+    let column = widest + 4;
+    let indent = " ".repeat(column);
     let mut text = String::new();
     for (family, methods) in FAMILIES {
         if !text.is_empty() {
@@ -135,15 +147,13 @@ fn list() -> String {
         text.push_str(family);
         text.push('\n');
         for method in *methods {
-            let line = format!(
-                "  {:widest$}  {} ({})",
-                method.name, method.about, method.source
-            );
-            text.push_str(&line);
-            text.push('\n');
+            let about = format!("{} ({})", method.about, method.source);
+            let about = output::narrow(&about, output::WIDTH - column, "");
+            let about = about.replace('\n', &format!("\n{indent}"));
+            text.push_str(&format!("  {:widest$}  {about}\n", method.name));
         }
     }
-    output::narrow(&text, output::WIDTH, &indent)
+    text
 }
 
 /// The same, one object on a line for each method.
@@ -181,6 +191,23 @@ mod tests {
             );
             assert!(!method.about.ends_with('.'), "{}", method.name);
         }
+    }
+
+    #[test]
+    fn the_list_fits_the_terminal_and_names_every_method() {
+        let list = list();
+        assert!(
+            list.lines()
+                .all(|line| line.chars().count() <= output::WIDTH)
+        );
+        for method in methods() {
+            assert!(
+                list.contains(&format!("\n  {} ", method.name)),
+                "{}",
+                method.name
+            );
+        }
+        assert_eq!(list_json().lines().count(), methods().count());
     }
 
     #[test]

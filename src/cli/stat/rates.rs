@@ -60,7 +60,7 @@ pub(super) const CHANCES: &[Method] = &[
     Method {
         name: "beta_prob_worse",
         about: "chance that a share is larger, from Beta priors",
-        source: "Miller 2015; Deng, Lu and Chen 2016",
+        source: "Altham 1969; Deng, Lu and Chen 2016",
         evaluate: share_worse,
     },
     Method {

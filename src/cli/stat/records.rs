@@ -240,6 +240,11 @@ fn answer(
             method: method.name,
             outcome,
         }),
+        None if problems.is_empty() => Ok(Answer {
+            id: None,
+            method: method.name,
+            outcome: Outcome::Undefined("beyond what can be computed"),
+        }),
         _ => Err(problems),
     }
 }

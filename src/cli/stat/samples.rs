@@ -158,7 +158,7 @@ fn shift(inputs: &mut Inputs<'_>) -> Option<Outcome> {
             ("p_two_sided", test.two_sided_p(true)?),
             ("lo", shift.lower),
             ("hi", shift.upper),
-            ("estimate", shift.estimate),
+            ("estimate", ranks.hodges_lehmann()?),
         ])
     });
     Some(Outcome::numbers_or(

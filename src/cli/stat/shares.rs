@@ -4,9 +4,9 @@ use super::Method;
 use super::inputs::Inputs;
 use super::results::{Figure, Outcome};
 use crate::stats::{
-    self, MOST_TRIALS, Share, Unconditional, ZTest, chi_square_yates, conditional_odds_ratio,
-    fisher_mid_p, fisher_p, fisher_two_sided_p, odds_ratio, two_proportion_z,
-    two_proportion_z_unpooled,
+    self, MOST_TRIALS, R_TOLERANCE, Share, Unconditional, ZTest, chi_square_yates,
+    conditional_odds_ratio, fisher_mid_p, fisher_p, fisher_two_sided_p, odds_ratio,
+    two_proportion_z, two_proportion_z_unpooled,
 };
 
 pub(super) const METHODS: &[Method] = &[
@@ -36,7 +36,8 @@ pub(super) const METHODS: &[Method] = &[
     },
     Method {
         name: "fisher_conditional_odds_ratio",
-        about: "odds ratio, given all hits, and its exact interval",
+        about: "odds ratio, given all hits, and its exact interval, searched as far as R does; \
+                `tolerance` 0 for all digits",
         source: "Fisher 1935; Cornfield 1956",
         evaluate: fisher_odds_ratio,
     },
@@ -155,8 +156,12 @@ fn fisher(inputs: &mut Inputs<'_>) -> Option<Outcome> {
 
 fn fisher_odds_ratio(inputs: &mut Inputs<'_>) -> Option<Outcome> {
     let (arms, confidence) = (arms(inputs), inputs.level("conf"));
+    let tolerance = match inputs.has("tolerance") {
+        true => inputs.number_where("tolerance", "a number from 0", |number| number >= 0.0),
+        false => Some(R_TOLERANCE),
+    };
     let ((first, second), confidence) = (arms?, confidence?);
-    let ratio = conditional_odds_ratio(first, second, confidence);
+    let ratio = conditional_odds_ratio(first, second, confidence, tolerance?);
     Some(Outcome::numbers_or(
         ratio.map(|ratio| {
             let interval = ratio.interval;

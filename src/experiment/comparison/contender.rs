@@ -65,7 +65,7 @@ pub fn contenders(scenario: &Scenario, planned: Planned) -> Vec<Contender> {
         all.extend(
             shelf(alpha)
                 .into_iter()
-                .map(|method| test(method, level, planned)),
+                .map(|(kind, method)| test(kind, method, level, planned)),
         );
     }
     all.extend(LIMITS.iter().filter_map(|least| limit(*least, planned)));
@@ -95,10 +95,10 @@ fn own(scenario: &Scenario) -> Option<Contender> {
     })
 }
 
-fn test(method: Method, level: f64, planned: Planned) -> Contender {
+fn test(kind: String, method: Method, level: f64, planned: Planned) -> Contender {
     Contender {
         name: method.to_string(),
-        kind: method.label(),
+        kind,
         family: Family::Test,
         level: Some(level),
         judge: Judge::Gates {

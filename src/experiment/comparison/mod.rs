@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use super::CONFIDENCE;
 use super::replicate::{Options, ThreadsError};
 use super::summary::{Detection, Estimate, Exposure};
+use crate::gate::statistical::Planned;
 use crate::scenario::Scenario;
 use crate::stats;
 use play::Fate;
@@ -166,5 +167,14 @@ fn share(hits: usize, n: usize) -> Estimate {
         estimate: hits as f64 / n.max(1) as f64,
         low: interval.low,
         high: interval.high,
+    }
+}
+
+/// How long and how often a scenario's undisturbed rollout is looked at.
+pub fn planned(scenario: &Scenario) -> Planned {
+    let plan = play::undisturbed(&scenario.rollout);
+    Planned {
+        duration: plan.undisturbed(),
+        interval: plan.interval,
     }
 }

@@ -7,35 +7,7 @@ use super::{Batch, Entry, Evidence, Guarantee, Look, Looks, Planned, Reads, Test
 use crate::base::Probability;
 use crate::stats::{Events, rate_chance_above};
 
-/// Rolls back when the canary is worse with a posterior chance above 1 - alpha.
-///
-/// # What it does
-///
-/// Adds up requests and errors of both arms since the canary's first traffic. With flat priors of
-/// both error ratios the chance that the canary's is the higher one is, for rare errors, 1 - I(w;
-/// canary's errors + 1, other's errors + 1), where w is the canary's share of the requests.
-///
-/// # When it errs
-///
-/// With flat priors this chance is about 1 minus a one-sided p-value, and whoever looks at it again
-/// and again is fooled as often as with a p-value: over 60 looks some 28 to 40 % of good canaries
-/// pass 95 %, 7 to 13 % pass 99 %, 1 to 2 % pass 99.9 %. A posterior is no protection against
-/// peeking. Where the weight moves while the error ratio moves, the sums compare times and not
-/// versions.
-///
-/// # Parameters
-///
-/// `alpha`: 1 minus the chance above which it rolls back; `looks` (at `every` look as it is used,
-/// once at the `end`, or `shared` among the looks).
-///
-/// # Data it needs
-///
-/// Requests and errors of both arms.
-///
-/// # Source
-///
-/// Deng, Lu and Chen 2016 on peeking at posteriors; the closed form is that of two gamma posteriors
-/// with shape-1 priors.
+#[doc = include_str!("../manual/beta-binomial.md")]
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BetaBinomial {
     /// 1 minus the chance above which it rolls back.

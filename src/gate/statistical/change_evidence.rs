@@ -6,36 +6,7 @@ use super::{Batch, Entry, Events, Evidence, Guarantee, Look, Planned, Reads, Tes
 use crate::base::Probability;
 use crate::stats::sequential::{Onset, SplitChangePoint};
 
-/// Anytime-valid test of the split of errors, or of slow answers, for faults that come late.
-///
-/// # What it does
-///
-/// Like `split-evidence` it bets on the ratio of the error rates, on 1.5, 2, 3 and 5, but it does not
-/// lay everything at the start: a part of the capital waits for each of the planned looks, and
-/// enters then, without the losses of the time before. It rolls back when what is at play and what
-/// waits together reach 1/alpha.
-///
-/// # When it errs
-///
-/// It rolls back a good canary with probability alpha at most, ever, at any number of looks. Against
-/// a fault that is there from the start it is slower than `split-evidence` (by the logarithm of the
-/// number of looks: 8 minutes instead of 6 for twice the errors), against one that starts
-/// halfway it is faster (8 minutes instead of 15). After the planned looks no new capital enters.
-/// Sticky users, bursts and a canary with another mix of requests break it.
-///
-/// # Parameters
-///
-/// `alpha`; `onset`: `uniform` lays equal parts on each look, `half-at-start` one half on the
-/// first and the rest on the others; `over`, the planned time, whose looks share the capital; `slower`,
-/// to count slow answers instead of errors.
-///
-/// # Data it needs
-///
-/// Requests and errors of both arms, or their latency histograms.
-///
-/// # Source
-///
-/// Shiryaev 1963; Roberts 1966; as e-detectors: Shin, Ramdas and Rinaldo 2024.
+#[doc = include_str!("../manual/change-evidence.md")]
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ChangeEvidence {
     /// Chance of ever rolling back a good canary.
@@ -134,8 +105,8 @@ impl fmt::Display for ChangeEvidence {
         let (events, alpha) = (self.events, self.alpha);
         write!(f, "change-point e-process of {events} at {alpha}")?;
         f.write_str(match self.prior {
-            Prior::Uniform => "",
-            Prior::HalfAtStart => ", half at the start",
+            Prior::HalfAtStart => "",
+            Prior::Uniform => ", at any look alike",
         })
     }
 }

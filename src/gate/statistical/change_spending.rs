@@ -12,39 +12,7 @@ use crate::stats::sequential::{
     ChangePaths, CountLaw, OddsE, OddsFactors, ParticleSpending, SplitLaw,
 };
 
-/// Test with an exact level of the split of errors, or of slow answers, for faults that come late.
-///
-/// # What it does
-///
-/// Its statistic is that of `change-evidence`, on odds ratios of 1.25 to 10, with one half of the
-/// capital at the start. Its limits are not those that hold for ever, but those of the plan: beside
-/// the canary's counts it draws, look by look, those of companions that are as good as stable
-/// (`particles` of them), given all errors and requests of the batch. Of the canary and its
-/// companions, at each look as many with the largest statistics are taken out as the spending plan
-/// allows; it rolls back when the canary is one of them.
-///
-/// # When it errs
-///
-/// It rolls back a good canary with probability alpha at most up to the planned end, whatever the
-/// traffic, weight or ramp, and for any number of companions: they and the canary are
-/// exchangeable. Against faults from the start it is as fast as `exact-spending`, against late ones
-/// faster. The companions' luck is part of the verdict: another seed may end one look sooner or
-/// later. Sticky users, bursts and a canary with another mix of requests break it.
-///
-/// # Parameters
-///
-/// `alpha`; `spending` over the planned time (`pocock`, `obrien-fleming`, `sqrt`); `over`, the
-/// planned time; `particles`, 1,999 by default: fewer than 20 / alpha make limits coarse;
-/// `slower`, to count slow answers instead of errors. A look costs some 20 ns a companion.
-///
-/// # Data it needs
-///
-/// Requests and errors of both arms, or their latency histograms.
-///
-/// # Source
-///
-/// Besag and Clifford 1991, made sequential by spending (Lan and DeMets 1983); the statistic:
-/// Shiryaev 1963, Roberts 1966.
+#[doc = include_str!("../manual/change-spending.md")]
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ChangeSpending {
     /// Chance of ever rolling back a good canary up to the planned end.

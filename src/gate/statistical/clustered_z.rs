@@ -6,34 +6,7 @@ use super::{Arm, Batch, Entry, Evidence, Guarantee, Look, Looks, Planned, Reads,
 use crate::base::Probability;
 use crate::stats::{Clusters, Mean, normal_upper};
 
-/// One-sided z test of the error ratios since the start, with users as the units.
-///
-/// # What it does
-///
-/// Of every user it takes requests and failures since the start. An arm's error ratio is the sum of
-/// these over the sum of those, and its variance comes from how users differ, not from how many
-/// requests there are; z is the difference of the two ratios over the root of the sum of their
-/// variances. It rolls back when the p-value is at or below the level of the look.
-///
-/// # When it errs
-///
-/// At one look about as often as alpha says, also where users stay with a version and fail again
-/// and again, once each arm has some dozens of users with failures; with fewer the variance is not
-/// yet seen and it is too liberal. Made at every look at its full level it rolls back many good
-/// canaries. It does not see that users share an instance.
-///
-/// # Parameters
-///
-/// `alpha`, `looks` (at `every` look, once at the `end`, or `shared` among them).
-///
-/// # Data it needs
-///
-/// Requests and failures of both arms by user.
-///
-/// # Source
-///
-/// Deng, Knoblich and Lu 2018, "Applying the Delta Method in Metric Analytics"; the ratio
-/// estimator: Cochran, *Sampling Techniques*.
+#[doc = include_str!("../manual/clustered-z.md")]
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ClusteredZ {
     /// Chance of rolling back a good canary, at one look.

@@ -6,42 +6,7 @@ use super::{Batch, Decision, Entry, Evidence, Guarantee, Look, Method, Planned, 
 use crate::base::{Probability, split_mix};
 use crate::stats::{benjamini_hochberg, e_benjamini_hochberg, holm};
 
-/// Several tests of one rollout, of which any, all or some number must be against the canary.
-///
-/// # What it does
-///
-/// Gives every part each batch, counts how many are against the canary, by the correction, and
-/// rolls back when these are as many as are needed. Without a correction every part is made at its
-/// own level. With Bonferroni's each is made at k alpha/m for k needed of m: alpha/m when any is
-/// enough, alpha when all must agree. What a part has found once stays found. The stepwise
-/// corrections put the parts' p-values, the smallest so far, or e-values in order: Holm's,
-/// Benjamini and Hochberg's, and that of the latter for e-values.
-///
-/// # When it errs
-///
-/// With Bonferroni's correction on a good canary with a chance of alpha at most if its parts keep
-/// their levels, whatever they have in common: k of m parts are wrong together at most m/k times as
-/// often as one. Holm's is the same for any, and as careful with more. Benjamini and Hochberg's
-/// controls how many of the alarms are false, which on a good canary is the chance of any; it needs
-/// parts that do not work against each other, and the one for e-values does not. Without
-/// correction, m parts of which any is enough are wrong up to m times as often as one: 20
-/// independent ones at 5 % in 64 % of good rollouts.
-///
-/// # Parameters
-///
-/// `parts` (tests like gates of their own; `over`, `route` and `against` are those of the whole),
-/// `need` (`any`, `all` or a number), `correction` (`bonferroni`, `holm`, `benjamini-hochberg`,
-/// `e-bh`, `none`), `alpha`. The stepwise corrections need p-values or e-values that hold at any
-/// time, the last one e-values.
-///
-/// # Data it needs
-///
-/// That of its parts.
-///
-/// # Source
-///
-/// Bonferroni; for k of m: Rüger 1978; Holm 1979; Benjamini and Hochberg 1995; e-BH: Wang and Ramdas
-/// 2022.
+#[doc = include_str!("../manual/combined.md")]
 #[derive(Debug, Clone, PartialEq)]
 pub struct Combined {
     /// Chance of rolling back a good canary.
@@ -93,8 +58,8 @@ impl Correction {
 }
 
 impl Combined {
-    /// These tests at a common level; without a correction each keeps its own. `None` when there
-    /// are no parts, or when none of them or more than all are needed.
+    /// These tests at a common level; without a correction each keeps its own. `None` when there are
+    /// no parts, or when none of them or more than all are needed.
     pub fn new(
         mut parts: Vec<Method>,
         need: usize,

@@ -6,33 +6,7 @@ use super::{Batch, Entry, Guarantee, Look, Planned, Reads, Test};
 use crate::base::Probability;
 use crate::stats::sequential::Cusum as Page;
 
-/// Page's cumulative sum of the labels of errors, for faults that start late.
-///
-/// # What it does
-///
-/// Adds up, batch by batch, the log-likelihood ratio of which of the errors are the canary's,
-/// between a canary that fails `ratio` times as often and one that fails as often; what lies below
-/// zero is forgotten, so that a good start does not speak for a canary that turns bad. It rolls
-/// back when the sum reaches ln(T/alpha), T the planned number of looks.
-///
-/// # When it errs
-///
-/// The mean time between two false alarms is at least T/alpha batches, and within the planned looks
-/// it rolls back a good canary with a chance of at most alpha: in fact of 0 to 1 % for alpha = 5 %.
-/// It takes longer than others to find a fault that is there from the start. Where users stay with
-/// a version, their errors are one error each.
-///
-/// # Parameters
-///
-/// `ratio` (how many times as often a bad canary fails, above 1), `alpha`.
-///
-/// # Data it needs
-///
-/// Requests and errors of both arms.
-///
-/// # Source
-///
-/// Page 1954; the mean time to a false alarm: Lorden 1971.
+#[doc = include_str!("../manual/cusum.md")]
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Cusum {
     /// Chance of rolling back a good canary within the planned looks.

@@ -7,36 +7,7 @@ use super::{Batch, Entry, Evidence, Guarantee, Look, Reads, Test};
 use crate::base::Probability;
 use crate::stats::sequential::time_uniform::BandTest;
 
-/// Always-valid one-sided comparison of the distributions of the latencies since the start, by
-/// bands around both.
-///
-/// # What it does
-///
-/// Around the distribution function of each arm lies a band that holds the true one at all
-/// latencies and at all looks at once; its radius falls a little slower than the root of the
-/// requests. It rolls back when at some bound of the histogram the canary's share of requests
-/// within it lies below the other arm's by more than both radii, and reports the level at which
-/// they would touch.
-///
-/// # When it errs
-///
-/// Ever, at however many looks, with a chance of alpha at most, and in fact hardly ever, if
-/// requests are independent. For that it is slow, and blind to tails: 2 % of requests that get
-/// slower move the distribution by 2 %, which is less than the radius up to 50,000 requests of the
-/// canary.
-///
-/// # Parameters
-///
-/// `alpha`.
-///
-/// # Data it needs
-///
-/// Latency histograms of both arms.
-///
-/// # Source
-///
-/// Lindon, Sanden and Shirikian 2022, "Rapid Regression Detection in Software Deployments through
-/// Sequential Testing" (Netflix); the radius: Howard and Ramdas 2022.
+#[doc = include_str!("../manual/dkw.md")]
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Dkw {
     /// Chance of ever rolling back a good canary.

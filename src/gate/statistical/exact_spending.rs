@@ -7,43 +7,7 @@ use super::{Batch, Decision, Entry, Events, Evidence, Guarantee, Look, Planned, 
 use crate::base::Probability;
 use crate::stats::sequential::{ExactSplit, SplitLaw};
 
-/// Exact group-sequential test of the split of errors, or of slow answers, between the versions.
-///
-/// # What it does
-///
-/// At each look it takes the number of errors of both arms as given. With equal error ratios each of
-/// them is the canary's with a chance that only the weight decides, whatever the ratio is and
-/// however it drifts: so the law of the canary's errors is known exactly, and with it the count above
-/// which it rolls back without spending more than its plan allows. What one look cannot spend, since
-/// errors are whole, later looks may. Its figure is the alpha that would have to be available for a
-/// rollback, held against the alpha that is.
-///
-/// # When it errs
-///
-/// It rolls back a good canary with probability alpha at most up to the planned end, at any traffic,
-/// weight or ramp; measured 4.1 to 5.3 % at 5 %. After the planned end it has nothing left to spend
-/// and only repeats the last limit. It fails where requests are not exchangeable within a batch:
-/// users who stick to a version and retry, bursts, a canary that gets another mix of requests or is
-/// still warming up. Late faults cost it the time before them.
-///
-/// # Parameters
-///
-/// `alpha`; `spending` over the planned time (`pocock`, `obrien-fleming`, `sqrt`); `over`, the
-/// planned time; `exposure`, from what the canary's share is known: `realised` (the requests of
-/// the batch; errors binomial, right where they are rare), `weight` (what the splitter was asked for;
-/// exact where it draws each request's version for itself), `hypergeometric` (the requests of the
-/// batch, without replacement; exact also for common events such as slow answers); `slower`, to count
-/// slow answers instead of errors.
-///
-/// # Data it needs
-///
-/// Requests and errors of both arms, or their latency histograms.
-///
-/// # Source
-///
-/// Lin, Wei and DeMets 1991; Jennison and Turnbull 2000, chapter 12; spending: Lan and DeMets 1983;
-/// as vaccines are watched: Kulldorff, Davis, Kolczak, Lewis, Lieu and Platt 2011, Silva and
-/// Kulldorff 2015.
+#[doc = include_str!("../manual/exact-spending.md")]
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ExactSpending {
     /// Chance of ever rolling back a good canary up to the planned end.

@@ -8,36 +8,7 @@ use crate::base::Probability;
 use crate::stats::Stratified;
 use crate::stats::sequential::GroupSequential as Boundaries;
 
-/// Group sequential test of the error ratios, batch by batch: the industrial baseline.
-///
-/// # What it does
-///
-/// Every batch is a stratum of its own in the z test of Cochran, Mantel and Haenszel, so that what
-/// moves in time, the weight or the error ratio of both arms, is not taken for a difference of the
-/// versions. It rolls back when z reaches the boundary of the look. Boundaries are such that, of
-/// the level, no more is used up by any look than the spending function allows after so much of the
-/// planned time, with z as correlated from look to look as its variances so far make it.
-///
-/// # When it errs
-///
-/// With a chance of about alpha up to the planned end, if each look adds some 20 errors of the
-/// canary or more. With fewer z is skewed and the first looks reject too often: 6 to 10 % for alpha
-/// = 5 % with few. Past the planned end nothing is left to spend and it rolls back no more. Where
-/// users stay with a version their requests are alike, and z is too large by the root of the design
-/// effect, unless that is given.
-///
-/// # Parameters
-///
-/// `alpha`, `spending` (`pocock`, `obrien-fleming` or `sqrt`), `design_effect` (z is divided by its
-/// root).
-///
-/// # Data it needs
-///
-/// Requests and errors of both arms.
-///
-/// # Source
-///
-/// Lan and DeMets 1983; Cochran 1954; Mantel and Haenszel 1959; Jennison and Turnbull 2000.
+#[doc = include_str!("../manual/group-sequential.md")]
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct GroupSequential {
     /// Chance of rolling back a good canary at any of the planned looks.

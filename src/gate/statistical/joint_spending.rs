@@ -12,43 +12,7 @@ use crate::stats::sequential::{
     ChangePaths, CountLaw, OddsE, OddsFactors, ParticleSpending, SplitLaw,
 };
 
-/// One test with an exact level of everything that requests show: errors, and latency at several
-/// thresholds, for faults that come at once or late.
-///
-/// # What it does
-///
-/// Its statistic bets on odds ratios from 1.1 to 10 of errors and of requests above each threshold,
-/// half of the capital on errors and half on latency, half of both at the start and the rest spread
-/// over the planned looks. Its limits it finds by companions: of all requests of a batch, with their
-/// latencies and errors, as many as are the canary's are dealt anew, at random, to each of
-/// `particles` companions. Of the canary and its companions, at each look as many with the largest
-/// statistics are taken out as the spending plan allows; it rolls back when the canary is one of
-/// them.
-///
-/// # When it errs
-///
-/// It rolls back a good canary with probability alpha at most up to the planned end, whatever the
-/// traffic, weight or ramp, however errors and latencies go together and however many thresholds
-/// there are. The companions' luck is part of the verdict: another seed may end one look sooner or
-/// later. Sticky users, bursts, queues that make requests slow together, and a canary with another
-/// mix of requests or cold caches break it.
-///
-/// # Parameters
-///
-/// `alpha`; `spending` over the planned time (`pocock`, `obrien-fleming`, `sqrt`); `over`, the
-/// planned time; `particles`, 999 by default: fewer than 20 / alpha make limits coarse; `thresholds`
-/// as for `latency-evidence`. A look at 300 requests of the canary costs about half a microsecond a
-/// companion; dealing grows with the root of the canary's requests.
-///
-/// # Data it needs
-///
-/// Latency histograms of both arms, of failed requests apart. Where failed requests are not told
-/// apart, errors are dealt as though they had nothing to do with latency.
-///
-/// # Source
-///
-/// The next step after Besag and Clifford 1991 with spending (Lan and DeMets 1983): one permutation
-/// of labels for all metrics.
+#[doc = include_str!("../manual/joint-spending.md")]
 #[derive(Debug, Clone, PartialEq)]
 pub struct JointSpending {
     /// Chance of ever rolling back a good canary up to the planned end.

@@ -7,34 +7,7 @@ use super::{Batch, Entry, Evidence, Guarantee, Look, Looks, Planned, Reads, Test
 use crate::base::Probability;
 use crate::stats::ks_counts_above;
 
-/// One-sided two-sample test of Kolmogorov and Smirnov of the latencies since the start.
-///
-/// # What it does
-///
-/// Adds up the latency histograms of both arms, which have the same bounds, and takes the largest
-/// amount by which the canary's share of requests within a bound lies below the other arm's. It
-/// rolls back when the p-value of that, exp(-2 n m/(n + m) D²), is at or below the level of the
-/// look.
-///
-/// # When it errs
-///
-/// At one look not more often than alpha says, if the requests of both arms are independent and
-/// come from one distribution, and less often the coarser the histogram. Made at every look at its
-/// full level some 29 % of good canaries are rolled back over 60 looks. It hardly sees tails: 2 %
-/// of requests that get slower move the shares by 2 %. Where the weight moves while latencies move,
-/// the sums compare times and not versions.
-///
-/// # Parameters
-///
-/// `alpha`, `looks` (at `every` look, once at the `end`, or `shared` among them).
-///
-/// # Data it needs
-///
-/// Latency histograms of both arms.
-///
-/// # Source
-///
-/// Kolmogorov 1933; Smirnov 1939.
+#[doc = include_str!("../manual/ks.md")]
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Ks {
     /// Chance of rolling back a good canary, at one look.

@@ -6,41 +6,7 @@ use super::{Batch, Entry, Evidence, Guarantee, Look, Reads, Test, Thresholds};
 use crate::base::Probability;
 use crate::stats::sequential::{OddsE, SplitE, ThresholdE};
 
-/// Anytime-valid test of whether the canary answers more slowly, at several latencies at once.
-///
-/// # What it does
-///
-/// At each of a few thresholds it counts the requests above. With equal latencies it is known exactly
-/// how many of them are the canary's, given all of them and the requests of both versions; the gate
-/// bets on odds ratios from 1.1 to 10. Bets of all thresholds are averaged, which needs no correction
-/// for there being several: the average is evidence E as each of them is. It rolls back when E
-/// reaches 1/alpha.
-///
-/// # When it errs
-///
-/// It rolls back a good canary with probability alpha at most, ever, at any number of looks; measured
-/// 1.5 % at 5 % in one hour. It sees what its thresholds see: where the histogram has no bound near,
-/// a change between two bounds goes unseen. Tests of whole distributions need two to six times as
-/// long, and do not see two slow requests in a hundred. Requests that are slow together (queues,
-/// pauses), sticky users and a canary with another mix of requests or cold caches break it.
-///
-/// # Parameters
-///
-/// `alpha`; `thresholds`, latencies, each read at the histogram's bound there or the next higher one;
-/// left out, the bounds nearest to p50, p75, p90, p95, p99 and p99.9 of both versions together in the
-/// first batch that has requests of both. That batch is judged too: the thresholds depend only on the
-/// sum of both histograms, and given that sum, who answered which request is as exchangeable as
-/// before. With few requests in the first batch high quantiles are guesses: give the thresholds then.
-/// `errors` adds the evidence of `split-evidence` with half of the weight.
-///
-/// # Data it needs
-///
-/// Latency histograms of both arms; with `errors` also their errors.
-///
-/// # Source
-///
-/// Averages of e-values: Vovk and Wang 2021; bets against an exact null law: Shafer 2021, Ramdas,
-/// Grünwald, Vovk and Shafer 2023.
+#[doc = include_str!("../manual/latency-evidence.md")]
 #[derive(Debug, Clone, PartialEq)]
 pub struct LatencyEvidence {
     /// Chance of ever rolling back a good canary.

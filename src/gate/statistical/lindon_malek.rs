@@ -6,35 +6,7 @@ use super::shares::Shares;
 use super::{Batch, Entry, Guarantee, Look, Reads, Test};
 use crate::base::Probability;
 
-/// Sequential multinomial test of the errors: does the canary have the share of them that it has of
-/// the requests?
-///
-/// # What it does
-///
-/// Every error is the canary's with a chance that is its share of the batch's requests, when both
-/// arms fail alike, whatever errors do in common. A Bayes factor holds a beta mixture of other
-/// shares against that, of the weight that `concentration` says; it rolls back when the factor is
-/// at least 1/alpha. At each new weight a new mixture starts around it, and the factors multiply.
-///
-/// # When it errs
-///
-/// Ever, at however many looks, with a chance of alpha at most, however few the errors. It is
-/// two-sided, as published: a canary with too few errors is rolled back too. The larger the
-/// concentration against the canary's share, the harder it is to see anything: with 100 and 25 % of
-/// the requests a doubled error ratio is hardly ever found at one request a second. Where users
-/// stay with a version, their errors are one error each.
-///
-/// # Parameters
-///
-/// `alpha`, `concentration` (of the mixture: its weight in errors; 100 in public implementations).
-///
-/// # Data it needs
-///
-/// Requests and errors of both arms.
-///
-/// # Source
-///
-/// Lindon and Malek 2022, "Anytime-Valid Inference for Multinomial Count Data".
+#[doc = include_str!("../manual/lindon-malek.md")]
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LindonMalek {
     /// Chance of ever rolling back a good canary.

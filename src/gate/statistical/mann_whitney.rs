@@ -7,34 +7,7 @@ use super::{Batch, Entry, Evidence, Guarantee, Look, Looks, Planned, Reads, Test
 use crate::base::Probability;
 use crate::stats;
 
-/// One-sided rank test of Mann and Whitney of the latencies since the start.
-///
-/// # What it does
-///
-/// Adds up the latency histograms of both arms, which have the same bounds, and tests whether a
-/// request of the canary tends to be slower than one of the other arm; requests in one bucket count
-/// as ties. It rolls back when the p-value, with correction for ties and for continuity, is at or
-/// below the level of the look.
-///
-/// # When it errs
-///
-/// At one look about as often as alpha says, if the requests of both arms are independent and come
-/// from one distribution: queues, caches that warm up and users that stay make them alike. Made at
-/// every look at its full level some 28 % of good canaries are rolled back over 60 looks. A slow
-/// tail moves few ranks: it takes minutes to show. Where the weight moves while latencies move, the
-/// sums compare times and not versions.
-///
-/// # Parameters
-///
-/// `alpha`, `looks` (at `every` look, once at the `end`, or `shared` among them).
-///
-/// # Data it needs
-///
-/// Latency histograms of both arms.
-///
-/// # Source
-///
-/// Mann and Whitney 1947.
+#[doc = include_str!("../manual/mann-whitney.md")]
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MannWhitney {
     /// Chance of rolling back a good canary, at one look.

@@ -30,6 +30,7 @@ mod quantile_ab;
 mod reading;
 mod sample_ratio;
 mod shares;
+mod shelf;
 mod shiryaev_roberts;
 mod spending;
 mod split_evidence;
@@ -62,6 +63,7 @@ pub use memory::Memory;
 pub use msprt::Msprt;
 pub use quantile_ab::QuantileAb;
 pub use sample_ratio::SampleRatio;
+pub use shelf::shelf;
 pub use shiryaev_roberts::ShiryaevRoberts;
 pub use spending::Spending;
 pub use split_evidence::SplitEvidence;
@@ -453,12 +455,6 @@ impl Method {
             Method::TwoSidedEvidence(method) => Box::new(method.start()),
         }
     }
-}
-
-/// The tests that are compared and calibrated, each at level `alpha`, with the parameters that its
-/// documentation names as usual.
-pub fn shelf(alpha: Probability) -> Vec<Method> {
-    classics::shelf(alpha)
 }
 
 impl fmt::Display for Method {

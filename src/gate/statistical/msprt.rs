@@ -7,36 +7,7 @@ use super::{Batch, Entry, Evidence, Guarantee, Look, Reads, Test};
 use crate::base::Probability;
 use crate::stats::sequential::mixture_sprt_log;
 
-/// Mixture sequential probability ratio test of the difference of the error ratios since the start.
-///
-/// # What it does
-///
-/// At each look the difference of the error ratios, with the variance that the ratio of both arms
-/// together gives it, is held against a normal mixture of effects with the standard deviation
-/// `tau`: the likelihood ratio is an e-value in the limit of many errors. It rolls back when this
-/// is at least 1/alpha and the canary is the worse one.
-///
-/// # When it errs
-///
-/// Ever, at however many looks, with a chance of alpha at most, as far as the central limit theorem
-/// carries: the variance is estimated, and a few errors do not show it. Effects much smaller or
-/// much larger than tau take longer. Where the weight moves while the error ratio moves, the sums
-/// compare times and not versions. Where users stay with a version, their requests are alike.
-///
-/// # Parameters
-///
-/// `alpha`; `tau`, a difference of error ratios such as one would not like to miss. Left out it is
-/// the error ratio of both arms together at the first look that shows an error, and stays so:
-/// effects of about twice as many errors. How many errors there are in all does not say whose they
-/// are, and nothing that comes later moves it.
-///
-/// # Data it needs
-///
-/// Requests and errors of both arms.
-///
-/// # Source
-///
-/// Robbins 1970; Johari, Koomen, Pekelis and Walsh 2017; Zhao, Liu and Deng 2019.
+#[doc = include_str!("../manual/msprt.md")]
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Msprt {
     /// Chance of ever rolling back a good canary.

@@ -7,36 +7,7 @@ use super::{Batch, Entry, Evidence, Guarantee, Look, Planned, Reads, Test};
 use crate::base::Probability;
 use crate::stats::sequential::time_uniform::QuantileTest;
 
-/// Always-valid test of whether a latency quantile of the canary is higher than the other arm's.
-///
-/// # What it does
-///
-/// For every latency that the quantile of both arms might be it weighs, by a beta mixture of each
-/// arm's counts, how strongly the requests since the start speak against it; the least of the sums
-/// over both arms is the logarithm of an e-value, and 1 over that the p-value. It rolls back when
-/// the e-value is at least 1/alpha and the canary's quantile is the higher one. Of a bucket it
-/// assumes what speaks least against the canary.
-///
-/// # When it errs
-///
-/// Ever, at however many looks, with a chance of alpha at most, and in fact hardly ever, if
-/// requests are independent. Sees nothing within a bucket. High quantiles rest on few requests: a
-/// p99 that is a quarter higher takes half an hour with 300 requests of the canary a minute.
-///
-/// # Parameters
-///
-/// `alpha`, `quantile`, `requests` (of the canary up to the planned end, for which it is tuned; the
-/// other arm's in proportion to the first batch). Left out, the first batch of both is carried on
-/// to the planned end. Tuning looks at no latency and costs no validity, however wrong it is.
-///
-/// # Data it needs
-///
-/// Latency histograms of both arms.
-///
-/// # Source
-///
-/// Howard and Ramdas 2022, "Sequential estimation of quantiles with applications to A/B testing and
-/// best-arm identification".
+#[doc = include_str!("../manual/quantile-ab.md")]
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct QuantileAb {
     /// Chance of ever rolling back a good canary.

@@ -6,35 +6,7 @@ use super::shares::Shares;
 use super::{Batch, Decision, Entry, Guarantee, Look, Reads, Test};
 use crate::base::Probability;
 
-/// Always-valid test for a sample ratio mismatch: do the versions get the shares of the requests
-/// that the splitter was asked for?
-///
-/// # What it does
-///
-/// Every request of a batch is the canary's with the chance that the splitter was asked for. A
-/// Bayes factor holds a mixture of other shares against that; when it is at least 1/alpha, the
-/// figures of the versions do not come from the same traffic, nothing else can be trusted, and it
-/// rolls back. At each new weight a new mixture starts around it, and the factors multiply. Batches
-/// in which the weight moved are left out.
-///
-/// # When it errs
-///
-/// Ever, at however many looks, with a chance of alpha at most where each request is routed by a
-/// draw of its own, and less often where the splitter deals them out in turn. Where whole users are
-/// routed, the requests of a few busy ones are enough to raise an alarm. It does not see what
-/// shifts requests and keeps the shares.
-///
-/// # Parameters
-///
-/// `alpha`, by default so low that it hardly ever fires by chance.
-///
-/// # Data it needs
-///
-/// Requests of both arms, and the weights that the splitter was asked for.
-///
-/// # Source
-///
-/// Lindon and Malek 2022; how common mismatches are: Fabijan et al. 2019.
+#[doc = include_str!("../manual/sample-ratio.md")]
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SampleRatio {
     /// Chance of ever rolling back when the shares are right.

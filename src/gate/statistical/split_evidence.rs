@@ -6,38 +6,7 @@ use super::{Batch, Decision, Entry, Events, Evidence, Guarantee, Look, Reads, Te
 use crate::base::Probability;
 use crate::stats::sequential::SplitE;
 
-/// Anytime-valid test of the split of errors, or of slow answers, between the versions.
-///
-/// # What it does
-///
-/// Given an error, it is the canary's with a chance that the weight and the ratio of the error rates
-/// decide, whatever the rates are. The gate bets on 24 ratios from 1.05 to 50 at once: each error of
-/// the canary's multiplies a bet, each of the other arm's divides it, and the mean of all bets is
-/// the evidence E. It rolls back when E reaches 1/alpha.
-///
-/// # When it errs
-///
-/// It rolls back a good canary with probability alpha at most, ever, at any number of looks and however
-/// long the rollout lasts. Having no end costs 15 to 45 % more time than `exact-spending` takes;
-/// in one hour at 5 % it uses up 0.6 to 1.9 %. Sticky users, bursts and a canary with another mix of
-/// requests break it. Before a late fault evidence for the canary gathers, which has to be outweighed
-/// first: see `change-evidence`. Where events are common (slow answers above the median) it is right
-/// but slow: see `latency-evidence`.
-///
-/// # Parameters
-///
-/// `alpha`; `tolerate`, the ratio of rates up to which a canary is good: 1 by default, and above it
-/// exact only where each request's version is drawn for itself; `slower`, to count slow answers
-/// instead of errors.
-///
-/// # Data it needs
-///
-/// Requests and errors of both arms, or their latency histograms.
-///
-/// # Source
-///
-/// Labels of events: Lindon and Malek 2022; bets and e-values: Shafer 2021, Ramdas, Grünwald, Vovk
-/// and Shafer 2023; the realised share in place of the weight: Hoeffding 1963, theorem 4.
+#[doc = include_str!("../manual/split-evidence.md")]
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SplitEvidence {
     /// Chance of ever rolling back a good canary.

@@ -6,37 +6,7 @@ use super::{Batch, Decision, Entry, Evidence, Guarantee, Look, Reads, Test};
 use crate::base::Probability;
 use crate::stats::sequential::{self, Sprt as Wald};
 
-/// Wald's sequential probability ratio test of the labels of errors: does the canary fail as often
-/// as the other arm, or `ratio` times as often?
-///
-/// # What it does
-///
-/// Adds up, batch by batch, the log-likelihood ratio of which of the errors are the canary's, given
-/// its share of the batch's requests: per error of the canary the logarithm of `ratio`, minus ln(w
-/// ratio + 1 - w) per error of either. It rolls back when the sum reaches ln((1 - beta)/alpha), and
-/// accepts the canary, for ever, when it falls to ln(beta/(1 - alpha)). The variant of power one
-/// never accepts and rolls back at ln(1/alpha).
-///
-/// # When it errs
-///
-/// It rolls back a canary that fails as often or less with a chance of about alpha at most, however
-/// long it is looked at and whatever errors do in common; it accepts one that fails `ratio` times
-/// as often with a chance of about beta. What it accepted it does not look at again: a fault that
-/// starts half-way is found in 1 to 14 % of rollouts. Faults between 1 and `ratio` take long. Where
-/// users stay with a version, their errors are one error each.
-///
-/// # Parameters
-///
-/// `ratio` (what is tested against, above 1), `alpha`, `beta` (chance of accepting a canary that is
-/// that bad), `power_one`.
-///
-/// # Data it needs
-///
-/// Requests and errors of both arms.
-///
-/// # Source
-///
-/// Wald 1945, 1947; power one: Robbins 1970; on labels: Lindon and Malek 2022.
+#[doc = include_str!("../manual/sprt.md")]
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sprt {
     /// Chance of ever rolling back a good canary.

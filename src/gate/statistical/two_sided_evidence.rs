@@ -7,41 +7,7 @@ use super::{Batch, Decision, Entry, Events, Evidence, Guarantee, Look, Reads, Te
 use crate::base::Probability;
 use crate::stats::sequential::SplitE;
 
-/// Anytime-valid test in both directions: it rolls back on evidence, promotes on evidence, and on
-/// silence does neither.
-///
-/// # What it does
-///
-/// It gathers two evidences from the split of errors between the versions. The one of
-/// `split-evidence` is against a canary as good as the other version: at 1/alpha it rolls back. The
-/// other bets on ratios of the error rates of 1/2, 3/4 and 1 against a canary that is `tolerate`
-/// times as bad: at 1/`alpha_promote` the canary passes. Before that it cannot say, whatever the time:
-/// in a staged rollout with `inconclusive = "hold"` and short holds, data and not the clock end a
-/// step. Having passed once it goes on watching and may still roll back.
-///
-/// # When it errs
-///
-/// It rolls back a good canary with probability alpha at most, and passes one at least `tolerate`
-/// times as bad with probability `alpha_promote` at most, ever, at any number of looks. A good canary
-/// needs, with error ratio p and weight w, some ln(1/`alpha_promote`) / (p (ln(1 + w (t - 1)) - w ln t))
-/// requests of both versions to pass at t = `tolerate`: 21,200 at 1 %, 5 %, 5 % and 2. One between good
-/// and `tolerate` may wait long. What starts after it passed is only rolled back by the evidence
-/// against it, and only while the rollout lasts. Sticky users, bursts and a canary with another mix
-/// of requests break it.
-///
-/// # Parameters
-///
-/// `alpha`; `alpha_promote`, as `alpha` where left out; `tolerate`, above 1; `slower`, to count slow
-/// answers instead of errors.
-///
-/// # Data it needs
-///
-/// Requests and errors of both arms, or their latency histograms. Without errors nothing promotes.
-///
-/// # Source
-///
-/// Bets and e-values: Shafer 2021, Ramdas, Grünwald, Vovk and Shafer 2023; labels of events: Lindon
-/// and Malek 2022. Exact against `tolerate` where each request's version is drawn for itself.
+#[doc = include_str!("../manual/two-sided-evidence.md")]
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TwoSidedEvidence {
     /// Chance of ever rolling back a good canary.

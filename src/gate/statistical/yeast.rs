@@ -7,39 +7,7 @@ use crate::base::Probability;
 use crate::stats::Stratified;
 use crate::stats::sequential::yeast_boundary;
 
-/// A constant boundary on the excess of the canary's errors since the start ("YEAST").
-///
-/// # What it does
-///
-/// Adds up, batch by batch, the canary's errors minus its share of both arms' errors, and rolls
-/// back when the sum reaches z times the root of the variance that the sum will have at the planned
-/// end, with z the 1 - alpha/2 quantile: a sum of symmetric steps is twice as likely as its last
-/// value, at most, ever to have been so high.
-///
-/// # When it errs
-///
-/// Over the planned looks with a chance of about alpha, however many they are. As slow with big
-/// faults as with small ones: early on it asks for as much as at the end. Longer than planned it is
-/// no longer worth its level. Where users stay with a version, their errors are one error each.
-///
-/// The planned variance is that of the counts so far, carried on to the planned end by the time
-/// that has passed. It depends on how many errors there are in all and on how the requests are
-/// split, not on whose the errors are, so the level is kept where the traffic is even; a canary
-/// that fails more often adds errors, and with a high weight the boundary rises with them. Where
-/// `errors` says the error ratio to plan with, its variance is taken instead and only the requests
-/// are carried on.
-///
-/// # Parameters
-///
-/// `alpha`.
-///
-/// # Data it needs
-///
-/// Requests and errors of both arms.
-///
-/// # Source
-///
-/// Kurennoy, Dodin, Gurbanov and Peleteiro Ramallo 2025, "YEAST".
+#[doc = include_str!("../manual/yeast.md")]
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Yeast {
     /// Chance of rolling back a good canary at any of the planned looks.

@@ -1,7 +1,10 @@
 //! One page that holds everything: findings, tables, figures, story and source. It needs nothing
 //! beside itself: no script, no network.
 
+mod comparison;
 mod prose;
+
+pub(super) use comparison::comparison_page;
 
 use askama::Template;
 
@@ -94,6 +97,18 @@ struct Colours {
     blue: String,
 }
 
+impl Colours {
+    fn of_figures() -> Colours {
+        Colours {
+            paper: style::PAPER.hex(),
+            ink: style::INK.hex(),
+            muted: style::MUTED.hex(),
+            grid: style::GRID.hex(),
+            blue: style::BLUE.hex(),
+        }
+    }
+}
+
 /// The text with units that stay on the line of their number.
 fn unbroken(text: &str) -> String {
     text.replace(" %", "\u{a0}%").replace(" ms", "\u{a0}ms")
@@ -135,13 +150,7 @@ pub(super) fn page(results: &Results, figures: &[Figure]) -> Result<String, Repo
         story: prose::blocks(&unbroken(&summary.scenario.story)),
         legend: unbroken(answer::LEGEND),
         interrupted: answer::INTERRUPTED,
-        colours: Colours {
-            paper: style::PAPER.hex(),
-            ink: style::INK.hex(),
-            muted: style::MUTED.hex(),
-            grid: style::GRID.hex(),
-            blue: style::BLUE.hex(),
-        },
+        colours: Colours::of_figures(),
     };
     Ok(page.render()?)
 }

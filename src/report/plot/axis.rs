@@ -85,6 +85,27 @@ impl Axis {
         }
     }
 
+    /// Shares from 0 to 1 where the small ones matter: logarithmic from 0.1 % on, and all below it
+    /// at the low end.
+    pub(super) fn small_shares() -> Axis {
+        let tick = |(at, label): (f64, &str)| Tick {
+            at,
+            label: label.to_owned(),
+        };
+        let ticks = [
+            (0.001, "≤ 0.1 %"),
+            (0.01, "1 %"),
+            (0.1, "10 %"),
+            (1.0, "100 %"),
+        ];
+        Axis {
+            low: 0.001,
+            high: 1.0,
+            log: true,
+            ticks: ticks.map(tick).to_vec(),
+        }
+    }
+
     /// So many rows from the top down, without ticks; row numbers count from 0.
     pub(super) fn rows(count: usize) -> Axis {
         Axis {

@@ -4,10 +4,12 @@
 //! ours because their ticks are: canary percentages and round times.
 
 mod axis;
+mod calibration;
 mod detection;
 mod distribution;
 mod drawing;
 mod font;
+mod frontier;
 mod heat;
 mod paint;
 mod panel;
@@ -15,10 +17,13 @@ mod power;
 mod rivals;
 pub(crate) mod style;
 mod timeline;
+mod times;
 
 use rayon::prelude::*;
 
 use super::ReportError;
+use crate::experiment::calibration::Calibration;
+use crate::experiment::comparison::{Comparison, League};
 use crate::experiment::summary::{Cell, Mode, Results};
 use drawing::Drawing;
 
@@ -45,6 +50,21 @@ pub(crate) fn figures(results: &Results) -> Result<Vec<Figure>, ReportError> {
     if !results.summary.rivals.is_empty() {
         drawings.push(("side-by-side", rivals::draw(results)));
     }
+    paint_all(drawings)
+}
+
+/// Draws the figures of a comparison.
+pub(crate) fn comparison_figures(
+    comparison: &Comparison,
+    league: &League<'_>,
+) -> Result<Vec<Figure>, ReportError> {
+    paint_all(vec![
+        ("frontier", frontier::draw(comparison, league)),
+        ("times", times::draw(comparison, league)),
+    ])
+}
+
+fn paint_all(drawings: Vec<(&'static str, Drawing)>) -> Result<Vec<Figure>, ReportError> {
     drawings
         .into_par_iter()
         .map(|(name, drawing)| {
@@ -55,6 +75,16 @@ pub(crate) fn figures(results: &Results) -> Result<Vec<Figure>, ReportError> {
             })
         })
         .collect()
+}
+
+/// Draws the figure of a calibration.
+pub(crate) fn calibration(calibration: &Calibration) -> Result<Figure, ReportError> {
+    let drawing = calibration::draw(calibration);
+    Ok(Figure {
+        name: "calibration",
+        png: paint::png(&drawing)?,
+        svg: paint::svg(&drawing)?,
+    })
 }
 
 const MODES: [Mode; 2] = [Mode::Held, Mode::Rollout];

@@ -1,6 +1,7 @@
 //! Reading scenarios: every field, every default, every warning.
 
 mod classics;
+mod evidence;
 mod faults;
 mod figures;
 mod gates;

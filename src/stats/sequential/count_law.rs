@@ -117,19 +117,6 @@ impl CountLaw {
     pub fn chances(&self) -> &[f64] {
         &self.chances
     }
-
-    /// The count that a uniform number from 0 to 1 chooses.
-    #[inline]
-    pub fn invert(&self, uniform: f64) -> u64 {
-        let mut rest = uniform;
-        for (index, chance) in self.chances.iter().enumerate() {
-            rest -= chance;
-            if rest < 0.0 {
-                return self.lowest + index as u64;
-            }
-        }
-        self.lowest + self.chances.len().saturating_sub(1) as u64
-    }
 }
 
 #[cfg(test)]

@@ -11,21 +11,26 @@
 //! verdict comes out. A look with figures that contradict each other (more events of the first
 //! arm than events, a share outside 0 to 1) is `None` and leaves the state as it was.
 
+mod betting;
 mod change_point;
 mod count_law;
 mod cusum;
 mod exact_split;
 mod group;
 mod hypergeometric;
+mod max_sprt;
 mod mixture;
 mod multinomial;
 mod particles;
 mod paths;
+mod run_length;
+mod safe_blocks;
 mod spending;
 mod split_e;
 mod sprt;
 pub mod time_uniform;
 
+pub use betting::{HedgedCapital, PredictableBets, bernstein_lower};
 pub use change_point::{ChangePoint, Onset, SplitChangePoint};
 pub use count_law::{CountLaw, SplitLaw};
 pub use cusum::{Cusum, ShiryaevRoberts, SplitShiryaevRoberts};
@@ -34,6 +39,7 @@ pub use group::{
     Boundaries, Characteristics, GroupLook, GroupSequential, Plan, Sides, peeking_inflation,
 };
 pub use hypergeometric::{OddsE, ThresholdE, hypergeometric_log_mgf};
+pub use max_sprt::{MaxSprtBoundary, max_sprt_boundary, max_sprt_llr};
 pub use mixture::{
     Gavi, anytime_t_log, anytime_t_radius, asymptotic_radius, asymptotic_rho, gavi,
     mixture_sprt_log, mixture_sprt_radius, yeast_boundary,
@@ -41,6 +47,8 @@ pub use mixture::{
 pub use multinomial::{Multinomial, concentration_for, multinomial_log};
 pub use particles::{ParticleLook, ParticleSpending};
 pub use paths::{ChangePaths, Factors, OddsFactors};
+pub use run_length::normal_cusum_run_length;
+pub use safe_blocks::SafeBlocks;
 pub use spending::Spending;
 pub use split_e::{RatioGrid, RatioSequence, SplitE, log_spaced};
 pub use sprt::{Decision, Sprt, bernoulli_llr, label_llr};

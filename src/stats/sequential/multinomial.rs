@@ -19,7 +19,7 @@ impl Multinomial {
     /// A mixture around `proportions`, the tighter the larger `concentration`. `None` where the
     /// proportions are not positive numbers with the sum 1 or the concentration is not positive.
     pub fn new(proportions: &[f64], concentration: f64) -> Option<Multinomial> {
-        if !proper(proportions) || !(concentration.is_finite() && concentration > 0.0) {
+        if !(proper(proportions) && concentration.is_finite() && concentration > 0.0) {
             return None;
         }
         Some(Multinomial {

@@ -1,6 +1,7 @@
 //! The gates against simulated rollouts, and against input that is hardly any.
 
 mod counts;
+mod evidence;
 mod figures;
 mod latencies;
 

@@ -91,7 +91,7 @@ fn read_split_evidence(table: &mut Table<'_>, alpha: Option<Probability>) -> Opt
 
 fn read_change_evidence(table: &mut Table<'_>, alpha: Option<Probability>) -> Option<Method> {
     let prior = match table.get("onset") {
-        None => Some(Prior::Uniform),
+        None => Some(Prior::HalfAtStart),
         Some(value) => value.choice(&[
             ("uniform", Prior::Uniform),
             ("half-at-start", Prior::HalfAtStart),

@@ -72,7 +72,7 @@ impl Plan {
         let first = information.first()?;
         let last = information.last()?;
         let sound = ascends && *first > 0.0 && last.is_finite();
-        if !sound || !(alpha > 0.0 && alpha < 1.0) {
+        if !(sound && alpha > 0.0 && alpha < 1.0) {
             return None;
         }
         let mut plan = Plan {

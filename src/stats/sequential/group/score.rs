@@ -83,11 +83,6 @@ impl Score {
         self.information
     }
 
-    /// Whether there has been a look.
-    pub(super) fn has_begun(&self) -> bool {
-        self.looks > 0
-    }
-
     /// Computes the density at the last look, now that the next is known to be at `information`.
     pub(super) fn settle(&mut self, information: f64) {
         if self.looks == 0 {

@@ -142,7 +142,7 @@ fn constant(alpha: f64, width: f64) -> Option<f64> {
             return None;
         }
     }
-    for _ in 0..100 {
+    for _ in 0..50 {
         let middle = (low + high) / 2.0;
         if log_level(middle, width) > needed {
             low = middle;
@@ -168,7 +168,7 @@ fn log_level(constant: f64, width: f64) -> f64 {
     // Infinite at 0 and from some η on, with one valley between; η is at most 2 A².
     let mut best = (f64::INFINITY, 0.0);
     let end = (2.0 * width * width).ln();
-    const STEPS: u32 = 400;
+    const STEPS: u32 = 100;
     for step in 1..STEPS {
         // Denser towards 0.
         let at = end * (f64::from(step) / f64::from(STEPS)).powi(3);
@@ -184,7 +184,7 @@ fn log_level(constant: f64, width: f64) -> f64 {
     let around = |shift: f64| end * (cube(best.1) + shift / f64::from(STEPS)).max(1e-9).powi(3);
     let (mut low, mut high) = (around(-1.0), around(1.0));
     let golden = 0.618_033_988_749_894_8;
-    for _ in 0..60 {
+    for _ in 0..45 {
         let (a, b) = (high - golden * (high - low), low + golden * (high - low));
         if level(a) < level(b) {
             high = b;
@@ -193,4 +193,52 @@ fn log_level(constant: f64, width: f64) -> f64 {
         }
     }
     level((low + high) / 2.0).min(best.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_level_found_is_the_one_at_which_the_bands_are_just_apart() {
+        let test = BandTest::new(0.05, BandTest::USUAL_WIDTH, 1.0).unwrap();
+        let first = [10_u64, 100, 400, 490];
+        for moved in [0_u64, 120, 180, 300] {
+            let second = [10 + moved, 100, 400, 490 - moved];
+            let found = test.look(&first, &second).unwrap();
+            assert!((found.above - moved as f64 / 1_000.0).abs() < 1e-12);
+            assert_eq!(found.below, 0.0);
+            if moved == 0 {
+                assert_eq!(found.p_above, 1.0);
+                continue;
+            }
+            // A test at that level is on the edge.
+            if found.p_above < 1.0 {
+                let edge = BandTest::new(found.p_above, BandTest::USUAL_WIDTH, 1.0).unwrap();
+                let radius = edge.look(&first, &second).unwrap().radius;
+                assert!(
+                    (radius - found.above).abs() < 1e-6,
+                    "{radius} {}",
+                    found.above
+                );
+            }
+            assert_eq!(found.above > found.radius, found.p_above < 0.05);
+        }
+    }
+
+    #[test]
+    fn without_data_nothing_is_apart() {
+        let test = BandTest::new(0.05, BandTest::USUAL_WIDTH, 100.0).unwrap();
+        let found = test.look(&[0, 0], &[5, 5]).unwrap();
+        assert_eq!(
+            (found.above, found.radius, found.p_above),
+            (0.0, f64::INFINITY, 1.0)
+        );
+        assert_eq!(test.look(&[1], &[1, 2]), None);
+        assert_eq!(BandTest::new(0.05, 0.7, 1.0), None);
+        assert_eq!(BandTest::new(1.0, 0.85, 1.0), None);
+        assert_eq!(band_radius(10.0, 0.05, 100.0, 0.85), None);
+        assert_eq!(dkw_radius(0.0, 0.05), None);
+        assert_eq!(dkw_radius_at_all_times(f64::NAN, 0.05), None);
+    }
 }

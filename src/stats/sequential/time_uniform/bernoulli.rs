@@ -141,3 +141,79 @@ fn bisect(from: f64, to: f64, refused: impl Fn(f64) -> bool) -> f64 {
     }
     (inside + outside) / 2.0
 }
+
+#[cfg(test)]
+mod tests {
+    use statrs::function::factorial::ln_binomial;
+
+    use super::*;
+
+    #[test]
+    fn the_mixture_is_fair_for_coins_of_any_bias() {
+        for one_sided in [false, true] {
+            for p in [0.01, 0.5, 0.9] {
+                let spread = p * (1.0 - p);
+                let mixture =
+                    BetaBinomial::new(50.0 * spread, p, 1.0 - p, 0.05, one_sided).unwrap();
+                for trials in [1_u64, 20, 300] {
+                    let n = trials as f64;
+                    let fair: f64 = (0..=trials)
+                        .map(|hits| {
+                            let log = mixture.log(hits as f64 - p * n, spread * n);
+                            let ways = ln_binomial(trials, hits);
+                            let misses = (trials - hits) as f64;
+                            (ways + hits as f64 * p.ln() + misses * (1.0 - p).ln() + log).exp()
+                        })
+                        .sum();
+                    assert!(
+                        (fair - 1.0).abs() < 1e-6,
+                        "{one_sided} {p} {trials}: {fair}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_sequence_covers_at_all_times_together() {
+        // The chance that any of 25 looks excludes p, by going through all counts.
+        for p in [0.05, 0.4] {
+            let mut living = vec![1.0];
+            let mut excluded = 0.0;
+            for trials in 1..=25_u32 {
+                living.push(0.0);
+                for hits in (0..living.len()).rev() {
+                    let before = if hits > 0 { living[hits - 1] } else { 0.0 };
+                    living[hits] = living[hits] * (1.0 - p) + before * p;
+                    let hit = hits as f64;
+                    let (low, high) =
+                        bernoulli_sequence(hit, trials.into(), 0.2, 10.0, 0.2).unwrap();
+                    assert!(low <= hit / f64::from(trials) && high >= hit / f64::from(trials));
+                    if p < low || p > high {
+                        excluded += living[hits];
+                        living[hits] = 0.0;
+                    }
+                }
+            }
+            assert!(excluded > 0.0 && excluded <= 0.2, "{p}: {excluded}");
+        }
+    }
+
+    #[test]
+    fn ends_and_nonsense_have_defined_results() {
+        assert_eq!(
+            bernoulli_sequence(0.0, 0.0, 0.05, 50.0, 0.05),
+            Some((0.0, 1.0))
+        );
+        let (low, high) = bernoulli_sequence(0.0, 50.0, 0.05, 50.0, 0.05).unwrap();
+        assert!(low == 0.0 && high > 0.05 && high < 0.3);
+        let (low, high) = bernoulli_sequence(50.0, 50.0, 0.05, 50.0, 0.05).unwrap();
+        assert!(high == 1.0 && low < 0.95);
+        assert_eq!(bernoulli_sequence(3.0, 2.0, 0.05, 50.0, 0.05), None);
+        assert_eq!(bernoulli_sequence(f64::NAN, 2.0, 0.05, 50.0, 0.05), None);
+        let mixture = BetaBinomial::new(10.0, 0.2, 0.8, 0.05, false).unwrap();
+        // One trial cannot say anything: S stays at its most.
+        assert_eq!(mixture.bound(0.16, 0.05), Some(0.16 / 0.2));
+        assert!(mixture.log(9.0, 0.16).is_nan());
+    }
+}

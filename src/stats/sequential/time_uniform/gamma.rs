@@ -4,6 +4,10 @@ use statrs::function::gamma::{checked_gamma_lr, checked_gamma_ur, ln_gamma};
 
 use super::{crossing, level, one_sided_level, positive, tuned_rho_one_sided};
 
+/// Intrinsic time beyond this many squares of the scale is not reckoned with: the gamma functions
+/// take as many steps as its root.
+const LONGEST: f64 = 1e12;
+
 /// One-sided, for increments that are sub-exponential with a scale.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct GammaExponential {
@@ -14,13 +18,14 @@ pub struct GammaExponential {
 
 impl GammaExponential {
     /// Tightest at V = `tuned` for the level `alpha`. `None` unless `tuned` and `scale` are positive
-    /// and `alpha` is between 0 and 1/2.
+    /// and `alpha` is between 0 and 1/2, or where the scale is next to nothing.
     pub fn new(tuned: f64, scale: f64, alpha: f64) -> Option<GammaExponential> {
         if !positive(tuned) || !positive(scale) || !one_sided_level(alpha) {
             return None;
         }
         let rho = tuned_rho_one_sided(tuned, alpha);
         let a = rho / (scale * scale);
+        (a <= LONGEST).then_some(())?;
         let constant = a * a.ln() - ln_gamma(a) - checked_gamma_lr(a, a).ok()?.ln();
         Some(GammaExponential {
             rho,
@@ -29,11 +34,14 @@ impl GammaExponential {
         })
     }
 
-    /// ln m(S, V), for V from 0; not a number where it is not defined.
+    /// ln m(S, V), for V from 0; not a number where it is not defined or too long to be computed.
     pub fn log(&self, s: f64, v: f64) -> f64 {
         let square = self.scale * self.scale;
         let (a, b) = (self.rho / square, (v + self.rho) / square);
         let u = (self.scale * s + v) / square;
+        if b > LONGEST || u > LONGEST {
+            return f64::NAN;
+        }
         let Ok(lower) = checked_gamma_lr(b, u + a) else {
             return f64::NAN;
         };
@@ -60,13 +68,14 @@ pub struct GammaPoisson {
 
 impl GammaPoisson {
     /// Tightest at V = `tuned` for the level `alpha`. `None` unless `tuned` and `scale` are positive
-    /// and `alpha` is between 0 and 1/2.
+    /// and `alpha` is between 0 and 1/2, or where the scale is next to nothing.
     pub fn new(tuned: f64, scale: f64, alpha: f64) -> Option<GammaPoisson> {
         if !positive(tuned) || !positive(scale) || !one_sided_level(alpha) {
             return None;
         }
         let rho = tuned_rho_one_sided(tuned, alpha);
         let a = rho / (scale * scale);
+        (a <= LONGEST).then_some(())?;
         let constant = a * a.ln() - ln_gamma(a) - checked_gamma_ur(a, a).ok()?.ln();
         Some(GammaPoisson {
             rho,
@@ -75,11 +84,14 @@ impl GammaPoisson {
         })
     }
 
-    /// ln m(S, V), for V from 0; not a number where it is not defined.
+    /// ln m(S, V), for V from 0; not a number where it is not defined or too long to be computed.
     pub fn log(&self, s: f64, v: f64) -> f64 {
         let square = self.scale * self.scale;
         let b = (v + self.rho) / square;
         let u = s / self.scale + b;
+        if b > LONGEST || u > LONGEST {
+            return f64::NAN;
+        }
         let Ok(upper) = checked_gamma_ur(u, b) else {
             return f64::NAN;
         };
@@ -93,5 +105,40 @@ impl GammaPoisson {
         sound
             .then(|| crossing(alpha, guess, f64::INFINITY, |s| self.log(s, v)))
             .flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use statrs::distribution::{Discrete, Poisson};
+
+    use super::*;
+
+    #[test]
+    fn the_poisson_mixture_is_fair_for_poisson_counts() {
+        let mixture = GammaPoisson::new(20.0, 1.0, 0.05).unwrap();
+        for mean in [0.5, 8.0, 60.0] {
+            let law = Poisson::new(mean).unwrap();
+            let fair: f64 = (0..400_u64)
+                .map(|count| law.pmf(count) * mixture.log(count as f64 - mean, mean).exp())
+                .filter(|term| !term.is_nan())
+                .sum();
+            assert!((fair - 1.0).abs() < 1e-6, "{mean}: {fair}");
+        }
+    }
+
+    #[test]
+    fn bounds_are_where_the_evidence_suffices() {
+        let exponential = GammaExponential::new(100.0, 2.0, 0.05).unwrap();
+        let poisson = GammaPoisson::new(100.0, 2.0, 0.05).unwrap();
+        for v in [1.0, 100.0, 5_000.0] {
+            let bound = exponential.bound(v, 0.01).unwrap();
+            assert!((exponential.log(bound, v) - 100.0_f64.ln()).abs() < 1e-7);
+            let bound = poisson.bound(v, 0.01).unwrap();
+            assert!((poisson.log(bound, v) - 100.0_f64.ln()).abs() < 1e-7);
+        }
+        assert_eq!(GammaPoisson::new(100.0, 0.0, 0.05), None);
+        assert_eq!(GammaExponential::new(100.0, 1.0, 0.6), None);
+        assert_eq!(poisson.bound(f64::NAN, 0.05), None);
     }
 }

@@ -44,7 +44,7 @@ impl NormalMixture {
 
     /// The boundary on S at level `alpha`.
     pub fn bound(&self, v: f64, alpha: f64) -> Option<f64> {
-        if !level(alpha) || !(v >= 0.0 && v.is_finite()) {
+        if !(level(alpha) && v >= 0.0 && v.is_finite()) {
             return None;
         }
         let spread = v + self.rho;
@@ -53,5 +53,42 @@ impl NormalMixture {
             return Some(two_sided);
         }
         crossing(alpha, two_sided, f64::INFINITY, |s| self.log(s, v))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mean_is_one_at_every_time_and_the_bound_is_where_the_evidence_suffices() {
+        for one_sided in [false, true] {
+            let mixture = NormalMixture::new(100.0, 0.05, one_sided).unwrap();
+            for v in [1.0, 30.0, 400.0_f64] {
+                // Trapezoids over S ~ N(0, V); the integrand has the tail of the wider normal.
+                let (step, deviation) = (0.01, v.sqrt());
+                let wide = (v + mixture.rho) / mixture.rho;
+                let reach = (12.0 * wide.sqrt() / step) as i32;
+                let mean: f64 = (-reach..=reach)
+                    .map(|at| {
+                        let x = f64::from(at) * step;
+                        let density = (-0.5 * x * x).exp() / std::f64::consts::TAU.sqrt();
+                        let log = mixture.log(x * deviation, v);
+                        if density > 0.0 {
+                            step * (log - 0.5 * x * x).exp() * density / (-0.5 * x * x).exp()
+                        } else {
+                            0.0
+                        }
+                    })
+                    .sum();
+                assert!((mean - 1.0).abs() < 1e-8, "{v}: {mean}");
+                let bound = mixture.bound(v, 0.05).unwrap();
+                assert!((mixture.log(bound, v) - 20.0_f64.ln()).abs() < 1e-9);
+            }
+        }
+        assert_eq!(NormalMixture::new(100.0, 0.5, true), None);
+        assert_eq!(NormalMixture::new(0.0, 0.05, false), None);
+        let mixture = NormalMixture::new(100.0, 0.05, true).unwrap();
+        assert_eq!(mixture.bound(-1.0, 0.05), None);
     }
 }

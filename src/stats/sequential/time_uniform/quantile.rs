@@ -41,13 +41,23 @@ pub fn quantile_ranks(
     };
     let upper_radius = radius(p, 1.0 - p)?;
     let lower_radius = radius(1.0 - p, p)?;
-    let lower = (n * (p - lower_radius) + 1.0).floor().max(0.0) as u64;
-    let upper = (n * (p + upper_radius)).ceil() as u64;
+    // A radius at its most is no bound: nothing could have been farther.
+    let bounded = |radius: f64, most: f64| radius < most * (1.0 - 1e-12);
+    let lower = if bounded(lower_radius, p) {
+        (n * (p - lower_radius) + 1.0).floor() as u64
+    } else {
+        0
+    };
+    let upper = if bounded(upper_radius, 1.0 - p) {
+        (n * (p + upper_radius)).ceil() as u64
+    } else {
+        count.saturating_add(1)
+    };
     Some(QuantileRanks {
         lower_radius,
         upper_radius,
         lower,
-        upper: upper.min(count.saturating_add(1)),
+        upper,
     })
 }
 
@@ -215,4 +225,74 @@ impl Arm {
 
 fn log_beta(a: f64, b: f64) -> f64 {
     ln_gamma(a) + ln_gamma(b) - ln_gamma(a + b)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn quantiles_apart_are_told_apart_and_in_which_direction() {
+        let test = QuantileTest::new(0.9, (500.0, 500.0), 0.05).unwrap();
+        let slow = [100_u64, 500, 200, 200, 0];
+        let fast = [300_u64, 600, 90, 10, 0];
+        let found = test.look(&slow, &fast).unwrap();
+        assert!(found.log_e > 20.0_f64.ln() && found.first_is_larger);
+        let found = test.look(&fast, &slow).unwrap();
+        assert!(found.log_e > 20.0_f64.ln() && !found.first_is_larger);
+        assert_eq!(test.look(&slow, &slow).unwrap().log_e, 0.0);
+    }
+
+    #[test]
+    fn what_cannot_be_compared_says_nothing_or_is_refused() {
+        let test = QuantileTest::new(0.5, (100.0, 100.0), 0.05).unwrap();
+        assert_eq!(test.look(&[0, 0], &[4, 5]).unwrap().log_e, 0.0);
+        assert_eq!(test.look(&[1], &[4, 5]), None);
+        assert_eq!(test.look_at(&mut [], &mut [1.0]).log_e, 0.0);
+        let all_alike = test.look_at(&mut [3.0; 500], &mut [3.0; 400]);
+        assert_eq!(all_alike.log_e, 0.0);
+        let found = test.look_at(&mut [f64::NAN, 1.0], &mut [f64::INFINITY, 2.0]);
+        assert!(found.log_e.is_finite());
+        assert_eq!(QuantileTest::new(1.0, (100.0, 100.0), 0.05), None);
+        assert_eq!(quantile_ranks(0, 0.5, 0.05, 100.0, 0.05), None);
+        let ranks = quantile_ranks(1, 0.5, 0.05, 100.0, 0.05).unwrap();
+        assert_eq!((ranks.lower, ranks.upper), (0, 2));
+    }
+
+    proptest! {
+        #[test]
+        fn a_walk_finds_the_smallest_sum_over_all_values(
+            first in prop::collection::vec(0_u64..60, 8), second in prop::collection::vec(0_u64..90, 8),
+            p in 0.02..0.98_f64,
+        ) {
+            let test = QuantileTest::new(p, (100.0, 200.0), 0.05).unwrap();
+            let (n, m): (u64, u64) = (first.iter().sum(), second.iter().sum());
+            prop_assume!(n > 0 && m > 0);
+            let (n, m) = (n as f64, m as f64);
+            let nearest = |arm: &Arm, low: f64, high: f64, all: f64| {
+                (0..=4_000)
+                    .map(|at| arm.log(low + (high - low) * f64::from(at) / 4_000.0, all))
+                    .fold(f64::INFINITY, f64::min)
+            };
+            let (mut a, mut b) = (0.0, 0.0);
+            let mut smallest = f64::INFINITY;
+            for (one, other) in first.iter().zip(&second) {
+                let (to_a, to_b) = (a + *one as f64, b + *other as f64);
+                let sum = nearest(&test.first, a, to_a, n) + nearest(&test.second, b, to_b, m);
+                smallest = smallest.min(sum);
+                (a, b) = (to_a, to_b);
+            }
+            let found = test.look(&first, &second).unwrap().log_e;
+            prop_assert!((found - smallest.max(0.0)).abs() < 1e-3, "{found} {smallest}");
+            // The same from the observations themselves.
+            let spread = |counts: &[u64]| -> Vec<f64> {
+                let cells = counts.iter().enumerate();
+                cells.flat_map(|(cell, count)| vec![cell as f64; *count as usize]).rev().collect()
+            };
+            let at = test.look_at(&mut spread(&first), &mut spread(&second)).log_e;
+            prop_assert!((at - found).abs() < 1e-9);
+        }
+    }
 }

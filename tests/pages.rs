@@ -1,6 +1,7 @@
-//! The catalogue of faults: its page of documentation, and what its gates make of it.
+//! Pages of documentation that the program prints: the catalogue of faults, and the gates.
 
 use coalmine::experiment::catalogue::{GATES, catalogue};
+use coalmine::gate::manual::manuals;
 use coalmine::report;
 
 #[test]
@@ -10,6 +11,16 @@ fn the_page_of_faults_is_what_the_program_prints() {
     assert!(
         page.starts_with(&printed),
         "docs/faults.md is old: run tests/make-results"
+    );
+}
+
+#[test]
+fn the_page_of_gates_is_what_the_program_prints() {
+    let page = include_str!("../docs/gates.md");
+    assert_eq!(
+        page,
+        report::gates_markdown(&manuals()),
+        "docs/gates.md is old: run tests/make-results"
     );
 }
 

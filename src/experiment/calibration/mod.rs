@@ -1,0 +1,92 @@
+//! Calibration: how often each statistical gate rolls back a canary that is as good as stable, and
+//! how soon it finds standard faults, measured on simulated counts.
+//!
+//! [`settings()`] are the traffic, [`shelf()`] the gates; [`run`] plays every gate past the same
+//! luck, and [`Row`] is what is told of one gate, one setting and one canary. The reference rules and
+//! the settings in which assumptions break are there to show what a level is worth.
+
+mod league;
+mod play;
+mod rows;
+mod rules;
+mod settings;
+mod shelf;
+mod sticky;
+mod store;
+mod traffic;
+
+pub use league::{League, Line, leagues};
+pub use rows::{Calibration, MANY, Note, Promise, Row, SettingNote, Verdict, tolerated};
+pub use settings::{Correlation, Fault, Group, Setting, Stage, World, settings};
+pub use shelf::{ALPHA, Gate, shelf};
+pub use store::{check_replaceable, csv, json, read, write};
+
+use std::sync::atomic::AtomicU64;
+
+use super::{Options, ThreadsError};
+use crate::base::Seed;
+
+/// Version of the stored format; raised when a reader of an older one would misread.
+pub const FORMAT: u32 = 1;
+
+/// How much to play.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Effort {
+    /// Trials with a canary as good as stable.
+    pub trials: u32,
+    /// Trials of each fault.
+    pub fault_trials: u32,
+    /// Root of all randomness.
+    pub seed: Seed,
+}
+
+/// Plays every gate in every setting that has something to tell about it. When it is interrupted,
+/// the settings that were played to their end are there.
+///
+/// # Errors
+/// When the asked number of threads cannot be started.
+pub fn run(
+    settings: &[Setting],
+    gates: &[Gate],
+    effort: Effort,
+    options: &Options<'_>,
+) -> Result<Calibration, ThreadsError> {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(options.threads.unwrap_or(0))
+        .build()?;
+    let trials = |world: &World| match world.is_good() {
+        true => effort.trials,
+        false => effort.fault_trials,
+    };
+    let fitting = |setting: &Setting| -> Vec<&Gate> {
+        let fits = |gate: &&Gate| gate.fits(setting);
+        gates.iter().filter(fits).collect()
+    };
+    let played: Vec<(&Setting, Vec<&Gate>)> = (settings.iter())
+        .map(|setting| (setting, fitting(setting)))
+        .filter(|(_, gates)| !gates.is_empty())
+        .collect();
+    let worlds = played.iter().flat_map(|(setting, _)| &setting.worlds);
+    let total = worlds.map(|world| u64::from(trials(world))).sum();
+    let done = AtomicU64::new(0);
+    let mut calibration = Calibration::new(effort);
+    for (setting, gates) in played {
+        let tallies: Option<Vec<_>> = (setting.worlds.iter())
+            .map(|world| {
+                let play = || {
+                    let luck = (effort.seed, options);
+                    play::play(setting, world, &gates, trials(world), luck, (&done, total))
+                };
+                pool.install(play)
+            })
+            .collect();
+        match tallies {
+            Some(tallies) => calibration.push(setting, &gates, &tallies),
+            None => {
+                calibration.note.complete = false;
+                break;
+            }
+        }
+    }
+    Ok(calibration)
+}
