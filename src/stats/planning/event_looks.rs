@@ -90,7 +90,7 @@ impl EventSplit {
             )
             .collect();
         SequentialEvents {
-            mean: most * poisson_mean(most, 0, &shares),
+            mean: most * poisson_mean(most, 0, &shares).min(1.0),
             most: Some(most),
             reached: most,
         }
@@ -121,7 +121,10 @@ impl EventSplit {
             null.truncate(critical);
             going = alternative.iter().sum();
         }
-        Spent { power, mean }
+        Spent {
+            power,
+            mean: mean.min(most as f64),
+        }
     }
 
     /// The evidence of a [`SplitE`] with its usual bets, weighed after each event, at level `alpha`
@@ -137,7 +140,8 @@ impl EventSplit {
         let mut paths = Paths::new();
         let (mut events, mut mean, mut going) = (0_u64, 0.0, 1.0);
         let mut reached = f64::INFINITY;
-        while going > 1e-5 && (events as f64) < 60.0 * MOST_WALKED {
+        let unfinished = |going: f64, reached: f64| going > 1e-5 || reached.is_infinite();
+        while unfinished(going, reached) && (events as f64) < 60.0 * MOST_WALKED {
             mean += going;
             events += 1;
             paths.one_event_more(self.event_share());
@@ -153,7 +157,7 @@ impl EventSplit {
         SequentialEvents {
             mean,
             most: None,
-            reached,
+            reached: reached.min(events as f64),
         }
     }
 

@@ -31,7 +31,8 @@ impl EventSplit {
 
     /// The first arm's share of the events.
     pub fn event_share(self) -> f64 {
-        self.share * self.ratio / self.surplus()
+        // Not quite all, so that its complement is something.
+        (self.share * self.ratio / self.surplus()).min(1.0 - 1e-12)
     }
 
     /// Events of both arms for each that there would be if nothing differed: 1 + w(r - 1).
@@ -72,18 +73,25 @@ impl EventSplit {
         if limit > 0.5 * MOST_SUMMED {
             return limit;
         }
-        let high = 2.0 * limit + 20.0 / self.event_share();
-        let last = 2.0 * (high + 9.0 * high.sqrt() + 20.0);
+        let mut high = 2.0 * limit + 20.0 / self.event_share();
         let mut region = RejectionRegion::at(0, risks.alpha, self.share, self.event_share());
-        let powers: Vec<f64> = std::iter::repeat_with(|| {
-            let power = region.power();
-            region.next();
-            power
-        })
-        .take(last as usize)
-        .collect();
-        let reached = |events| poisson_mean(events, 0, &powers) >= risks.power;
-        last_below(high, reached)
+        let mut powers = Vec::new();
+        loop {
+            let last = (2.0 * (high + 9.0 * high.sqrt() + 20.0)) as usize;
+            while powers.len() < last {
+                powers.push(region.power());
+                region.next();
+            }
+            let reached = |events| poisson_mean(events, 0, &powers) >= risks.power;
+            if reached(high) {
+                return last_below(high, reached);
+            }
+            // Where the level is so strict that the normal limit says nothing of few events.
+            if high > MOST_SUMMED {
+                return high;
+            }
+            high *= 2.0;
+        }
     }
 
     /// The ratio that the exact test sees with the power among so many events as there would be if
@@ -211,6 +219,8 @@ pub(super) fn poisson_mean(mean: f64, first: u64, values: &[f64]) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn risks(alpha: f64, power: f64) -> Risks {
@@ -267,6 +277,34 @@ mod tests {
             assert!((limit / summed - 1.0).abs() < 0.03, "{limit} {summed}");
             let (by_sum, by_limit) = (split.power(limit, 0.05), split.normal_power(limit, 0.05));
             assert!((by_sum - by_limit).abs() < 0.01, "{by_sum} {by_limit}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// Strict levels, high power, ratios beside 1 and beyond all measure.
+        #[test]
+        fn any_plan_is_a_number(
+            share in 1e-4..0.999_f64,
+            excess in -3.0..9.0_f64,
+            alpha in -12.0..-0.4_f64,
+            beta in -6.0..-0.4_f64,
+            looks in 1_u32..60,
+        ) {
+            let split = EventSplit::new(share, 1.0 + 10_f64.powf(excess)).unwrap();
+            let risks = Risks::new(10_f64.powf(alpha), 1.0 - 10_f64.powf(beta)).unwrap();
+            let once = split.events_needed(risks);
+            prop_assert!(once > 0.0 && once.is_finite(), "{once}");
+            prop_assert!(split.power(once * 1.001, risks.alpha) >= risks.power - 0.03);
+            let spent = split.spending(looks, risks);
+            let most = spent.most.unwrap();
+            prop_assert!(0.0 < spent.mean && spent.mean <= most && most.is_finite(), "{spent:?}");
+            let evidence = split.evidence(risks);
+            prop_assert!(evidence.mean > 0.0 && evidence.mean.is_finite(), "{evidence:?}");
+            prop_assert!(evidence.reached.is_finite(), "{evidence:?}");
+            let acquitted = split.acquittal(1.0 - risks.power);
+            prop_assert!(acquitted > 0.0 && acquitted.is_finite(), "{acquitted}");
         }
     }
 
