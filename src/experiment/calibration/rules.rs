@@ -114,7 +114,7 @@ impl Test for Applied {
             }
             Rule::RanksOfQuantile { quantile, alpha } => {
                 for (points, arm) in self.points.iter_mut().zip([batch.other, batch.canary]) {
-                    points.extend(in_buckets(quantile, arm.latencies));
+                    points.extend(bucket_of(quantile, arm.latencies));
                 }
                 let due = batch.elapsed >= self.end;
                 let [other, canary] = &self.points;
@@ -136,20 +136,16 @@ impl Test for Applied {
     }
 }
 
-/// A quantile in buckets, counted from the fastest, as if the requests of a bucket lay evenly in it;
-/// nothing of nothing.
-fn in_buckets(quantile: f64, buckets: &[u64]) -> Option<f64> {
+/// The bucket that holds a quantile, counted from the fastest; nothing of nothing.
+fn bucket_of(quantile: f64, buckets: &[u64]) -> Option<f64> {
     let all: u64 = buckets.iter().sum();
     let rank = quantile * all as f64;
-    let mut below = 0.0;
-    for (bucket, count) in buckets.iter().enumerate().filter(|(_, count)| **count > 0) {
-        let count = *count as f64;
-        if below + count >= rank {
-            return Some(bucket as f64 + (rank - below) / count);
-        }
+    let mut below = 0;
+    let found = buckets.iter().position(|count| {
         below += count;
-    }
-    None
+        below as f64 >= rank
+    });
+    found.filter(|_| all > 0).map(|bucket| bucket as f64)
 }
 
 #[cfg(test)]

@@ -7,7 +7,6 @@ use crate::base::Span;
 pub(super) const LATENCY: Latency = Latency {
     median: 0.1,
     spread: 0.6,
-    buckets: 204,
 };
 
 /// Traffic of a service with a canary, and the faults to be found in it.

@@ -10,7 +10,6 @@ use crate::gate::statistical::{
     Reads, SampleRatio, ShiryaevRoberts, Spending, SplitEvidence, Sprt, Test, Thresholds,
     TwoSidedEvidence, Yeast,
 };
-use crate::stats::normal_quantile;
 
 /// The level of every test on the shelf.
 pub const ALPHA: f64 = 0.05;
@@ -18,6 +17,8 @@ pub const ALPHA: f64 = 0.05;
 const PARTICLES: u32 = 1_999;
 /// The same where errors and latencies are dealt together.
 const JOINT_PARTICLES: u32 = 999;
+/// Canary requests that tests of a quantile are tuned to: ten minutes of the latency setting.
+const TUNED_TO: u64 = 3_000;
 
 /// A gate on the shelf.
 #[derive(Debug, Clone, PartialEq)]
@@ -253,10 +254,7 @@ fn latency() -> Vec<Gate> {
         Gate::method(label, Method::LatencyEvidence(method))
     };
     // Stable's quantiles, as they are known before the canary comes.
-    let slower = |quantile: f64| {
-        let seconds = LATENCY.median * (LATENCY.spread * normal_quantile(quantile)).exp();
-        Events::Slower(Span::from_secs_f64(seconds))
-    };
+    let slower = |quantile| Events::Slower(Span::from_secs_f64(LATENCY.quantile(quantile)));
     let spending = |label, quantile| {
         let method = ExactSpending {
             alpha,
@@ -389,7 +387,7 @@ fn latency_classics() -> Vec<Gate> {
         let method = QuantileAb {
             alpha,
             quantile: chance(quantile),
-            requests: None,
+            requests: Some(TUNED_TO),
         };
         Gate::method(label, Method::QuantileAb(method)).pooling()
     };

@@ -12,7 +12,7 @@ use super::sticky::Crowd;
 use crate::base::{Purpose, Seed, Span, Stream};
 use crate::gate::statistical::{Arm, Batch};
 use crate::stats::draw::{Alias, Halves, PoissonBank};
-use crate::stats::normal_upper;
+use crate::stats::{normal_quantile, normal_upper};
 use crate::telemetry::{Buckets, Unit, UserFailures};
 
 /// The laws of one setting under one fault.
@@ -213,26 +213,29 @@ fn fill(buckets: &mut [u64], law: &Alias, [good, failed]: [u64; 2], stream: &mut
     }
 }
 
-/// The law of latencies: log-normal, in fine buckets of equal ratios.
+/// The law of latencies: log-normal, in buckets of equal shares of stable's answers.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Latency {
     /// In seconds.
     pub median: f64,
     /// Standard deviation of the logarithm.
     pub spread: f64,
-    /// Buckets, the unbounded one included.
-    pub buckets: u32,
 }
 
 impl Latency {
-    /// From four spreads below the median to the same above five times the median.
+    /// Buckets of half a percent of stable's answers each, and some for the slowest.
+    const EVEN: u32 = 200;
+    const TAIL: [f64; 4] = [0.9975, 0.999, 0.9995, 0.9999];
+
+    /// The latency in seconds within which this share of stable's answers come.
+    pub(super) fn quantile(self, share: f64) -> f64 {
+        self.median * (self.spread * normal_quantile(share)).exp()
+    }
+
     fn buckets(self) -> Buckets {
-        let (low, high) = (-4.0 * self.spread, 5_f64.ln() + 4.0 * self.spread);
-        let step = (high - low) / f64::from(self.buckets - 2);
-        let bounds = (0..self.buckets - 1)
-            .map(|index| self.median * (low + step * f64::from(index)).exp())
-            .collect();
-        Buckets::new(bounds, Unit::Seconds).unwrap_or_else(|_| Buckets::nginx())
+        let even = (1..Latency::EVEN).map(|bucket| f64::from(bucket) / f64::from(Latency::EVEN));
+        let bounds = even.chain(Latency::TAIL).map(|share| self.quantile(share));
+        Buckets::new(bounds.collect(), Unit::Seconds).unwrap_or_else(|_| Buckets::nginx())
     }
 }
 
@@ -361,7 +364,7 @@ mod tests {
         for replicate in 0..20 {
             flow.begin(Seed(5), replicate);
             let batch = flow.batch(0, true);
-            let bucket = batch.bounds.index(0.1);
+            let bucket = batch.bounds.index(0.0999);
             for (sums, arm) in slow.iter_mut().zip([batch.other, batch.canary]) {
                 sums[0] += arm.latencies.iter().skip(bucket + 1).sum::<u64>() as f64;
                 sums[1] += arm.requests as f64;
