@@ -37,7 +37,9 @@ pub fn comparison(
     lines.extend(grid(&shown(comparison, league), league.bar, width));
     lines.push(String::new());
     let made = format!(
-        "median and p90 over all bad releases; ± 95 % interval; {} bad and as many good releases; seed {}",
+        "tests at {}; median and p90 over all bad releases; ± 95 % interval; {} bad and as many good \
+         releases; seed {}",
+        level(comparison, league).map_or("-".to_owned(), quantity::percent),
         quantity::grouped(comparison.trials),
         comparison.seed
     );
@@ -59,14 +61,22 @@ pub fn comparison(
     lines.join("\n") + "\n"
 }
 
+/// The highest level of tests that the bar allows.
+fn level(comparison: &Comparison, league: &League<'_>) -> Option<f64> {
+    let tests = comparison
+        .rows
+        .iter()
+        .filter(|row| row.family == Family::Test);
+    let levels = tests.filter_map(|row| row.level);
+    levels
+        .filter(|level| *level <= league.bar * (1.0 + 1e-9))
+        .max_by(f64::total_cmp)
+}
+
 /// The rows of the table: tests at the bar's level, and everybody without a level; in order.
 pub(super) fn shown<'c>(comparison: &'c Comparison, league: &League<'_>) -> Vec<&'c Row> {
-    let level = (comparison.rows.iter())
-        .filter(|row| row.family == Family::Test)
-        .filter_map(|row| row.level)
-        .filter(|level| *level <= league.bar * (1.0 + 1e-9))
-        .fold(0.0, f64::max);
-    let at_level = |row: &&Row| row.family != Family::Test || row.level == Some(level);
+    let level = level(comparison, league);
+    let at_level = |row: &&Row| row.family != Family::Test || row.level == level;
     let mut rows: Vec<&Row> = comparison.rows.iter().filter(at_level).collect();
     let order = |row: &Row| {
         (
@@ -90,7 +100,7 @@ pub(super) fn cells(row: &Row, bar: f64) -> [String; 7] {
         "✓"
     };
     [
-        shortened(&row.gate),
+        shortened(name(row)),
         format!("{} {mark}", quantity::estimate(&row.false_rollback)),
         quantity::estimate(&row.power),
         quantity::time_or_dash(row.median_seconds),
@@ -98,6 +108,14 @@ pub(super) fn cells(row: &Row, bar: f64) -> [String; 7] {
         quantity::count(row.exposure.requests),
         quantity::count(row.exposure.users),
     ]
+}
+
+/// What a row is called where its level is told apart.
+pub(super) fn name(row: &Row) -> &str {
+    match row.family {
+        Family::Test => &row.kind,
+        Family::Own | Family::Limit | Family::Controller => &row.gate,
+    }
 }
 
 fn shortened(name: &str) -> String {
@@ -238,6 +256,7 @@ fn rows_csv(comparisons: &[&Comparison]) -> Result<Vec<u8>, ReportError> {
             "gate",
             "family",
             "level",
+            "promises",
             "trials",
             "false_rollback",
             "false_rollback_low",
@@ -263,7 +282,7 @@ fn rows_csv(comparisons: &[&Comparison]) -> Result<Vec<u8>, ReportError> {
     writer.into_inner().map_err(ReportError::drawing)
 }
 
-fn record(comparison: &Comparison, row: &Row) -> [String; 17] {
+fn record(comparison: &Comparison, row: &Row) -> [String; 18] {
     let maybe = |value: Option<f64>| value.map_or(String::new(), |value| value.to_string());
     let family = match row.family {
         Family::Own => "own",
@@ -277,6 +296,7 @@ fn record(comparison: &Comparison, row: &Row) -> [String; 17] {
         row.gate.clone(),
         family.to_owned(),
         maybe(row.level),
+        row.promises.to_string(),
         comparison.trials.to_string(),
         row.false_rollback.estimate.to_string(),
         row.false_rollback.low.to_string(),

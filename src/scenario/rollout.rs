@@ -168,13 +168,7 @@ fn read_unnamed(
         None => Some(None),
         Some(value) => value.table().and_then(read_office_hours).map(Some),
     };
-    let planned = steps
-        .as_ref()
-        .zip(interval)
-        .map(|(steps, interval)| Planned {
-            duration: StagedPlan::new(steps.iter().copied(), interval).undisturbed(),
-            interval,
-        });
+    let planned = planned(steps.as_deref(), interval);
     let analysis = match table.get("gates") {
         None => Some(Vec::new()),
         Some(value) => gates::read(&value, names, planned),
@@ -205,6 +199,15 @@ fn read_unnamed(
         questions: Vec::new(),
         hooks: Vec::new(),
         warnings: Vec::new(),
+    })
+}
+
+/// How long and how often an undisturbed rollout is looked at.
+fn planned(steps: Option<&[Step]>, interval: Option<Span>) -> Option<Planned> {
+    let (steps, interval) = (steps?, interval?);
+    Some(Planned {
+        duration: StagedPlan::new(steps.iter().copied(), interval).undisturbed(),
+        interval,
     })
 }
 

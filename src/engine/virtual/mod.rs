@@ -244,12 +244,7 @@ impl<'a> Player<'a> {
         let mut end: Option<End> = None;
         for (index, &now) in scene.schedule.ticks.iter().enumerate() {
             if end.is_none() && now > cut {
-                end = Some(End::new(
-                    Ending::Horizon,
-                    cut,
-                    &self.play.tally,
-                    &self.engine,
-                ));
+                end = Some(self.stopped(Ending::Horizon, cut));
             }
             if (end.as_ref()).is_some_and(|end| !to_the_end && now > end.at + setting.aftermath) {
                 break;
@@ -308,7 +303,7 @@ impl<'a> Player<'a> {
                 telemetry: &self.play.telemetry,
             });
             if let (None, Some(ending)) = (&end, ending) {
-                end = Some(End::new(ending, now, &self.play.tally, &self.engine));
+                end = Some(self.stopped(ending, now));
                 if ending == Ending::Promoted && !setting.aftermath.is_zero() {
                     // Everybody has the new version now, on as many instances as stable had.
                     routing = Routing::weighted(Weight::FULL);
@@ -323,9 +318,13 @@ impl<'a> Player<'a> {
                 break;
             }
         }
-        let end =
-            end.unwrap_or_else(|| End::new(Ending::Horizon, cut, &self.play.tally, &self.engine));
+        let end = end.unwrap_or_else(|| self.stopped(Ending::Horizon, cut));
         self.sum_up(end, first_traffic)
+    }
+
+    /// The end of a rollout that stops here.
+    fn stopped(&self, ending: Ending, at: Time) -> End {
+        End::new(ending, at, &self.play.tally, &self.engine)
     }
 
     /// What a rollout that ended so came to.

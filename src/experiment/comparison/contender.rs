@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::base::{Probability, Span};
-use crate::gate::statistical::{Method, Planned, shelf};
+use crate::engine::r#virtual::Kind;
+use crate::experiment::engine;
+use crate::gate::statistical::{Guarantee, Method, Planned, Reads, shelf};
 use crate::gate::{Gate, Statistical, SuccessRatio};
 use crate::rollout::{Counting, Plan};
 use crate::scenario::{Rival, Scenario, find};
@@ -20,6 +22,8 @@ pub struct Contender {
     pub family: Family,
     /// Its alpha, or how strict its limit is.
     pub level: Option<f64>,
+    /// Whether it promises to keep its level over all looks: tests that are misused do not.
+    pub promises: bool,
     pub(super) judge: Judge,
 }
 
@@ -60,13 +64,13 @@ const CONTROLLERS: &str = "four-controllers";
 /// controllers as they come.
 pub fn contenders(scenario: &Scenario, planned: Planned) -> Vec<Contender> {
     let mut all: Vec<Contender> = own(scenario).into_iter().collect();
+    // Where requests are independent, users tell nothing that requests do not.
+    let by_user = engine(scenario).0 == Kind::Coupled;
     for level in LEVELS {
         let alpha = Probability::new(level).unwrap_or(Probability::ZERO);
-        all.extend(
-            shelf(alpha)
-                .into_iter()
-                .map(|(kind, method)| test(kind, method, level, planned)),
-        );
+        let tests = shelf(alpha).into_iter();
+        let tests = tests.filter(|(_, method)| by_user || method.entry().reads != Reads::Users);
+        all.extend(tests.map(|(kind, method)| test(kind, method, level, planned)));
     }
     all.extend(LIMITS.iter().filter_map(|least| limit(*least, planned)));
     all.extend(controllers(scenario));
@@ -87,6 +91,7 @@ fn own(scenario: &Scenario) -> Option<Contender> {
         kind: "own".to_owned(),
         family: Family::Own,
         level: None,
+        promises: false,
         judge: Judge::Gates {
             gates: scenario.analysis.clone(),
             failures,
@@ -101,6 +106,7 @@ fn test(kind: String, method: Method, level: f64, planned: Planned) -> Contender
         kind,
         family: Family::Test,
         level: Some(level),
+        promises: method.entry().guarantee != Guarantee::None,
         judge: Judge::Gates {
             gates: vec![Gate::Statistical(Statistical {
                 method,
@@ -128,6 +134,7 @@ fn limit(least: f64, planned: Planned) -> Option<Contender> {
         kind: "success ratio".to_owned(),
         family: Family::Limit,
         level: Some(least),
+        promises: false,
         judge: Judge::Gates {
             gates: vec![gate],
             failures: 1,
@@ -151,6 +158,7 @@ fn controllers(scenario: &Scenario) -> Vec<Contender> {
             kind: rival.rollout.controller().to_owned(),
             family: Family::Controller,
             level: None,
+            promises: false,
             judge: Judge::Rollout(Box::new(rival)),
         })
         .collect()

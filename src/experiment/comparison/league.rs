@@ -32,12 +32,12 @@ pub fn keeps(row: &Row, bar: f64) -> bool {
 
 /// Who leads among those that roll back at most `bar` of the good releases.
 ///
-/// A test counts only with a level of at most `bar`: what keeps it by luck, or because it was given
-/// more and did not use it, promises nothing.
+/// A test counts only where it promises a level of at most `bar`: what keeps it by luck, or because it
+/// was given more and did not use it, promises nothing.
 pub fn league(comparison: &Comparison, bar: f64) -> League<'_> {
     let allowed = |row: &&Row| {
         let promised = match row.family {
-            Family::Test => row.level.is_some_and(|level| level <= bar),
+            Family::Test => row.promises && row.level.is_some_and(|level| level <= bar),
             Family::Own | Family::Limit | Family::Controller => true,
         };
         promised && keeps(row, bar)

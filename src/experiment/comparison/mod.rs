@@ -65,6 +65,8 @@ pub struct Row {
     pub family: Family,
     /// Its alpha, or how strict its limit is; absent where it has none.
     pub level: Option<f64>,
+    /// Whether it promises to keep its level over all looks.
+    pub promises: bool,
     /// Share of the good releases that it rolls back.
     pub false_rollback: Estimate,
     /// Share of the bad releases that it rolls back.
@@ -138,6 +140,7 @@ fn row<'f>(contender: &Contender, fates: impl Iterator<Item = &'f [Fate; 2]>) ->
         kind: contender.kind.clone(),
         family: contender.family,
         level: contender.level,
+        promises: contender.promises,
         false_rollback: share(healthy.iter().filter(|fate| fate.rolled_back).count(), n),
         power: share(faulty.iter().filter(|fate| fate.rolled_back).count(), n),
         detection_seconds: Detection {

@@ -29,8 +29,8 @@ pub struct Arm<'a> {
     pub requests: u64,
     /// Of these, the failed ones.
     pub errors: u64,
-    /// Requests per bucket; empty where nobody reads latencies. Where errors are read beside them the
-    /// failed ones per bucket follow.
+    /// Requests per bucket; empty where nobody reads latencies. Where errors are read beside them
+    /// the failed ones per bucket follow.
     pub latencies: &'a [u64],
     /// Failures by user since the start, not only of this batch: users come back.
     pub users: UserFailures,
@@ -65,8 +65,9 @@ impl Batch<'_> {
         }
     }
 
-    /// The log-likelihood ratio of which of the errors are the canary's: between a canary that fails
-    /// `ratio` times as often as the other arm and one that fails as often, given the realised share.
+    /// The log-likelihood ratio of which of the errors are the canary's: between a canary that
+    /// fails `ratio` times as often as the other arm and one that fails as often, given the
+    /// realised share.
     pub(super) fn error_llr(&self, ratio: f64) -> f64 {
         let (first, events) = (self.canary.errors, self.errors());
         label_llr(first, events, self.realised_share(), ratio).unwrap_or(0.0)

@@ -35,8 +35,10 @@ pub enum Correction {
 }
 
 impl Correction {
-    /// Whether a test gives what the correction puts in order, with what would: p-values or e-values
-    /// that hold whenever they are looked at.
+    /// Whether a test gives what the correction puts in order.
+    ///
+    /// # Errors
+    /// What would be needed: p-values or e-values that hold whenever they are looked at.
     pub fn suits(self, part: &Entry) -> Result<(), &'static str> {
         let anytime = part.guarantee == Guarantee::Anytime;
         match self {

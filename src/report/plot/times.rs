@@ -52,7 +52,7 @@ pub(super) fn draw(comparison: &Comparison, league: &League<'_>) -> Drawing {
         let keeps = row.false_rollback.low <= league.bar;
         let colour = if keeps { BLUE } else { VERMILION };
         let (_, height) = panel.at(panel.x.ticks.first().map_or(0.0, |tick| tick.at), y);
-        let name = font::fit(&row.gate, SMALL, false, NAME);
+        let name = font::fit(crate::report::comparison::name(row), SMALL, false, NAME);
         let small = Type {
             size: SMALL,
             ..Type::PLAIN

@@ -61,7 +61,7 @@ pub struct ChangeEvidence {
     #[schemars(extend("default" = defaults::alpha().to_string()))]
     pub alpha: Option<Share>,
     /// When a fault is expected to begin.
-    #[schemars(extend("default" = "uniform"))]
+    #[schemars(extend("default" = "half-at-start"))]
     pub onset: Option<Onset>,
     /// Counts answers slower than the histogram's bound at this latency, or the next higher one.
     /// Left out: errors.
@@ -202,8 +202,8 @@ pub enum Exposure {
 #[derive(Debug, JsonSchema)]
 #[schemars(rename_all = "kebab-case")]
 pub enum Onset {
-    /// At any planned look alike.
-    Uniform,
     /// As likely with the canary as at all later looks together.
     HalfAtStart,
+    /// At any planned look alike.
+    Uniform,
 }

@@ -109,8 +109,8 @@ pub enum Gate {
         /// Reads this route's own series. Left out: all requests.
         route: Option<String>,
     },
-    /// Posterior chance that the canary fails more often, from everything since the start; it may be
-    /// at most 1 - alpha.
+    /// Posterior chance that the canary fails more often, from everything since the start; it may
+    /// be at most 1 - alpha.
     BetaBinomial {
         /// 1 minus the chance above which it rolls back.
         #[schemars(extend("default" = defaults::alpha().to_string()))]
@@ -257,8 +257,8 @@ pub enum Gate {
         /// Chance of ever rolling back a canary as good as stable.
         #[schemars(extend("default" = defaults::alpha().to_string()))]
         alpha: Option<Share>,
-        /// The difference that is worth to be seen. Left out: the error ratio of both versions at the
-        /// first look that shows an error.
+        /// The difference that is worth to be seen. Left out: the error ratio of both versions at
+        /// the first look that shows an error.
         tau: Option<Share>,
         /// What it reads.
         #[schemars(flatten)]
@@ -272,16 +272,16 @@ pub enum Gate {
         /// `p99` or `99%`.
         #[schemars(extend("default" = "p99"))]
         quantile: Option<String>,
-        /// Requests of the canary up to the planned end, for which it is tuned. Left out: as many in
-        /// each interval as in the first.
+        /// Requests of the canary up to the planned end, for which it is tuned. Left out: as many
+        /// in each interval as in the first.
         #[schemars(range(min = 1))]
         requests: Option<u64>,
         /// What it reads.
         #[schemars(flatten)]
         series: SeriesRead,
     },
-    /// Do the versions get the shares of the requests that the splitter was asked for? If not, nothing
-    /// else can be trusted, and it rolls back.
+    /// Do the versions get the shares of the requests that the splitter was asked for? If not,
+    /// nothing else can be trusted, and it rolls back.
     SampleRatio {
         /// Chance of ever rolling back when they do.
         #[schemars(extend("default" = defaults::mismatch().to_string()))]
@@ -349,8 +349,8 @@ pub enum Gate {
     /// Evidence in both directions: against the canary, which rolls back, and for it, which passes;
     /// inconclusive until then, so that `inconclusive = "hold"` waits for data instead of time.
     TwoSidedEvidence(evidence::TwoSidedEvidence),
-    /// One-sided test of what the business counts: is the canary's mean per right answer, divided by
-    /// stable's, below a limit?
+    /// One-sided test of what the business counts: is the canary's mean per right answer, divided
+    /// by stable's, below a limit?
     Business {
         /// The name of one of the goals.
         goal: String,
@@ -483,8 +483,8 @@ pub struct SeriesRead {
     pub route: Option<String>,
 }
 
-/// Writes into the gate that combines others what its parts may be: every statistical gate but itself
-/// and the guard, without the fields that are those of the whole.
+/// Writes into the gate that combines others what its parts may be: every statistical gate but
+/// itself and the guard, without the fields that are those of the whole.
 fn describe_parts(schema: &mut Schema) {
     let Some(gates) = schema.get_mut("oneOf").and_then(Value::as_array_mut) else {
         return;

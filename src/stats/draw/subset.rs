@@ -162,7 +162,7 @@ mod tests {
                 cells += 1;
             }
         }
-        assert_eq!((cells, seen.len()), (12, 0));
+        assert_eq!((cells, seen.len()), (11, 0));
     }
 
     #[test]

@@ -37,7 +37,7 @@ fn gates() -> Vec<Method> {
         gates.push(Method::ChangeSpending(ChangeSpending {
             alpha,
             spending,
-            particles: 99,
+            particles: 999,
             events,
         }));
         gates.push(Method::TwoSidedEvidence(TwoSidedEvidence {
@@ -59,7 +59,7 @@ fn gates() -> Vec<Method> {
         gates.push(Method::JointSpending(JointSpending {
             alpha,
             spending,
-            particles: 99,
+            particles: 999,
             thresholds,
         }));
     }
@@ -173,8 +173,8 @@ fn who_was_found_no_worse_may_still_be_found_worse() {
         .chain([(GOOD, DOWN, None)]);
     let looks = play(&mut *test, &minutes.collect::<Vec<_>>());
     let decisions: Vec<Decision> = looks.iter().map(|look| look.decision).collect();
-    // Seventy errors of stable and none of the canary's, one in eleven of the requests:
-    // ln 20 = 3.0 = k (ln(1 + w (2 - 1)) - w-weighted bets) needs some fifty of them.
+    // Ten errors of stable a minute and none of the canary's, which has one request in eleven: the bet
+    // that both fail alike grows by 10 ln(12 / 11) = 0.87 a minute, and ln 20 is 3.
     assert_eq!(decisions[0], Decision::Undecided);
     assert_eq!(decisions[6], Decision::NotWorse, "{decisions:?}");
     assert_eq!(decisions[7], Decision::Worse);

@@ -1,7 +1,7 @@
 //! The tests of latencies against the measured table of the reference (statistics.md, section 8).
 
 use super::*;
-use crate::stats::normal_upper;
+use crate::stats::{normal_quantile, normal_upper};
 use crate::telemetry::Unit;
 
 /// Buckets as fine as those of the table.
@@ -16,8 +16,9 @@ struct Slower {
     times: f64,
 }
 
+/// Each holds as many of the good requests as any other.
 fn bounds() -> Buckets {
-    let edge = |index: usize| (-4.0 + 8.0 * index as f64 / (BUCKETS - 2) as f64).exp();
+    let edge = |index: usize| (SIGMA * normal_quantile((index + 1) as f64 / BUCKETS as f64)).exp();
     Buckets::new((0..BUCKETS - 1).map(edge).collect(), Unit::Seconds).unwrap()
 }
 
@@ -97,72 +98,70 @@ fn play(slower: Slower, runs: u64, methods: &[Method]) -> Vec<Ends> {
     ends
 }
 
+/// The rows of the table, in their order.
 fn methods() -> Vec<Method> {
     let alpha = share(0.05);
-    let quantile = |quantile: f64| {
-        Method::QuantileAb(QuantileAb {
-            alpha,
-            quantile: share(quantile),
-            requests: None,
-        })
-    };
+    let (end, every) = (Looks::End, Looks::Every);
     vec![
+        Method::MannWhitney(MannWhitney { alpha, looks: end }),
         Method::MannWhitney(MannWhitney {
             alpha,
-            looks: Looks::End,
-        }),
-        Method::MannWhitney(MannWhitney {
-            alpha,
-            looks: Looks::Every,
+            looks: every,
         }),
         Method::Ks(Ks {
             alpha,
-            looks: Looks::Every,
+            looks: every,
         }),
         Method::Dkw(Dkw { alpha }),
-        quantile(0.5),
-        quantile(0.9),
-        quantile(0.99),
+        Method::QuantileAb(QuantileAb {
+            alpha,
+            quantile: share(0.99),
+            requests: None,
+        }),
     ]
 }
 
 #[test]
-fn print_latencies() {
-    for slower in [
-        Slower {
-            share: 0.0,
-            times: 1.0,
-        },
-        Slower {
-            share: 1.0,
-            times: 1.05,
-        },
-        Slower {
-            share: 1.0,
-            times: 1.1,
-        },
-        Slower {
-            share: 1.0,
-            times: 1.25,
-        },
-        Slower {
-            share: 0.02,
-            times: 5.0,
-        },
-        Slower {
-            share: 0.1,
-            times: 2.0,
-        },
+fn good_rollouts_are_rolled_back_as_often_as_measured() {
+    const RUNS: u64 = 300;
+    let good = Slower {
+        share: 0.0,
+        times: 1.0,
+    };
+    let ends = play(good, RUNS, &methods());
+    for ((method, ends), rate) in methods()
+        .iter()
+        .zip(ends)
+        .zip([0.045, 0.285, 0.290, 0.0, 0.0])
+    {
+        // The table's come from 400 runs.
+        let error = (rate * (1.0 - rate) * (1.0 / RUNS as f64 + 1.0 / 400.0)).sqrt();
+        let found = ends.rate();
+        assert!(
+            (found - rate).abs() <= 4.0 * error,
+            "{method}: {found}, {rate}"
+        );
+    }
+}
+
+#[test]
+fn slow_canaries_are_found_when_measured() {
+    const RUNS: u64 = 60;
+    let slower = |share, times| Slower { share, times };
+    for (slower, minutes) in [
+        (slower(1.0, 1.05), [60.0, 2.4, 3.9, 33.1, 60.0]),
+        (slower(1.0, 1.1), [60.0, 1.2, 1.5, 9.1, 60.0]),
+        (slower(1.0, 1.25), [60.0, 1.0, 1.0, 2.1, 30.3]),
+        (slower(0.02, 5.0), [60.0, 9.0, 11.7, 60.0, 13.8]),
+        (slower(0.1, 2.0), [60.0, 1.8, 2.6, 18.4, 50.7]),
     ] {
-        println!("{slower:?}");
-        for (m, e) in methods().iter().zip(play(slower, 100, &methods())) {
-            println!(
-                "{:50} {:.3}/{:.1} sd {:.1}",
-                m.label(),
-                e.rate(),
-                e.mean(),
-                e.deviation()
-            );
+        let ends = play(slower, RUNS, &methods());
+        for ((method, ends), minutes) in methods().iter().zip(ends).zip(minutes) {
+            // The table's come from 150 runs, and have one decimal.
+            let error = ends.deviation() * (1.0 / RUNS as f64 + 1.0 / 150.0).sqrt();
+            let found = ends.mean();
+            let near = (found - minutes).abs() <= 4.0 * error + 0.5;
+            assert!(near, "{method}, {slower:?}: {found} minutes, {minutes}");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod counts;
 mod evidence;
+mod figures;
 mod latencies;
 
 use rand::SeedableRng;

@@ -94,8 +94,10 @@ fn read_part(value: &Value<'_>, correction: Option<Correction>) -> Option<Method
 }
 
 /// What the stepwise corrections take.
-const E_VALUES: &str = "take msprt, lindon-malek, quantile-ab or sprt with power_one = true";
-const P_VALUES: &str = "take dkw, msprt, lindon-malek, quantile-ab or sprt with power_one = true";
+const E_VALUES: &str = "take split-evidence, change-evidence, latency-evidence, msprt, \
+                        lindon-malek, quantile-ab or sprt with power_one = true";
+const P_VALUES: &str = "take split-evidence, change-evidence, latency-evidence, dkw, msprt, \
+                        lindon-malek, quantile-ab or sprt with power_one = true";
 
 /// How many parts must be against the canary; 1 where nothing is said.
 fn read_need(value: Option<&Value<'_>>, parts: Option<usize>) -> Option<usize> {
