@@ -195,7 +195,7 @@ mod tests {
     #[test]
     fn a_ratio_of_nothing_to_nothing_is_no_more_than_any() {
         let rule = Rule::Ratio { most: 1.5 };
-        let batches = [[100, 0, 10, 0], [100, 2, 90, 3], [0, 0, 0, 1]];
+        let batches = [[100, 0, 10, 0], [100, 4, 90, 3], [0, 0, 1, 1]];
         let expected = [Decision::Clear, Decision::Clear, Decision::Worse];
         assert_eq!(looks(rule, &batches), expected);
     }

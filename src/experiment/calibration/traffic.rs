@@ -366,9 +366,12 @@ mod tests {
             let batch = flow.batch(0, true);
             let bucket = batch.bounds.index(0.0999);
             for (sums, arm) in slow.iter_mut().zip([batch.other, batch.canary]) {
-                sums[0] += arm.latencies.iter().skip(bucket + 1).sum::<u64>() as f64;
+                // The failed ones follow on their own.
+                let (all, failed) = arm.latencies.split_at(batch.bounds.len());
+                sums[0] += all[bucket + 1..].iter().sum::<u64>() as f64;
                 sums[1] += arm.requests as f64;
-                assert_eq!(arm.latencies.iter().sum::<u64>(), arm.requests);
+                assert_eq!(all.iter().sum::<u64>(), arm.requests);
+                assert_eq!(failed.iter().sum::<u64>(), arm.errors);
             }
         }
         let above = |arm: usize| slow[arm][0] / slow[arm][1];
