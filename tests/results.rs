@@ -114,6 +114,8 @@ fn these_have_folders_and_they_stay_small() {
         .unwrap_or_else(|error| panic!("results: {error}; {COMMAND}"))
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
+    // Made by commands of their own, and held to by tests of their own.
+    folders.retain(|name| !["calibration", "league"].contains(&&**name));
     folders.sort();
     assert_eq!(folders, STORED, "{COMMAND}");
     let bytes: usize = STORED

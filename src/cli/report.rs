@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{CommandError, output, power};
-use crate::experiment::store;
+use crate::experiment::{calibration, store};
 use crate::report as reports;
 
 /// Arguments of `coalmine report`.
 #[derive(Debug, Args)]
 pub(super) struct ReportArguments {
-    /// Folder that `coalmine power` wrote
+    /// Folder that `coalmine power` or `coalmine calibrate` wrote
     folder: PathBuf,
     /// Print the summary as Markdown, for a pull request or a wiki
     #[arg(long)]
@@ -20,6 +20,9 @@ pub(super) struct ReportArguments {
 
 /// Reads the rows, draws everything again, prints the table.
 pub(super) fn report(arguments: &ReportArguments) -> Result<(), CommandError> {
+    if calibration::is_one(&arguments.folder) {
+        return calibrated(arguments);
+    }
     let results = store::read(&arguments.folder).map_err(CommandError::Results)?;
     power::keep(&results, &arguments.folder)?;
     if arguments.markdown {
@@ -29,5 +32,22 @@ pub(super) fn report(arguments: &ReportArguments) -> Result<(), CommandError> {
     }
     let page = arguments.folder.join("report.html");
     output::note(&format!("Drawn again: {}", page.display()));
+    Ok(())
+}
+
+/// The same of a calibration.
+fn calibrated(arguments: &ReportArguments) -> Result<(), CommandError> {
+    if arguments.markdown {
+        return Err(CommandError::Argument {
+            message: "a calibration is not printed as Markdown".to_owned(),
+            help: "leave out `--markdown`".to_owned(),
+        });
+    }
+    let found = calibration::read(&arguments.folder).map_err(CommandError::Results)?;
+    let extras = reports::calibration_files(&found)?;
+    calibration::write(&found, &arguments.folder, &extras).map_err(CommandError::Write)?;
+    let table = reports::calibration(&found, output::WIDTH, output::colours());
+    output::print(&table)?;
+    output::note(&format!("Drawn again: {}", arguments.folder.display()));
     Ok(())
 }

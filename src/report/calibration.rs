@@ -183,3 +183,63 @@ fn legend(calibration: &Calibration) -> Vec<String> {
         ),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use super::*;
+    use crate::base::Seed;
+    use crate::experiment::Options;
+    use crate::experiment::calibration::{Effort, run, settings, shelf};
+
+    fn played(names: &[&str]) -> Calibration {
+        let mut settings = settings();
+        settings.retain(|setting| names.contains(&&*setting.name));
+        let mut gates = shelf();
+        gates.retain(|gate| gate.kind != "joint-spending");
+        let effort = Effort {
+            trials: 20,
+            fault_trials: 5,
+            seed: Seed::DEFAULT,
+        };
+        let options = Options {
+            threads: Some(1),
+            keep_trials: false,
+            stop: &AtomicBool::new(false),
+            progress: &|_| {},
+        };
+        run(&settings, &gates, effort, &options).unwrap()
+    }
+
+    #[test]
+    fn tables_fit_and_hold_every_gate_of_the_setting() {
+        let found = played(&["tiny", "latency", "peeking", "sticky-2"]);
+        let text = calibration(&found, 100, false);
+        for line in text.lines() {
+            assert!(line.chars().count() <= 100, "{line}");
+        }
+        let gates = found.rows.iter().map(|row| &row.gate);
+        for gate in gates {
+            // Names may go over two lines.
+            let begin: String = gate.chars().take(12).collect();
+            assert!(text.contains(&begin), "{gate}");
+        }
+    }
+
+    #[test]
+    fn a_broken_promise_is_said_on_top_and_marked() {
+        let mut found = played(&["tiny"]);
+        let sound = calibration(&found, 100, false);
+        assert!(sound.starts_with("All "), "{sound}");
+        let row = (found.rows.iter_mut())
+            .find(|row| row.gate.starts_with("exact split") && row.verdict.is_some())
+            .unwrap();
+        (row.share, row.verdict) = (0.2, Some(Verdict::Broken));
+        let gate = row.gate.clone();
+        let text = calibration(&found, 100, false);
+        let expected = format!("{gate} promises 5 % and rolls back 20.0 %");
+        assert!(text.starts_with(&expected), "{text}");
+        assert!(text.contains("20.0 ✗"), "{text}");
+    }
+}

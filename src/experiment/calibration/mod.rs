@@ -19,7 +19,7 @@ pub use league::{League, Line, leagues};
 pub use rows::{Calibration, MANY, Note, Promise, Row, SettingNote, Verdict, tolerated};
 pub use settings::{Correlation, Fault, Group, Setting, Stage, World, settings};
 pub use shelf::{ALPHA, Gate, shelf};
-pub use store::{check_replaceable, csv, json, read, write};
+pub use store::{check_replaceable, csv, is_one, json, read, write};
 
 use std::sync::atomic::AtomicU64;
 

@@ -35,7 +35,7 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    fn new(looks: u32) -> Tally {
+    pub(super) fn new(looks: u32) -> Tally {
         Tally {
             trials: 0,
             worse: vec![0; looks as usize],

@@ -305,3 +305,78 @@ fn row(setting: &Setting, gate: &Gate, tally: &Tally, looks: u32) -> Row {
 fn rounded(figure: f64) -> f64 {
     (figure * 1e5).round() / 1e5
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::experiment::calibration::{settings, shelf};
+
+    /// Of 100 trials, 40 rolled back at the first look, 20 at the third, 10 promoted at the second.
+    fn tally(setting: &Setting) -> Tally {
+        let mut tally = Tally::new(setting.looks);
+        tally.trials = 100;
+        (tally.worse[0], tally.worse[2], tally.not_worse[1]) = (40, 20, 10);
+        tally
+    }
+
+    fn of(name: &str) -> Setting {
+        let mut settings = settings().into_iter();
+        settings.find(|setting| setting.name == name).unwrap()
+    }
+
+    fn gate(label: &str) -> Gate {
+        let mut gates = shelf().into_iter();
+        gates.find(|gate| gate.label.starts_with(label)).unwrap()
+    }
+
+    #[test]
+    fn trials_without_a_rollback_count_as_all_minutes() {
+        let setting = of("quiet");
+        let told = row(&setting, &gate("YEAST"), &tally(&setting), 60);
+        assert_eq!((told.rollbacks, told.share), (60, 0.6));
+        assert_eq!(told.mean_minutes, (40.0 + 60.0 + 40.0 * 60.0) / 100.0);
+        assert_eq!((told.median_minutes, told.p90_minutes), (3.0, 60.0));
+        assert_eq!((told.promoted, told.promotion_minutes), (0.1, Some(2.0)));
+        let squares = 40.0 + 20.0 * 9.0 + 40.0 * 3_600.0;
+        let variance: f64 = squares / 100.0 - 25.0 * 25.0;
+        assert!((told.minutes_error - (variance / 100.0).sqrt()).abs() < 1e-4);
+        // Within fewer looks, fewer minutes are all.
+        let told = row(&setting, &gate("YEAST"), &tally(&setting), 2);
+        assert_eq!((told.share, told.mean_minutes), (0.4, 0.4 + 0.6 * 2.0));
+    }
+
+    #[test]
+    fn a_level_is_excused_only_where_assumptions_do_not_hold() {
+        let judged = |label: &str, setting: &str, share: f64| {
+            let (gate, setting) = (gate(label), of(setting));
+            let mut told = row(&setting, &gate, &Tally::new(setting.looks), setting.looks);
+            (told.share, told.trials) = (share, 20_000);
+            verdict(&gate, &setting, &told)
+        };
+        let exact = "exact split spending, Pocock";
+        assert_eq!(judged(exact, "tiny", 0.054), Verdict::Kept);
+        assert_eq!(judged(exact, "tiny", 0.055), Verdict::Broken);
+        assert_eq!(judged(exact, "ramp", 0.055), Verdict::Broken);
+        assert_eq!(judged(exact, "incident", 0.055), Verdict::Broken);
+        assert_eq!(judged(exact, "bursts", 0.3), Verdict::Excused);
+        assert_eq!(judged(exact, "sticky-2", 0.1), Verdict::Excused);
+        // Few errors excuse the normal law, and moving weights what pools them.
+        assert_eq!(judged("z + Pocock", "busy", 0.06), Verdict::Excused);
+        assert_eq!(judged("pooled z, once", "busy", 0.06), Verdict::Broken);
+        assert_eq!(judged("pooled z, once", "tiny", 0.06), Verdict::Excused);
+        assert_eq!(judged("Fisher, once", "ramp", 1.0), Verdict::Excused);
+        assert_eq!(judged("pooled z, peeked", "busy", 0.3), Verdict::NoLevel);
+    }
+
+    #[test]
+    fn an_e_value_that_grows_under_a_good_canary_breaks_the_promise() {
+        let (gate, setting) = (gate("split e-process"), of("quiet"));
+        let mut tally = Tally::new(setting.looks);
+        (tally.trials, tally.e) = (10_000, Some([11_000.0, 22_000.0]));
+        let told = row(&setting, &gate, &tally, 60);
+        assert_eq!(told.e_mean, Some(1.1));
+        assert_eq!(verdict(&gate, &setting, &told), Verdict::Broken);
+        tally.both_ways = true;
+        assert_eq!(row(&setting, &gate, &tally, 60).e_mean, None);
+    }
+}

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use super::FORMAT;
 use super::rows::{Calibration, Note, Row};
 use crate::experiment::store::{Layout, StoreError, check_replaceable_as, replace};
 
@@ -11,14 +12,13 @@ const ROWS: &str = "calibration.csv";
 
 const LAYOUT: Layout = Layout {
     mark: NOTE,
-    files: &[
-        NOTE,
-        ROWS,
-        "README.md",
-        "calibration.png",
-        "calibration.svg",
-    ],
+    files: &[NOTE, ROWS, "calibration.png", "calibration.svg"],
 };
+
+/// Whether a folder holds a calibration.
+pub fn is_one(folder: &Path) -> bool {
+    folder.join(NOTE).is_file()
+}
 
 /// Whether [`write`] would replace `folder`, asked before the work that it is for.
 ///
@@ -110,6 +110,15 @@ pub fn read(folder: &Path) -> Result<Calibration, StoreError> {
     };
     let note: Note = serde_json::from_slice(&text(NOTE)?)
         .map_err(|error| damaged(NOTE, error.line() as u64, error.to_string()))?;
+    if note.format > FORMAT {
+        let (format, program) = (note.format.into(), note.program);
+        let path = folder.join(NOTE);
+        return Err(StoreError::Newer {
+            path,
+            format,
+            program,
+        });
+    }
     let bytes = text(ROWS)?;
     let rows = csv::Reader::from_reader(&*bytes)
         .deserialize()
@@ -121,4 +130,57 @@ pub fn read(folder: &Path) -> Result<Calibration, StoreError> {
         })
         .collect::<Result<Vec<Row>, StoreError>>()?;
     Ok(Calibration { note, rows })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use super::*;
+    use crate::base::Seed;
+    use crate::experiment::Options;
+    use crate::experiment::calibration::{Effort, run, settings, shelf};
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let mut settings = settings();
+        settings.retain(|setting| ["tiny", "peeking"].contains(&&*setting.name));
+        let mut gates = shelf();
+        gates.retain(|gate| ["two-sided-evidence", "cumulative-z"].contains(&gate.kind));
+        let effort = Effort {
+            trials: 10,
+            fault_trials: 10,
+            seed: Seed(1),
+        };
+        let options = Options {
+            threads: Some(1),
+            keep_trials: false,
+            stop: &AtomicBool::new(false),
+            progress: &|_| {},
+        };
+        let found = run(&settings, &gates, effort, &options).unwrap();
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path().join("calibration");
+        write(&found, &folder, &[]).unwrap();
+        assert!(is_one(&folder) && !is_one(place.path()));
+        assert_eq!(read(&folder).unwrap(), found);
+        // A folder with anything else in it is somebody's own.
+        fs::write(folder.join("notes.txt"), "mine").unwrap();
+        assert!(write(&found, &folder, &[]).is_err());
+    }
+
+    #[test]
+    fn a_newer_calibration_is_refused_and_a_damaged_line_is_named() {
+        let place = tempfile::tempdir().unwrap();
+        let note = r#"{"format": 1, "program": "0", "seed": "1", "trials": 1, "fault_trials": 1,
+            "alpha": 0.05, "complete": true, "settings": []}"#;
+        fs::write(place.path().join(NOTE), note).unwrap();
+        fs::write(place.path().join(ROWS), "setting,world\na,b\n").unwrap();
+        let error = read(place.path()).unwrap_err().to_string();
+        assert!(error.contains("calibration.csv:2"), "{error}");
+        let newer = note.replace("\"format\": 1", "\"format\": 9");
+        fs::write(place.path().join(NOTE), newer).unwrap();
+        let error = read(place.path()).unwrap_err().to_string();
+        assert!(error.contains("format 9"), "{error}");
+    }
 }
