@@ -165,10 +165,6 @@ fn check(minutes: &[f64], table: (f64, f64), theirs: f64, what: &str) {
     let chance = minutes.iter().filter(|end| end.is_finite()).count() as f64 / runs;
     let all: Vec<f64> = minutes.iter().map(|end| end.min(LOOKS as f64)).collect();
     let mean = coalmine::stats::mean(&all);
-    println!(
-        "{what}: {chance:.4} / {mean:.2}, table {} / {}",
-        table.0, table.1
-    );
     let pooled = (chance * runs + table.0 * theirs) / (runs + theirs);
     let pooled = pooled.clamp(1.0 / theirs, 1.0 - 1.0 / theirs);
     let error = (pooled * (1.0 - pooled) * (1.0 / runs + 1.0 / theirs)).sqrt();
@@ -393,7 +389,6 @@ fn evidence_is_one_on_average_or_less() {
                 .collect();
             let mean = coalmine::stats::mean(&last);
             let error = coalmine::stats::standard_deviation(&last) / 2_000.0_f64.sqrt();
-            println!("{method} on {service:?}: {mean:.3} +- {error:.3}");
             assert!(mean < 1.0 + 3.0 * error, "{method}: {mean} +- {error}");
         }
     }
@@ -432,18 +427,12 @@ fn two_sided_evidence_promotes_on_data_and_seldom_what_is_not_tolerated() {
     let share = |ends: &[f64]| ends.iter().filter(|end| end.is_finite()).count() as f64 / 500.0;
     let mut promoted = play(1.0, Decision::NotWorse);
     promoted.sort_by(f64::total_cmp);
-    println!(
-        "promoted: {} by minute {} (median)",
-        share(&promoted),
-        promoted[250]
-    );
     assert!(share(&promoted) > 0.97);
     // 21,200 requests are 3.5 minutes by the closed form, without the mixture's share.
     assert!((3.0..=9.0).contains(&promoted[250]), "{}", promoted[250]);
     // Three standard errors of 5 % in 500 rollouts.
     for (ratio, wanted) in [(1.0, Decision::Worse), (2.0, Decision::NotWorse)] {
         let found = share(&play(ratio, wanted));
-        println!("x{ratio} {wanted:?}: {found}");
         assert!(found < 0.05 + 3.0 * 0.0097, "x{ratio} {wanted:?}: {found}");
     }
     assert_eq!(share(&play(5.0, Decision::Worse)), 1.0);
@@ -551,7 +540,6 @@ fn latency_evidence_does_what_was_measured_for_it() {
     }
     let good = Latencies::new(0.0, 1.0).minutes(&method(false), (0.0, 0.0), 60, 150);
     let found = good.iter().filter(|end| end.is_finite()).count() as f64 / 150.0;
-    println!("rolled back {found} of good canaries, table 0.015");
     // Four standard errors of the difference between 150 rollouts and the reference's 400.
     assert!((found - 0.015).abs() < 4.0 * 0.0116, "{found}");
     // Errors alone are found beside latency, and cost the factor of two of their weight.
@@ -572,7 +560,6 @@ fn joint_spending_keeps_its_level_and_sees_errors_and_latency() {
     // Errors are slow in both versions: dealt by themselves they would not look like the canary's.
     let good = Latencies::new(0.0, 1.0).minutes(&method(99), (0.1, 0.0), 20, 300);
     let found = good.iter().filter(|end| end.is_finite()).count() as f64 / 300.0;
-    println!("rolled back {found} of good canaries by a third of the plan");
     // 20 of 60 looks may spend 0.05 ln(1 + 1.718 / 3) = 0.0226; four standard errors more.
     assert!(found < 0.0226 + 4.0 * 0.0086, "{found}");
     for (name, slow, times, errors, limit) in [
@@ -582,7 +569,6 @@ fn joint_spending_keeps_its_level_and_sees_errors_and_latency() {
     ] {
         let found = Latencies::new(slow, times).minutes(&method(399), (0.1, errors), 30, 30);
         let mean = coalmine::stats::mean(&found);
-        println!("{name}: {mean:.2} minutes");
         assert!(mean < limit, "{name}: {found:?}");
     }
 }

@@ -123,7 +123,8 @@ fn by_gate<'c>(comparison: &'c Comparison, league: &League<'_>) -> Vec<(&'c str,
             .iter()
             .filter(|row| row.false_rollback.low <= league.bar);
         let medians = kept.filter(|row| {
-            row.family != Family::Test || row.level.is_some_and(|level| level <= league.bar)
+            row.family != Family::Test
+                || (row.promises && row.level.is_some_and(|level| level <= league.bar))
         });
         (medians.filter_map(|row| row.median_seconds)).fold(f64::INFINITY, f64::min)
     };

@@ -6,7 +6,7 @@ use super::drawing::{Drawing, Type};
 use super::font;
 use super::panel::Panel;
 use super::style::{BLUE, GREEN, HEIGHT, MARKER, MUTED, VERMILION, WIDTH};
-use crate::experiment::comparison::{Comparison, League, Row};
+use crate::experiment::comparison::{Comparison, Family, League, Row};
 use crate::report::quantity;
 
 /// As many gates as a page has room for.
@@ -19,10 +19,15 @@ const SMALL: f64 = 15.0;
 /// Draws the figure.
 pub(super) fn draw(comparison: &Comparison, league: &League<'_>) -> Drawing {
     let mut drawing = Drawing::new("How soon is the bad release caught?", &comparison.world);
-    let rows: Vec<&Row> = crate::report::comparison::shown(comparison, league)
-        .into_iter()
-        .take(MOST)
-        .collect();
+    let mut rows = crate::report::comparison::shown(comparison, league);
+    // Whoever one compares with stays, whatever place it has.
+    let stays = |row: &&Row| matches!(row.family, Family::Own | Family::Controller);
+    let mut room = MOST.saturating_sub(rows.iter().filter(|row| stays(row)).count());
+    rows.retain(|row| {
+        let taken = !stays(row) && room > 0;
+        room -= usize::from(taken);
+        taken || stays(row)
+    });
     if !comparison.has_fault || rows.is_empty() {
         drawing.nothing("There is no bad release to catch.");
         return drawing;

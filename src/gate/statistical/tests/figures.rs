@@ -28,7 +28,7 @@ fn looks(test: &mut dyn Test, batches: &[([Arm<'_>; 2], Option<f64>)]) -> Vec<Lo
 #[test]
 fn batches_that_say_nothing_are_harmless() {
     let nothing: &[u64] = &[0, 0];
-    for (_, method) in shelf(share(0.05)) {
+    for method in classics::shelf(share(0.05)) {
         for share in [None, Some(0.0), Some(0.05), Some(1.0)] {
             let batches = [
                 (arms([(0, 0), (0, 0)], [nothing, nothing]), share),
@@ -63,7 +63,7 @@ fn no_counts_make_a_verdict_of_nothing() {
         [(950, 950), (50, 0)],
         [(19 * million, million), (million, million / 10)],
     ];
-    for (_, method) in shelf(share(0.05)) {
+    for method in classics::shelf(share(0.05)) {
         let mut test = method.start(HOUR);
         for counts in all {
             test.begin(1);
@@ -86,7 +86,7 @@ fn no_counts_make_a_verdict_of_nothing() {
 #[test]
 fn a_rollout_starts_anew() {
     let counts = |errors: u64| [(950, 10), (50, errors)];
-    for (_, method) in shelf(share(0.05)) {
+    for method in classics::shelf(share(0.05)) {
         let run = |test: &mut dyn Test, errors: u64| {
             test.begin(7);
             let counts = counts(errors);
