@@ -11,7 +11,7 @@ use super::wrap::wrap;
 use crate::experiment::comparison::{Comparison, Family, League, Row};
 
 /// Longest name of a gate in a table, in characters.
-const NAME: usize = 42;
+const NAME: usize = 40;
 
 /// The gates that keep the bar, by how soon they catch half of the bad releases, then the others;
 /// and what that means. No line is longer than `width` characters.

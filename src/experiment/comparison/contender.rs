@@ -7,8 +7,7 @@ use crate::engine::r#virtual::Kind;
 use crate::experiment::engine;
 use crate::gate::statistical::{Guarantee, Method, Planned, Reads, shelf};
 use crate::gate::{Gate, Statistical, SuccessRatio};
-use crate::rollout::{Counting, Plan};
-use crate::scenario::{Rival, Scenario, find};
+use crate::scenario::{Scenario, find};
 use crate::telemetry::Version;
 
 /// A gate, or a controller with its own, that looks at the release.
@@ -43,14 +42,10 @@ pub enum Family {
 
 #[derive(Debug, Clone)]
 pub(super) enum Judge {
-    /// Gates that look on; rolled back after so many failed checks.
-    Gates {
-        gates: Vec<Gate>,
-        failures: u32,
-        counting: Counting,
-    },
-    /// A rollout of its own.
-    Rollout(Box<Rival>),
+    /// A gate that looks on, and rolls back at its first failed check.
+    Gate(Box<Gate>),
+    /// A rollout of its own, on the same service with the same fault.
+    Rollout(Box<Scenario>),
 }
 
 /// The levels at which tests are compared.
@@ -77,14 +72,11 @@ pub fn contenders(scenario: &Scenario, planned: Planned) -> Vec<Contender> {
     all
 }
 
+/// The rollout as written, with its controller and all its habits.
 fn own(scenario: &Scenario) -> Option<Contender> {
-    if scenario.analysis.is_empty() || !matches!(scenario.rollout, Plan::Staged(_)) {
+    if scenario.analysis.is_empty() {
         return None;
     }
-    let (failures, counting) = match &scenario.rollout {
-        Plan::Staged(plan) => (plan.failures.max(1), plan.counting),
-        _ => (1, Counting::Consecutive),
-    };
     let lines: Vec<String> = scenario.analysis.iter().map(Gate::to_string).collect();
     Some(Contender {
         name: format!("as written: {}", lines.join("; ")),
@@ -92,11 +84,10 @@ fn own(scenario: &Scenario) -> Option<Contender> {
         family: Family::Own,
         level: None,
         promises: false,
-        judge: Judge::Gates {
-            gates: scenario.analysis.clone(),
-            failures,
-            counting,
-        },
+        judge: Judge::Rollout(Box::new(Scenario {
+            rivals: Vec::new(),
+            ..scenario.clone()
+        })),
     })
 }
 
@@ -107,16 +98,12 @@ fn test(kind: String, method: Method, level: f64, planned: Planned) -> Contender
         family: Family::Test,
         level: Some(level),
         promises: method.entry().guarantee != Guarantee::None,
-        judge: Judge::Gates {
-            gates: vec![Gate::Statistical(Statistical {
-                method,
-                route: None,
-                against: Version::Stable,
-                planned,
-            })],
-            failures: 1,
-            counting: Counting::Consecutive,
-        },
+        judge: Judge::Gate(Box::new(Gate::Statistical(Statistical {
+            method,
+            route: None,
+            against: Version::Stable,
+            planned,
+        }))),
     }
 }
 
@@ -135,11 +122,7 @@ fn limit(least: f64, planned: Planned) -> Option<Contender> {
         family: Family::Limit,
         level: Some(least),
         promises: false,
-        judge: Judge::Gates {
-            gates: vec![gate],
-            failures: 1,
-            counting: Counting::Consecutive,
-        },
+        judge: Judge::Gate(Box::new(gate)),
     })
 }
 
@@ -159,7 +142,7 @@ fn controllers(scenario: &Scenario) -> Vec<Contender> {
             family: Family::Controller,
             level: None,
             promises: false,
-            judge: Judge::Rollout(Box::new(rival)),
+            judge: Judge::Rollout(Box::new(scenario.under(&rival))),
         })
         .collect()
 }

@@ -10,9 +10,9 @@ use crate::engine::r#virtual::{Kind, Player, Setting};
 use crate::engine::{Ending, Tick};
 use crate::experiment::replicate::{Options, Progress, ThreadsError};
 use crate::experiment::{engine, setting};
-use crate::gate::{Gate, Jury, Outcome, Rule, decisive};
+use crate::gate::{Gate, Jury, Outcome, Rule, Verdict, decisive};
 use crate::model::World;
-use crate::rollout::{Counting, Plan, StagedPlan, Step};
+use crate::rollout::{Plan, StagedPlan, Step};
 use crate::scenario::Scenario;
 
 /// What one contender made of one trial.
@@ -74,36 +74,21 @@ pub(super) fn play(
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(options.threads.unwrap_or(0))
         .build()?;
-    let onlookers: Vec<Gate> = contenders
-        .iter()
-        .filter_map(|contender| match &contender.judge {
-            Judge::Gates { gates, .. } => Some(gates.clone()),
-            Judge::Rollout(_) => None,
-        })
-        .flatten()
-        .collect();
-    let rivals: Vec<Option<Scenario>> = contenders
-        .iter()
-        .map(|contender| match &contender.judge {
-            Judge::Rollout(rival) => Some(scenario.under(rival)),
-            Judge::Gates { .. } => None,
-        })
-        .collect();
+    let gate = |contender: &Contender| match &contender.judge {
+        Judge::Gate(gate) => Some(Gate::clone(gate)),
+        Judge::Rollout(_) => None,
+    };
+    let healthy = |contender: &Contender| match &contender.judge {
+        Judge::Gate(_) => None,
+        Judge::Rollout(scenario) => Some(scenario.world.healthy()),
+    };
     let stage = Stage {
         scenario,
         plan: Plan::Staged(plan.clone()),
         horizon: plan.longest(),
         healthy: scenario.world.healthy(),
-        onlookers,
-        rivals: rivals
-            .into_iter()
-            .map(|rival| {
-                rival.map(|rival| {
-                    let healthy = rival.world.healthy();
-                    (rival, healthy)
-                })
-            })
-            .collect(),
+        onlookers: contenders.iter().filter_map(gate).collect(),
+        others_healthy: contenders.iter().map(healthy).collect(),
         contenders,
         seed: scenario.experiment.seed,
     };
@@ -137,7 +122,8 @@ struct Stage<'a> {
     horizon: Span,
     healthy: World,
     onlookers: Vec<Gate>,
-    rivals: Vec<Option<(Scenario, World)>>,
+    /// The good worlds of those that play rollouts of their own.
+    others_healthy: Vec<Option<World>>,
     contenders: &'a [Contender],
     seed: Seed,
 }
@@ -147,16 +133,15 @@ struct Cast<'a> {
     stage: &'a Stage<'a>,
     /// With the faulty canary, and with a good one.
     players: [Player<'a>; 2],
-    rivals: Vec<Option<[Player<'a>; 2]>>,
+    /// Those that play rollouts of their own.
+    alone: Vec<Option<[Player<'a>; 2]>>,
     lookers: Vec<Option<Looker<'a>>>,
 }
 
 /// A contender that looks on.
 struct Looker<'a> {
     jury: Jury<'a>,
-    most: u32,
-    counting: Counting,
-    failures: u32,
+    looks: Vec<Verdict>,
     fate: Option<Fate>,
     cleared: Option<f64>,
 }
@@ -181,8 +166,10 @@ impl<'a> Cast<'a> {
                 observe: false,
             })
         };
-        let rival = |rival: &'a Option<(Scenario, World)>| {
-            let (scenario, healthy) = rival.as_ref()?;
+        let alone = |contender: &'a Contender, healthy: &'a Option<World>| {
+            let (Judge::Rollout(scenario), Some(healthy)) = (&contender.judge, healthy) else {
+                return None;
+            };
             let (kind, _) = engine(scenario);
             let player = |world| {
                 Player::new(Setting {
@@ -194,23 +181,20 @@ impl<'a> Cast<'a> {
         };
         let looker = |contender: &'a Contender| match &contender.judge {
             Judge::Rollout(_) => None,
-            Judge::Gates {
-                gates,
-                failures,
-                counting,
-            } => Some(Looker {
-                jury: Jury::new(gates),
-                most: *failures,
-                counting: *counting,
-                failures: 0,
+            Judge::Gate(gate) => Some(Looker {
+                jury: Jury::new(std::slice::from_ref(gate)),
+                looks: Vec::new(),
                 fate: None,
                 cleared: None,
             }),
         };
+        let others = stage.contenders.iter().zip(&stage.others_healthy);
         Cast {
             stage,
             players: [player(&stage.scenario.world), player(&stage.healthy)],
-            rivals: stage.rivals.iter().map(rival).collect(),
+            alone: others
+                .map(|(contender, healthy)| alone(contender, healthy))
+                .collect(),
             lookers: stage.contenders.iter().map(looker).collect(),
         }
     }
@@ -219,10 +203,10 @@ impl<'a> Cast<'a> {
         let mut fates = vec![[Fate::default(); 2]; self.stage.contenders.len()];
         for world in [0, 1] {
             self.look_on(replicate, world);
-            for ((fate, looker), rival) in
-                (fates.iter_mut()).zip(&self.lookers).zip(&mut self.rivals)
+            for ((fate, looker), players) in
+                (fates.iter_mut()).zip(&self.lookers).zip(&mut self.alone)
             {
-                fate[world] = match (looker, rival) {
+                fate[world] = match (looker, players) {
                     (Some(looker), _) => Fate {
                         cleared: looker.cleared,
                         ..looker.fate.unwrap_or_default()
@@ -280,27 +264,21 @@ impl<'a> Cast<'a> {
 impl Looker<'_> {
     fn begin(&mut self, luck: u64) {
         self.jury.begin(luck);
-        (self.failures, self.fate, self.cleared) = (0, None, None);
+        (self.fate, self.cleared) = (None, None);
     }
 
     fn look(&mut self, tick: &Tick<'_>, begin: Option<Time>, first: Time, so_far: Fate) {
         if self.fate.is_some() {
             return;
         }
-        let mut looks = Vec::with_capacity(self.jury.analysis().len());
-        self.jury
-            .judge_in_order(tick.now, tick.telemetry, &mut looks);
-        let verdict = decisive(&looks);
+        self.looks.clear();
+        (self.jury).judge_in_order(tick.now, tick.telemetry, &mut self.looks);
+        let verdict = decisive(&self.looks);
         if verdict.rule == Rule::NotWorse {
             let since = tick.now.since(first).as_secs_f64();
             self.cleared.get_or_insert(since);
         }
-        match verdict.outcome {
-            Outcome::Fail => self.failures += 1,
-            Outcome::Pass if self.counting == Counting::Consecutive => self.failures = 0,
-            Outcome::Pass | Outcome::Inconclusive => {}
-        }
-        if self.failures >= self.most {
+        if verdict.outcome == Outcome::Fail {
             self.fate = Some(Fate {
                 rolled_back: true,
                 detection: begin
