@@ -18,7 +18,8 @@ pub struct GroupSequential {
 /// What one look found.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct GroupLook {
-    /// Where z must be to reject at this look; infinite where none would.
+    /// Where z must be to reject at this look: 8 at most, which chance alone passes less than once in
+    /// 10¹⁵, whatever may be spent; infinite where none would, because the look brings nothing.
     pub boundary: f64,
     /// Whether this look or one before it rejected.
     pub rejected: bool,
@@ -64,14 +65,12 @@ impl GroupSequential {
         }
         self.score.settle(information);
         let needed = self.spent + self.score.beyond(information, z).above;
-        let mut boundary = self.score.boundary(information, target - self.spent);
+        let boundary = (self.score.boundary(information, target - self.spent)).min(FARTHEST);
         self.score.stop(information, boundary);
         if boundary < FARTHEST {
             self.spent = target;
-            self.rejected |= z >= boundary;
-        } else {
-            boundary = f64::INFINITY;
         }
+        self.rejected |= z >= boundary;
         Some(GroupLook {
             boundary,
             rejected: self.rejected,
@@ -189,8 +188,9 @@ mod tests {
         ] {
             assert_eq!(test.look(z, information, target), None);
         }
-        // Nothing may be spent: nothing is rejected, and the test goes on.
-        assert!(!test.look(7.0, 0.7, 0.0).unwrap().rejected);
+        // Next to nothing may be spent: only what no chance explains is rejected.
+        assert!(!test.look(7.9, 0.7, 0.0).unwrap().rejected);
+        assert!(test.clone().look(8.1, 0.8, 0.0).unwrap().rejected);
         assert!(test.look(7.0, 0.9, 0.05).unwrap().rejected);
         test.reset();
         assert_eq!(run(&[1.0], Spending::Pocock, 0.05), {
