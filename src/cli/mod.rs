@@ -53,6 +53,8 @@ enum Command {
     Power(Box<power::PowerArguments>),
     /// How long a canary has to run for your traffic, from closed forms, before anything is simulated
     Plan(Box<plan::PlanArguments>),
+    /// All gates on one scenario by the same luck: who catches it, who cries wolf, how soon
+    Compare(Box<compare::CompareArguments>),
     /// How often each statistical gate is wrong, and how fast it is: a league table
     Calibrate(calibrate::CalibrateArguments),
     /// One rollout, tick by tick: for real over loopback, or in virtual time
@@ -63,8 +65,6 @@ enum Command {
     Judge(Box<judge::JudgeArguments>),
     /// Send requests on schedule, and say how long they took from when they were due
     Load(Box<load::LoadArguments>),
-    /// All gates on one scenario by the same luck: who catches it, who cries wolf, how soon
-    Compare(Box<compare::CompareArguments>),
     /// Does the simulator tell the truth? The scenario for real and in virtual time, compared
     Conform(Box<conform::ConformArguments>),
     /// Read manifests of meshes, ingresses and controllers into a scenario

@@ -118,6 +118,14 @@ pub(super) fn name(row: &Row) -> &str {
     }
 }
 
+/// What a row is called in a sentence.
+fn called(row: &Row) -> String {
+    match (row.family, row.level) {
+        (Family::Test, Some(level)) => format!("{} at {}", row.kind, quantity::percent(level)),
+        _ => row.gate.clone(),
+    }
+}
+
 fn shortened(name: &str) -> String {
     if name.chars().count() <= NAME {
         return name.to_owned();
@@ -173,7 +181,7 @@ pub(super) fn sentences(comparison: &Comparison, league: &League<'_>) -> Vec<Str
     let mut sentences = vec![format!(
         "Of the gates that roll back at most {bar} of the good releases, {} is the soonest: half of the \
          bad releases are caught within {}, after {} hurt requests on average.",
-        first.gate,
+        called(first),
         quantity::time_or_dash(first.median_seconds),
         quantity::count(first.exposure.requests)
     )];
@@ -371,10 +379,7 @@ fn league_cells(comparison: &Comparison, league: &League<'_>) -> [String; 6] {
         })
     };
     let (gate, median) = match league.first {
-        Some(first) => (
-            first.gate.clone(),
-            quantity::time_or_dash(first.median_seconds),
-        ),
+        Some(first) => (called(first), quantity::time_or_dash(first.median_seconds)),
         None if !comparison.has_fault => ("no bad release".to_owned(), "-".to_owned()),
         None => ("none catches half".to_owned(), "-".to_owned()),
     };
