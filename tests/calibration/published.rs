@@ -95,8 +95,12 @@ fn agree(row: &Row, cell: &Cell) -> bool {
     let together = (row.share * ours + cell.share * theirs + 1.0) / (ours + theirs + 2.0);
     let error = (together * (1.0 - together) * (1.0 / ours + 1.0 / theirs)).sqrt();
     let shares = (row.share - cell.share).abs() <= ERRORS * error + 0.0005;
-    // One run's deviation is ours; at least that of one late rollback in all runs.
-    let deviation = (row.minutes_error * ours.sqrt()).max(60.0 / theirs.sqrt());
+    // One run's deviation is ours, which few rollbacks make too small: at least that of one late
+    // rollback in all runs, and that of two points, the hour and the mean time of the rollbacks.
+    let late = (60.0 - cell.minutes) / cell.share.max(1.0 / theirs);
+    let two_points = (cell.share * (1.0 - cell.share)).sqrt() * late;
+    let deviation = (row.minutes_error * ours.sqrt()).max(two_points);
+    let deviation = deviation.max(60.0 / theirs.sqrt());
     let error = deviation * (1.0 / ours + 1.0 / theirs).sqrt();
     shares && (row.mean_minutes - cell.minutes).abs() <= ERRORS * error + 0.05
 }
