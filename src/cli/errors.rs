@@ -114,7 +114,9 @@ fn asks_too_much(error: &RunError) -> bool {
                 | ProxyError::Outdated { .. }
                 | ProxyError::Unfit { .. }
         ),
-        RunError::Sight(SightError::OwnQuery(_)) => true,
+        RunError::Sight(
+            SightError::OwnQuery(_) | SightError::FromLookToLook(_) | SightError::ByUser(_),
+        ) => true,
         RunError::Sight(SightError::Prometheus(error)) => {
             matches!(error, PrometheusError::Missing(_))
         }

@@ -94,6 +94,34 @@ fn too_few_open_files_are_met_before_anything_starts() {
     place.expect_nothing_left();
 }
 
+#[test]
+fn gates_whose_figures_nobody_would_show_are_refused_before_anything_starts() {
+    let test = |kind: &str| {
+        let limit = "kind = \"success-ratio\"\nmin = \"97%\"\nwindow = \"20s\"";
+        assert!(SHORT.contains(limit));
+        Place::new(&SHORT.replace(limit, &format!("kind = \"{kind}\"")))
+    };
+    for (kind, more, advice) in [
+        (
+            "exact-spending",
+            " --prometheus 127.0.0.1:9",
+            "leave --prometheus out",
+        ),
+        ("clustered-z", "", "--virtual"),
+    ] {
+        let place = test(kind);
+        let said = place.said(&format!("run short.toml --speed 20 --out out{more}"));
+        assert_eq!(said.code, Some(2), "{said:?}");
+        assert!(
+            said.err.replace("\n  ", " ").contains(advice),
+            "{}",
+            said.err
+        );
+        assert!(!place.path("out").exists());
+        place.expect_nothing_left();
+    }
+}
+
 /// A short run with a splitter that is this file.
 fn with_program(splitter: &str, file: &str) -> (Place, super::place::Said) {
     let place = Place::new(&format!(

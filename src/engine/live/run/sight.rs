@@ -40,6 +40,18 @@ pub enum SightError {
          answer it"
     )]
     OwnQuery(String),
+    /// A gate counts from look to look, and a Prometheus was to be asked.
+    #[error(
+        "`{0}` counts from look to look, which a Prometheus's windows do not tell; leave --prometheus \
+         out, and the built-in scraper's samples tell it"
+    )]
+    FromLookToLook(String),
+    /// A gate judges user by user.
+    #[error(
+        "`{0}` judges failures user by user, which no metric of a live run tells; play it with \
+         --virtual, or use a gate that counts requests"
+    )]
+    ByUser(String),
     /// What is seen cannot be written down.
     #[error("cannot write the recording: {0}")]
     Record(#[source] io::Error),
@@ -73,8 +85,18 @@ struct Scraping {
     instants: Instants,
 }
 
-/// Refuses a query of the user's own: a Prometheus answers ours alone.
-fn refuse_own_queries(analysis: &[Gate]) -> Result<(), SightError> {
+/// Refuses gates that read what no metric of a live run tells.
+fn refuse_unseen(analysis: &[Gate]) -> Result<(), SightError> {
+    let by_user = analysis.iter().find(|gate| gate.demand().users);
+    by_user.map_or(Ok(()), |gate| Err(SightError::ByUser(gate.to_string())))
+}
+
+/// Refuses what a Prometheus is not asked: a query of the user's own, and counts from look to look.
+fn refuse_unasked(analysis: &[Gate]) -> Result<(), SightError> {
+    let counts = |gate: &&Gate| matches!(gate, Gate::Statistical(_));
+    if let Some(gate) = analysis.iter().find(counts) {
+        return Err(SightError::FromLookToLook(gate.to_string()));
+    }
     match analysis.iter().find_map(Gate::query) {
         None => Ok(()),
         Some(query) => {
@@ -111,8 +133,9 @@ impl Sight {
             clock: clock.clone(),
             timeout: ANSWER,
         };
+        refuse_unseen(script.analysis)?;
         if options.source != Source::Scraper {
-            refuse_own_queries(script.analysis)?;
+            refuse_unasked(script.analysis)?;
         }
         let eyes = match &options.source {
             Source::Scraper => {
