@@ -56,18 +56,6 @@ impl ChangeEvidence {
         scale: "e",
     };
 
-    const SLOW: Entry = Entry {
-        reads: Reads::Latency,
-        ..ChangeEvidence::ENTRY
-    };
-
-    pub(super) fn entry(&self) -> &'static Entry {
-        match self.events {
-            Events::Errors => &ChangeEvidence::ENTRY,
-            Events::Slower(_) => &ChangeEvidence::SLOW,
-        }
-    }
-
     pub(super) fn start(self, planned: Planned) -> Change {
         let onset = self.prior.onset(planned.looks());
         Change {

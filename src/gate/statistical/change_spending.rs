@@ -50,18 +50,6 @@ impl ChangeSpending {
         scale: "p",
     };
 
-    const SLOW: Entry = Entry {
-        reads: Reads::Latency,
-        ..ChangeSpending::ENTRY
-    };
-
-    pub(super) fn entry(&self) -> &'static Entry {
-        match self.events {
-            Events::Errors => &ChangeSpending::ENTRY,
-            Events::Slower(_) => &ChangeSpending::SLOW,
-        }
-    }
-
     pub(super) fn start(self, planned: Planned) -> Companions {
         let odds = &OddsE::USUAL_ODDS[1..];
         let particles = self.particles as usize;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Batch;
+use super::{Batch, Entry, Reads};
 use crate::base::Span;
 
 /// What a test of counts counts among the requests.
@@ -25,6 +25,17 @@ pub(super) struct Counted {
 }
 
 impl Events {
+    /// What everybody may know of a test that counts them.
+    pub(super) fn read_by(self, test: Entry) -> Entry {
+        match self {
+            Events::Errors => test,
+            Events::Slower(_) => Entry {
+                reads: Reads::Latency,
+                ..test
+            },
+        }
+    }
+
     /// Counts them.
     pub(super) fn count(self, batch: &Batch<'_>) -> Counted {
         let [other, canary] = match self {

@@ -51,18 +51,6 @@ impl ExactSpending {
         scale: "p",
     };
 
-    const SLOW: Entry = Entry {
-        reads: Reads::Latency,
-        ..ExactSpending::ENTRY
-    };
-
-    pub(super) fn entry(&self) -> &'static Entry {
-        match self.events {
-            Events::Errors => &ExactSpending::ENTRY,
-            Events::Slower(_) => &ExactSpending::SLOW,
-        }
-    }
-
     pub(super) fn start(self, planned: Planned) -> Split {
         Split {
             method: self,

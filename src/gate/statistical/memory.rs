@@ -9,6 +9,9 @@ use crate::telemetry::{Telemetry, Totals, Version};
 #[derive(Debug)]
 pub struct Memory {
     test: Box<dyn Test>,
+    /// Whether it reads latencies, and whether those of failures apart.
+    latencies: bool,
+    apart: bool,
     /// The other arm, then the canary.
     arms: [Counted; 2],
     /// When the look before was.
@@ -73,6 +76,8 @@ impl Memory {
     pub fn new(gate: &Statistical) -> Memory {
         Memory {
             test: gate.method.start(gate.planned),
+            latencies: gate.demand().latency,
+            apart: gate.method.entry().reads == Reads::Both,
             arms: [Counted::default(), Counted::default()],
             before: Time::START,
             begun: None,
@@ -105,13 +110,11 @@ impl Memory {
         let (Some(other), Some(canary)) = (totals(gate.against), totals(Version::Canary)) else {
             return verdict(None, 0.0);
         };
-        let latencies = gate.demand().latency;
-        let apart = gate.method.entry().reads == Reads::Both;
         let since = self.arms[1].at;
         let [first, second] = &mut self.arms;
         let (others, canaries) = (
-            first.take(&other, latencies, apart),
-            second.take(&canary, latencies, apart),
+            first.take(&other, self.latencies, self.apart),
+            second.take(&canary, self.latencies, self.apart),
         );
         if canaries.requests > 0 && self.begun.is_none() {
             self.begun = Some(self.before);

@@ -361,13 +361,13 @@ impl Method {
             Method::ShiryaevRoberts(_) => ShiryaevRoberts::ENTRY,
             Method::Sprt(method) => method.entry(),
             Method::Yeast(_) => Yeast::ENTRY,
-            Method::ExactSpending(method) => *method.entry(),
-            Method::SplitEvidence(method) => *method.entry(),
-            Method::ChangeEvidence(method) => *method.entry(),
-            Method::ChangeSpending(method) => *method.entry(),
+            Method::ExactSpending(method) => method.events.read_by(ExactSpending::ENTRY),
+            Method::SplitEvidence(method) => method.events.read_by(SplitEvidence::ENTRY),
+            Method::ChangeEvidence(method) => method.events.read_by(ChangeEvidence::ENTRY),
+            Method::ChangeSpending(method) => method.events.read_by(ChangeSpending::ENTRY),
             Method::LatencyEvidence(method) => *method.entry(),
             Method::JointSpending(_) => JointSpending::ENTRY,
-            Method::TwoSidedEvidence(method) => *method.entry(),
+            Method::TwoSidedEvidence(method) => method.events.read_by(TwoSidedEvidence::ENTRY),
         }
     }
 

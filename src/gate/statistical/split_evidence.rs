@@ -37,18 +37,6 @@ impl SplitEvidence {
         scale: "e",
     };
 
-    const SLOW: Entry = Entry {
-        reads: Reads::Latency,
-        ..SplitEvidence::ENTRY
-    };
-
-    pub(super) fn entry(&self) -> &'static Entry {
-        match self.events {
-            Events::Errors => &SplitEvidence::ENTRY,
-            Events::Slower(_) => &SplitEvidence::SLOW,
-        }
-    }
-
     pub(super) fn start(self) -> Bets {
         Bets {
             evidence: against(self.tolerate),

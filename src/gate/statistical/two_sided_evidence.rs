@@ -46,18 +46,6 @@ impl TwoSidedEvidence {
         scale: "e",
     };
 
-    const SLOW: Entry = Entry {
-        reads: Reads::Latency,
-        ..TwoSidedEvidence::ENTRY
-    };
-
-    pub(super) fn entry(&self) -> &'static Entry {
-        match self.events {
-            Events::Errors => &TwoSidedEvidence::ENTRY,
-            Events::Slower(_) => &TwoSidedEvidence::SLOW,
-        }
-    }
-
     pub(super) fn start(self) -> Scales {
         let sound = self.tolerate > 1.0;
         Scales {

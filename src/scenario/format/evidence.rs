@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 
-use super::gate::Against;
+use super::gate::{SeriesAlone, SeriesRead};
 use super::{Share, Span};
 use crate::scenario::defaults;
 
@@ -23,13 +23,9 @@ pub struct ExactSpending {
     /// Counts answers slower than the histogram's bound at this latency, or the next higher one.
     /// Left out: errors.
     pub slower: Option<Span>,
-    /// What the canary is compared with.
-    #[schemars(extend("default" = "stable"))]
-    pub against: Option<Against>,
-    /// How long the rollout is planned to last. Left out: all holds.
-    pub over: Option<Span>,
-    /// Reads this route's own series. Left out: all requests.
-    pub route: Option<String>,
+    /// What it reads, and until when.
+    #[schemars(flatten)]
+    pub series: SeriesRead,
 }
 
 /// Anytime-valid evidence from how errors split between the versions: no more than `alpha` of all
@@ -46,11 +42,9 @@ pub struct SplitEvidence {
     /// Counts answers slower than the histogram's bound at this latency, or the next higher one.
     /// Left out: errors.
     pub slower: Option<Span>,
-    /// What the canary is compared with.
-    #[schemars(extend("default" = "stable"))]
-    pub against: Option<Against>,
-    /// Reads this route's own series. Left out: all requests.
-    pub route: Option<String>,
+    /// What it reads.
+    #[schemars(flatten)]
+    pub series: SeriesAlone,
 }
 
 /// The same for faults that come late: a part of the capital waits for each planned look.
@@ -66,13 +60,9 @@ pub struct ChangeEvidence {
     /// Counts answers slower than the histogram's bound at this latency, or the next higher one.
     /// Left out: errors.
     pub slower: Option<Span>,
-    /// What the canary is compared with.
-    #[schemars(extend("default" = "stable"))]
-    pub against: Option<Against>,
-    /// How long the rollout is planned to last. Left out: all holds.
-    pub over: Option<Span>,
-    /// Reads this route's own series. Left out: all requests.
-    pub route: Option<String>,
+    /// What it reads, and until when.
+    #[schemars(flatten)]
+    pub series: SeriesRead,
 }
 
 /// Alpha spending with an exact level for faults that come late, its limits found by companions drawn
@@ -92,13 +82,9 @@ pub struct ChangeSpending {
     /// Counts answers slower than the histogram's bound at this latency, or the next higher one.
     /// Left out: errors.
     pub slower: Option<Span>,
-    /// What the canary is compared with.
-    #[schemars(extend("default" = "stable"))]
-    pub against: Option<Against>,
-    /// How long the rollout is planned to last. Left out: all holds.
-    pub over: Option<Span>,
-    /// Reads this route's own series. Left out: all requests.
-    pub route: Option<String>,
+    /// What it reads, and until when.
+    #[schemars(flatten)]
+    pub series: SeriesRead,
 }
 
 /// Anytime-valid evidence on whether the canary answers more slowly, at several latencies at once.
@@ -116,11 +102,9 @@ pub struct LatencyEvidence {
     /// Whether errors count too, as much as all latencies together.
     #[schemars(extend("default" = false))]
     pub errors: Option<bool>,
-    /// What the canary is compared with.
-    #[schemars(extend("default" = "stable"))]
-    pub against: Option<Against>,
-    /// Reads this route's own series. Left out: all requests.
-    pub route: Option<String>,
+    /// What it reads.
+    #[schemars(flatten)]
+    pub series: SeriesAlone,
 }
 
 /// Alpha spending with an exact level on errors and latency together, its limits found by companions
@@ -142,13 +126,9 @@ pub struct JointSpending {
     /// first batch.
     #[schemars(length(min = 1, max = 16))]
     pub thresholds: Option<Vec<Span>>,
-    /// What the canary is compared with.
-    #[schemars(extend("default" = "stable"))]
-    pub against: Option<Against>,
-    /// How long the rollout is planned to last. Left out: all holds.
-    pub over: Option<Span>,
-    /// Reads this route's own series. Left out: all requests.
-    pub route: Option<String>,
+    /// What it reads, and until when.
+    #[schemars(flatten)]
+    pub series: SeriesRead,
 }
 
 /// Evidence in both directions: against the canary, which rolls back, and for it, which passes;
@@ -167,11 +147,9 @@ pub struct TwoSidedEvidence {
     /// Counts answers slower than the histogram's bound at this latency, or the next higher one.
     /// Left out: errors.
     pub slower: Option<Span>,
-    /// What the canary is compared with.
-    #[schemars(extend("default" = "stable"))]
-    pub against: Option<Against>,
-    /// Reads this route's own series. Left out: all requests.
-    pub route: Option<String>,
+    /// What it reads.
+    #[schemars(flatten)]
+    pub series: SeriesAlone,
 }
 
 /// How a level is spread over the planned time.

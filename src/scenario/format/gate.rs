@@ -461,7 +461,7 @@ pub enum Correction {
 #[derive(Debug, JsonSchema)]
 pub struct Part {}
 
-/// What a statistical gate reads that looks without an end.
+/// What a statistical gate reads; all that one says which looks without an end.
 #[derive(Debug, JsonSchema)]
 pub struct SeriesAlone {
     /// What the canary is compared with.
@@ -474,13 +474,11 @@ pub struct SeriesAlone {
 /// What a statistical gate reads, and until when.
 #[derive(Debug, JsonSchema)]
 pub struct SeriesRead {
-    /// What the canary is compared with.
-    #[schemars(extend("default" = "stable"))]
-    pub against: Option<Against>,
+    /// What it reads.
+    #[schemars(flatten)]
+    pub series: SeriesAlone,
     /// How long the rollout is planned to last. Left out: all holds.
     pub over: Option<Span>,
-    /// Reads this route's own series. Left out: all requests.
-    pub route: Option<String>,
 }
 
 /// Writes into the gate that combines others what its parts may be: every statistical gate but

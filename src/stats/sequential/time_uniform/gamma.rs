@@ -8,6 +8,26 @@ use super::{crossing, level, one_sided_level, positive, tuned_rho_one_sided};
 /// take as many steps as its root.
 const LONGEST: f64 = 1e12;
 
+/// rho, and rho in units of the squared scale. `None` unless `tuned` and `scale` are positive and
+/// `alpha` is between 0 and 1/2, or where the scale is next to nothing.
+fn tuning(tuned: f64, scale: f64, alpha: f64) -> Option<(f64, f64)> {
+    if !positive(tuned) || !positive(scale) || !one_sided_level(alpha) {
+        return None;
+    }
+    let rho = tuned_rho_one_sided(tuned, alpha);
+    let a = rho / (scale * scale);
+    (a <= LONGEST).then_some((rho, a))
+}
+
+/// The S at which `log` reaches the level `alpha`, V being `v`.
+fn boundary(rho: f64, v: f64, alpha: f64, log: impl Fn(f64) -> f64) -> Option<f64> {
+    let sound = level(alpha) && v >= 0.0 && v.is_finite();
+    let guess = (v + rho).sqrt();
+    sound
+        .then(|| crossing(alpha, guess, f64::INFINITY, log))
+        .flatten()
+}
+
 /// One-sided, for increments that are sub-exponential with a scale.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct GammaExponential {
@@ -20,12 +40,7 @@ impl GammaExponential {
     /// Tightest at V = `tuned` for the level `alpha`. `None` unless `tuned` and `scale` are positive
     /// and `alpha` is between 0 and 1/2, or where the scale is next to nothing.
     pub fn new(tuned: f64, scale: f64, alpha: f64) -> Option<GammaExponential> {
-        if !positive(tuned) || !positive(scale) || !one_sided_level(alpha) {
-            return None;
-        }
-        let rho = tuned_rho_one_sided(tuned, alpha);
-        let a = rho / (scale * scale);
-        (a <= LONGEST).then_some(())?;
+        let (rho, a) = tuning(tuned, scale, alpha)?;
         let constant = a * a.ln() - ln_gamma(a) - checked_gamma_lr(a, a).ok()?.ln();
         Some(GammaExponential {
             rho,
@@ -50,11 +65,7 @@ impl GammaExponential {
 
     /// The boundary on S at level `alpha`.
     pub fn bound(&self, v: f64, alpha: f64) -> Option<f64> {
-        let sound = level(alpha) && v >= 0.0 && v.is_finite();
-        let guess = (v + self.rho).sqrt();
-        sound
-            .then(|| crossing(alpha, guess, f64::INFINITY, |s| self.log(s, v)))
-            .flatten()
+        boundary(self.rho, v, alpha, |s| self.log(s, v))
     }
 }
 
@@ -70,12 +81,7 @@ impl GammaPoisson {
     /// Tightest at V = `tuned` for the level `alpha`. `None` unless `tuned` and `scale` are positive
     /// and `alpha` is between 0 and 1/2, or where the scale is next to nothing.
     pub fn new(tuned: f64, scale: f64, alpha: f64) -> Option<GammaPoisson> {
-        if !positive(tuned) || !positive(scale) || !one_sided_level(alpha) {
-            return None;
-        }
-        let rho = tuned_rho_one_sided(tuned, alpha);
-        let a = rho / (scale * scale);
-        (a <= LONGEST).then_some(())?;
+        let (rho, a) = tuning(tuned, scale, alpha)?;
         let constant = a * a.ln() - ln_gamma(a) - checked_gamma_ur(a, a).ok()?.ln();
         Some(GammaPoisson {
             rho,
@@ -100,11 +106,7 @@ impl GammaPoisson {
 
     /// The boundary on S at level `alpha`.
     pub fn bound(&self, v: f64, alpha: f64) -> Option<f64> {
-        let sound = level(alpha) && v >= 0.0 && v.is_finite();
-        let guess = (v + self.rho).sqrt();
-        sound
-            .then(|| crossing(alpha, guess, f64::INFINITY, |s| self.log(s, v)))
-            .flatten()
+        boundary(self.rho, v, alpha, |s| self.log(s, v))
     }
 }
 
