@@ -13,8 +13,11 @@ use super::summary::{Detection, DetectionRow, End, Estimate, Exposure, TrialRow}
 
 /// Share of trials that ended in rollback, with its interval.
 pub(super) fn rollback_share(trials: &[Trial]) -> Estimate {
-    let n = trials.len() as u64;
-    let hits = rollbacks(trials);
+    share(rollbacks(trials), trials.len() as u64)
+}
+
+/// So many out of `n`, with the interval.
+pub(super) fn share(hits: u64, n: u64) -> Estimate {
     let interval = stats::wilson(hits, n, CONFIDENCE);
     Estimate {
         estimate: if n == 0 { 0.0 } else { hits as f64 / n as f64 },
@@ -27,16 +30,19 @@ pub(super) fn rollback_share(trials: &[Trial]) -> Estimate {
 pub(super) fn detection(trials: &[Trial]) -> Detection {
     let mut times: Vec<Span> = trials.iter().filter_map(|trial| trial.detection).collect();
     times.sort();
-    // The smallest time that at least this share of the detected trials stays within.
-    let quantile = |share: f64| {
-        let rank = (times.len() as f64 * share).ceil() as usize;
-        times.get(rank.max(1) - 1).map(|time| time.as_secs_f64())
-    };
+    let quantile = |share| within(&times, share, times.len()).map(Span::as_secs_f64);
     Detection {
         p50: quantile(0.5),
         p90: quantile(0.9),
         never: 1.0 - times.len() as f64 / trials.len().max(1) as f64,
     }
+}
+
+/// The smallest of these ascending times that at least this share of `n` trials stays within; `None`
+/// where fewer came at all.
+pub(super) fn within<T: Copy>(times: &[T], share: f64, n: usize) -> Option<T> {
+    let rank = (n as f64 * share).ceil() as usize;
+    times.get(rank.max(1) - 1).copied()
 }
 
 /// Mean exposure.

@@ -3,7 +3,7 @@
 use anstyle::Style;
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 
-use super::wrap::wrap;
+use super::page::Page;
 use super::{grouped, plural};
 use crate::experiment::calibration::{
     Calibration, League, Line, Promise, Row, Verdict, leagues, tolerated,
@@ -12,36 +12,25 @@ use crate::experiment::calibration::{
 /// A table for each setting: who keeps the level and how soon each finds standard faults, then what
 /// it means. No line is longer than `width` characters.
 pub fn calibration(calibration: &Calibration, width: usize, colour: bool) -> String {
-    let style = |style: Style| if colour { style } else { Style::new() };
-    let (bold, quiet) = (style(Style::new().bold()), style(Style::new().dimmed()));
-    let mut text = String::new();
-    let say = |text: &mut String, sentence: &str, style: Style| {
-        for line in wrap(sentence, "", width) {
-            text.push_str(&format!("{style}{line}{style:#}\n"));
-        }
-    };
+    let (bold, quiet) = (Style::new().bold(), Style::new().dimmed());
+    let mut page = Page::new(width, colour);
     let leagues = leagues(calibration);
     for sentence in sentences(calibration, &leagues) {
-        say(&mut text, &sentence, bold);
+        page.say(&sentence, "", bold);
     }
-    text.push('\n');
+    page.blank();
     for league in &leagues {
         let setting = league.setting;
-        say(
-            &mut text,
-            &format!("{}: {}", setting.name, setting.title),
-            bold,
-        );
+        page.say(&format!("{}: {}", setting.name, setting.title), "", bold);
         for line in table(league, width) {
-            text.push_str(&line);
-            text.push('\n');
+            page.line(&line);
         }
-        text.push('\n');
+        page.blank();
     }
     for sentence in legend(calibration) {
-        say(&mut text, &sentence, quiet);
+        page.say(&sentence, "", quiet);
     }
-    text
+    page.text
 }
 
 /// What it means.

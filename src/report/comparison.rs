@@ -5,9 +5,9 @@ use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyl
 
 use super::ReportError;
 use super::html;
+use super::page::Page;
 use super::plot;
 use super::quantity;
-use super::wrap::wrap;
 use crate::experiment::comparison::{Comparison, Family, League, Row};
 
 /// Longest name of a gate in a table, in characters.
@@ -21,21 +21,16 @@ pub fn comparison(
     width: usize,
     colour: bool,
 ) -> String {
-    let style = |style: Style| if colour { style } else { Style::new() };
-    let bold = style(Style::new().bold());
-    let quiet = style(Style::new().dimmed());
-    let mut lines: Vec<String> = Vec::new();
-    let say = |lines: &mut Vec<String>, line: &str, indent: &str, style: Style| {
-        let wrapped = wrap(line, indent, width).into_iter();
-        lines.extend(wrapped.map(|line| format!("{style}{line}{style:#}")));
-    };
-    say(&mut lines, &comparison.title, "", bold);
-    say(&mut lines, &comparison.world, "  ", Style::new());
-    let judged = format!("judged at {}", comparison.rollout);
-    say(&mut lines, &judged, "  ", Style::new());
-    lines.push(String::new());
-    lines.extend(grid(&shown(comparison, league), league.bar, width));
-    lines.push(String::new());
+    let (plain, bold) = (Style::new(), Style::new().bold());
+    let mut page = Page::new(width, colour);
+    page.say(&comparison.title, "", bold);
+    page.say(&comparison.world, "  ", plain);
+    page.say(&format!("judged at {}", comparison.rollout), "  ", plain);
+    page.blank();
+    for line in grid(&shown(comparison, league), league.bar, width) {
+        page.line(&line);
+    }
+    page.blank();
     let made = format!(
         "tests at {}; median and p90 over all bad releases; ± 95 % interval; {} bad and as many good \
          releases; seed {}",
@@ -43,22 +38,17 @@ pub fn comparison(
         quantity::grouped(comparison.trials),
         comparison.seed
     );
-    say(&mut lines, &made, "  ", quiet);
-    lines.push(String::new());
+    page.say(&made, "  ", Style::new().dimmed());
+    page.blank();
     for (index, sentence) in sentences(comparison, league).iter().enumerate() {
-        let style = if index == 0 { bold } else { Style::new() };
-        say(&mut lines, &format!("• {sentence}"), "  ", style);
+        let style = if index == 0 { bold } else { plain };
+        page.say(&format!("• {sentence}"), "  ", style);
     }
     if !comparison.complete {
-        let loud = style(AnsiColor::Yellow.on_default());
-        say(
-            &mut lines,
-            &format!("! {}", super::answer::INTERRUPTED),
-            "  ",
-            loud,
-        );
+        let loud = AnsiColor::Yellow.on_default();
+        page.say(&format!("! {}", super::answer::INTERRUPTED), "  ", loud);
     }
-    lines.join("\n") + "\n"
+    page.text
 }
 
 /// The highest level of tests that the bar allows.
@@ -322,11 +312,6 @@ fn record(comparison: &Comparison, row: &Row) -> [String; 18] {
 
 /// Who leads each scenario. No line is longer than `width` characters.
 pub fn leagues(leagues: &[(&Comparison, League<'_>)], width: usize, colour: bool) -> String {
-    let bold = if colour {
-        Style::new().bold()
-    } else {
-        Style::new()
-    };
     let mut grid = Table::new();
     grid.load_style(TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─')))
         .set_content_arrangement(ContentArrangement::Dynamic)
@@ -345,19 +330,18 @@ pub fn leagues(leagues: &[(&Comparison, League<'_>)], width: usize, colour: bool
     for column in grid.column_iter_mut() {
         column.set_padding((1, 0));
     }
-    let mut text = String::new();
+    let mut page = Page::new(width, colour);
     for line in grid.lines() {
-        text.push_str(line.trim_end());
-        text.push('\n');
+        page.line(line.trim_end());
     }
-    text.push('\n');
-    for line in wrap(&format!("• {}", summary(leagues)), "  ", width) {
-        text.push_str(&format!("{bold}{line}{bold:#}\n"));
-    }
-    for line in wrap(LEAGUE, "  ", width) {
-        text.push_str(&format!("{line}\n"));
-    }
-    text
+    page.blank();
+    page.say(
+        &format!("• {}", summary(leagues)),
+        "  ",
+        Style::new().bold(),
+    );
+    page.say(LEAGUE, "  ", Style::new());
+    page.text
 }
 
 const LEAGUE: &str = "• Medians are over all bad releases. Of a controller: how many times as long it \

@@ -15,6 +15,7 @@ pub mod judgement;
 mod live;
 mod looks;
 mod markdown;
+mod page;
 mod plan;
 mod plot;
 mod promql;

@@ -5,7 +5,8 @@ use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyl
 
 use super::answer::{self, Graded, Line, Part};
 use super::live::live_figures;
-use super::wrap::{wrap, wrap_parts};
+use super::page::Page;
+use super::wrap::wrap_parts;
 use crate::experiment::summary::Results;
 
 /// The narrowest terminal that is catered for, in characters.
@@ -15,11 +16,7 @@ const NARROWEST: usize = 40;
 /// characters, 40 at least. `colour` adds ANSI colours, which repeat what the marks say.
 pub fn table(results: &Results, width: usize, colour: bool) -> String {
     let summary = &results.summary;
-    let mut page = Page {
-        text: String::new(),
-        width: width.max(NARROWEST),
-        colour,
-    };
+    let mut page = Page::new(width.max(NARROWEST), colour);
     let (plain, bold) = (Style::new(), Style::new().bold());
     let (quiet, loud) = (Style::new().dimmed(), AnsiColor::Yellow.on_default());
     page.say(&summary.scenario.title, "", bold);
@@ -64,29 +61,7 @@ pub fn table(results: &Results, width: usize, colour: bool) -> String {
     page.text
 }
 
-struct Page {
-    text: String,
-    width: usize,
-    colour: bool,
-}
-
 impl Page {
-    fn blank(&mut self) {
-        self.text.push('\n');
-    }
-
-    /// Text in lines of at most the page's width; all but the first begin with `indent`.
-    fn say(&mut self, text: &str, indent: &str, style: Style) {
-        for line in wrap(text, indent, self.width) {
-            if self.colour {
-                self.text.push_str(&format!("{style}{line}{style:#}"));
-            } else {
-                self.text.push_str(&line);
-            }
-            self.text.push('\n');
-        }
-    }
-
     /// One table where it fits; two with the percentages repeated where it does not.
     fn grid(&mut self, part: &Part) {
         let whole: &[usize] = match part.has_aftermath() {
@@ -107,12 +82,10 @@ impl Page {
 
     fn lines(&mut self, lines: &[String]) {
         for line in lines {
-            if self.colour {
-                self.text.push_str(&with_coloured_marks(line));
-            } else {
-                self.text.push_str(line);
+            match self.colour {
+                true => self.line(&with_coloured_marks(line)),
+                false => self.line(line),
             }
-            self.text.push('\n');
         }
     }
 }

@@ -14,14 +14,14 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
+use super::engine;
+use super::estimate::share;
 use super::summary::Estimate;
-use super::{CONFIDENCE, engine};
 use crate::base::{Problems, Seed};
 use crate::engine::r#virtual::{Player, Setting};
 use crate::gate::{self, Gate, Outcome};
 use crate::model::World;
 use crate::scenario::{self, Scenario};
-use crate::stats;
 
 /// One fault of the catalogue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,19 +142,10 @@ impl Entry {
         let bad = rollbacks(&scenario, &scenario.world, trials);
         let good = rollbacks(&scenario, &scenario.world.healthy(), trials);
         let seen = bad.into_iter().zip(good).map(|(bad, good)| Seen {
-            power: share(bad, trials),
-            false_rollback: share(good, trials),
+            power: share(bad, u64::from(trials)),
+            false_rollback: share(good, u64::from(trials)),
         });
         Ok(seen.collect())
-    }
-}
-
-fn share(hits: u64, trials: u32) -> Estimate {
-    let interval = stats::wilson(hits, trials.into(), CONFIDENCE);
-    Estimate {
-        estimate: hits as f64 / f64::from(trials.max(1)),
-        low: interval.low,
-        high: interval.high,
     }
 }
 

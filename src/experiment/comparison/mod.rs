@@ -16,12 +16,11 @@ pub use league::{Lead, League, league};
 
 use serde::{Deserialize, Serialize};
 
-use super::CONFIDENCE;
+use super::estimate::{share, within};
 use super::replicate::{Options, ThreadsError};
 use super::summary::{Detection, Estimate, Exposure};
 use crate::gate::statistical::Planned;
 use crate::scenario::Scenario;
-use crate::stats;
 use play::Fate;
 
 /// The version of the stored form.
@@ -125,14 +124,11 @@ fn row<'f>(contender: &Contender, fates: impl Iterator<Item = &'f [Fate; 2]>) ->
     times.sort_by(f64::total_cmp);
     let mut cleared: Vec<f64> = healthy.iter().filter_map(|fate| fate.cleared).collect();
     cleared.sort_by(f64::total_cmp);
-    // The smallest time that at least this share stays within.
-    let among = |times: &[f64], share: f64| {
-        let rank = (times.len() as f64 * share).ceil() as usize;
-        times.get(rank.max(1) - 1).copied()
-    };
-    let of_all = |times: &[f64], share: f64| {
-        let rank = (n as f64 * share).ceil() as usize;
-        times.get(rank.max(1) - 1).copied()
+    let among = |times: &[f64], share| within(times, share, times.len());
+    let of_all = |times: &[f64], share| within(times, share, n);
+    let rolled_back = |fates: &[&Fate]| {
+        let count = fates.iter().filter(|fate| fate.rolled_back).count();
+        share(count as u64, n as u64)
     };
     let each = (1..20).map(|step| of_all(&times, f64::from(step) * 0.05));
     Row {
@@ -141,8 +137,8 @@ fn row<'f>(contender: &Contender, fates: impl Iterator<Item = &'f [Fate; 2]>) ->
         family: contender.family,
         level: contender.level,
         promises: contender.promises,
-        false_rollback: share(healthy.iter().filter(|fate| fate.rolled_back).count(), n),
-        power: share(faulty.iter().filter(|fate| fate.rolled_back).count(), n),
+        false_rollback: rolled_back(&healthy),
+        power: rolled_back(&faulty),
         detection_seconds: Detection {
             p50: among(&times, 0.5),
             p90: among(&times, 0.9),
@@ -162,15 +158,6 @@ fn row<'f>(contender: &Contender, fates: impl Iterator<Item = &'f [Fate; 2]>) ->
 fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
     let n = values.len().max(1) as f64;
     values.sum::<f64>() / n
-}
-
-fn share(hits: usize, n: usize) -> Estimate {
-    let interval = stats::wilson(hits as u64, n as u64, CONFIDENCE);
-    Estimate {
-        estimate: hits as f64 / n.max(1) as f64,
-        low: interval.low,
-        high: interval.high,
-    }
 }
 
 /// How long and how often a scenario's undisturbed rollout is looked at.

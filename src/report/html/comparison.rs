@@ -36,6 +36,7 @@ const HEADS: [&str; 7] = [
 #[derive(Template)]
 #[template(path = "comparison.html", config = "src/report/askama.toml")]
 struct Page<'a> {
+    title: String,
     comparison: &'a Comparison,
     headline: String,
     sentences: Vec<String>,
@@ -62,6 +63,7 @@ pub(in crate::report) fn comparison_page(
         })
     });
     let page = Page {
+        title: format!("{}: all gates", comparison.title),
         comparison,
         headline: unbroken(&sentences.next().unwrap_or_default()),
         sentences: sentences.map(|sentence| unbroken(&sentence)).collect(),

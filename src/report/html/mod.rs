@@ -70,6 +70,7 @@ const LIVE_TIMELINE: &str = "What the gate saw in the live rollout, tick by tick
 #[derive(Template)]
 #[template(path = "report.html", config = "src/report/askama.toml")]
 struct Page<'a> {
+    title: &'a str,
     summary: &'a Summary,
     live: Option<Account>,
     headline: String,
@@ -135,6 +136,7 @@ pub(super) fn page(results: &Results, figures: &[Figure]) -> Result<String, Repo
         })
         .collect();
     let page = Page {
+        title: &summary.scenario.title,
         summary,
         live: summary.live.as_ref().map(Account::of),
         headline: unbroken(headline),

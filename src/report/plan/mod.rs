@@ -5,21 +5,18 @@ mod sentences;
 use anstyle::{AnsiColor, Style};
 use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
 
+use super::page::Page;
 use super::quantity;
-use super::wrap::{wrap, wrap_parts};
+use super::wrap::wrap_parts;
 use crate::experiment::planner::{GateKind, GateRow, Metric, MetricPlan, MetricRow, Plan};
 
 /// The plan for people. No line is longer than `width` characters where the tables allow it;
 /// `colour` adds ANSI colours, which repeat what the words say.
 pub fn plan(plan: &Plan, width: usize, colour: bool) -> String {
-    let mut page = Page {
-        text: String::new(),
-        width,
-        colour,
-    };
+    let mut page = Page::new(width, colour);
     for (index, metric) in plan.metrics.iter().enumerate() {
         if index > 0 {
-            page.text.push('\n');
+            page.blank();
         }
         let shade = match metric.supported {
             true => AnsiColor::Green,
@@ -28,13 +25,13 @@ pub fn plan(plan: &Plan, width: usize, colour: bool) -> String {
         let headline = sentences::headline(plan, metric);
         page.say(&headline, "", shade.on_default().bold());
         page.parts(&sentences::terms(plan, metric));
-        page.text.push('\n');
+        page.blank();
         page.table(&heads(plan, metric), &cells(metric));
         if !metric.gates.is_empty() {
-            page.text.push('\n');
+            page.blank();
             page.table(&gate_heads(metric), &gate_cells(&metric.gates, plan.looks));
         }
-        page.text.push('\n');
+        page.blank();
         for sentence in sentences::findings(plan, metric) {
             page.say(&format!("• {sentence}"), "  ", Style::new());
         }
@@ -45,22 +42,7 @@ pub fn plan(plan: &Plan, width: usize, colour: bool) -> String {
     page.text
 }
 
-struct Page {
-    text: String,
-    width: usize,
-    colour: bool,
-}
-
 impl Page {
-    fn say(&mut self, text: &str, indent: &str, style: Style) {
-        for line in wrap(text, indent, self.width) {
-            match self.colour {
-                true => self.text.push_str(&format!("{style}{line}{style:#}\n")),
-                false => self.text.push_str(&format!("{line}\n")),
-            }
-        }
-    }
-
     fn parts(&mut self, text: &str) {
         for line in wrap_parts(text, "  ", self.width) {
             self.text.push_str(&format!("{line}\n"));
