@@ -51,6 +51,16 @@ fn cheap() -> Vec<Gate> {
     gates
 }
 
+/// Whatever differs is listed with its reason.
+fn assert_no_unlisted(compared: &published::Compared) {
+    let listed = published::differences();
+    let unlisted: Vec<&String> = (compared.different.iter())
+        .filter(|(cell, _)| !listed.contains_key(cell))
+        .map(|(_, what)| what)
+        .collect();
+    assert!(unlisted.is_empty(), "{unlisted:#?}");
+}
+
 #[test]
 fn stored_rows_are_those_published_but_for_what_is_listed() {
     let stored = stored();
@@ -63,11 +73,7 @@ fn stored_rows_are_those_published_but_for_what_is_listed() {
         "published, and not calibrated"
     );
     let listed = published::differences();
-    let unlisted: Vec<&String> = (compared.different.iter())
-        .filter(|(cell, _)| !listed.contains_key(cell))
-        .map(|(_, what)| what)
-        .collect();
-    assert!(unlisted.is_empty(), "{unlisted:#?}");
+    assert_no_unlisted(&compared);
     let gone: Vec<&String> = (listed.keys())
         .filter(|cell| !compared.different.iter().any(|(other, _)| other == *cell))
         .collect();
@@ -79,12 +85,7 @@ fn a_short_calibration_is_as_published_too() {
     let found = play(&of_group(Group::Errors), &cheap(), 400, 2);
     let cells = published::cells();
     let compared = published::compare(&found.rows, &cells);
-    let listed = published::differences();
-    let unlisted: Vec<&String> = (compared.different.iter())
-        .filter(|(cell, _)| !listed.contains_key(cell))
-        .map(|(_, what)| what)
-        .collect();
-    assert!(unlisted.is_empty(), "{unlisted:#?}");
+    assert_no_unlisted(&compared);
     assert!(compared.same > 200, "{}", compared.same);
 }
 

@@ -4,7 +4,7 @@ use super::axis::Axis;
 use super::drawing::{Drawing, Type};
 use super::font;
 use super::panel::{Panel, Stroke, line};
-use super::style::{BLUE, Colour, GREEN, HEIGHT, MUTED, ORANGE, TEXT, VERMILION, WIDTH};
+use super::style::{BLUE, Colour, GREEN, HAIR, HEIGHT, MUTED, ORANGE, TEXT, VERMILION, WIDTH};
 use crate::experiment::calibration::{Calibration, League, Line, Promise, Verdict, leagues};
 
 /// Settings that are drawn.
@@ -86,15 +86,15 @@ fn dot(drawing: &mut Drawing, panel: &Panel, gate: &Line<'_>) {
     }
 }
 
-/// The name of a gate under its dot, within the panel.
+/// The name of a gate in the lower left corner, where no gate is that finds anything, with a thread
+/// to its dot.
 fn name(drawing: &mut Drawing, panel: &Panel, gate: &Line<'_>) {
-    if let Some((x, y)) = place(panel, gate) {
+    if let Some(place) = place(panel, gate) {
         let words = &gate.level().gate;
-        let width = font::width(words, TEXT, false);
-        let x = (x - width / 2.0)
-            .min(panel.right - width)
-            .max(panel.left + 4.0);
-        drawing.text((x, y + 24.0), words, Type::PLAIN);
+        let (x, y) = (panel.left + 12.0, panel.bottom - 16.0);
+        let end = x + font::width(words, TEXT, false);
+        drawing.line(vec![place, (place.0.clamp(x, end), y - 20.0)], HAIR, MUTED);
+        drawing.text((x, y), words, Type::PLAIN);
     }
 }
 
