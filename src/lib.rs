@@ -62,6 +62,7 @@
 //! let options = Options {
 //!     threads: Some(1),
 //!     keep_trials: false,
+//!     ledger: None,
 //!     stop: &AtomicBool::new(false),
 //!     progress: &|_| {},
 //! };

@@ -29,6 +29,7 @@ fn options<'a>(threads: usize, stop: &'a AtomicBool) -> Options<'a> {
     Options {
         threads: Some(threads),
         keep_trials: false,
+        ledger: None,
         stop,
         progress: &|_| {},
     }

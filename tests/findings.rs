@@ -42,6 +42,7 @@ fn played(scenario: Scenario) -> Summary {
     let options = Options {
         threads: None,
         keep_trials: false,
+        ledger: None,
         stop: &AtomicBool::new(false),
         progress: &|_| {},
     };

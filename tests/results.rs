@@ -33,6 +33,7 @@ fn holds(name: &str) {
     let options = Options {
         threads: None,
         keep_trials: false,
+        ledger: None,
         stop: &AtomicBool::new(false),
         progress: &|_| {},
     };

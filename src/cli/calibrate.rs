@@ -143,6 +143,7 @@ fn play(
     let options = Options {
         threads: arguments.threads.map(usize::from),
         keep_trials: false,
+        ledger: None,
         stop: &stop,
         progress: &progress,
     };

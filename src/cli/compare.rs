@@ -147,6 +147,7 @@ fn play(
     let options = Options {
         threads: arguments.threads.map(usize::from),
         keep_trials: false,
+        ledger: None,
         stop,
         progress: &progress,
     };

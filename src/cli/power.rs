@@ -136,6 +136,7 @@ pub(super) fn simulate(
     let options = Options {
         threads,
         keep_trials,
+        ledger: None,
         stop,
         progress: &progress,
     };

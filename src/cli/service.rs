@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use super::CommandError;
 use crate::base::{Probability, Rate, Seed, Weight};
 use crate::model::service::Latency;
-use crate::scenario::{self, EngineChoice, Overrides, Scenario};
+use crate::scenario::{self, Bundle, EngineChoice, Origin, Overrides, Scenario};
 use crate::telemetry::{Birth, Sampling};
 
 /// Which scenario to play, and what to change in it.
@@ -100,12 +100,22 @@ impl ServiceArguments {
 
     /// The scenario asked for, with its changes.
     pub(super) fn scenario(&self, experiment: Overrides) -> Result<Scenario, CommandError> {
-        let base = match &self.scenario {
-            Some(path) => read(path)?,
-            None if self.follows_manifests() => scenario::neutral()?,
-            None => named("default")?,
+        Ok(self.bundle(experiment)?.1)
+    }
+
+    /// The same with every text that it was made of.
+    pub(super) fn bundle(&self, experiment: Overrides) -> Result<(Bundle, Scenario), CommandError> {
+        let origin = match &self.scenario {
+            Some(path) => origin(path)?,
+            None if self.follows_manifests() => Origin::Neutral,
+            None => Origin::Builtin(scenario::find("default")?),
         };
-        let overrides = Overrides {
+        Ok(Bundle::gather(origin, &self.overrides(experiment))?)
+    }
+
+    /// What the arguments change in a scenario.
+    pub(super) fn overrides(&self, experiment: Overrides) -> Overrides {
+        Overrides {
             flagger: self.flagger.clone(),
             argo: self.argo.clone(),
             kayenta: self.kayenta.clone(),
@@ -119,25 +129,27 @@ impl ServiceArguments {
             engine: self.engine,
             seed: self.seed,
             ..experiment
-        };
-        Ok(base.with(&overrides)?)
+        }
     }
 }
 
 /// A file, or a built-in scenario by its name.
 pub(super) fn read(path: &Path) -> Result<Scenario, CommandError> {
-    // A results folder of the same name beside it is not meant.
-    let is_name = path.extension().is_none() && path.components().count() == 1 && !path.is_file();
-    match path.to_str().map(scenario::find) {
-        Some(Ok(builtin)) if is_name => Ok(builtin.scenario()?),
-        Some(Err(unknown)) if is_name && !path.exists() => Err(unknown.into()),
+    match origin(path)? {
+        Origin::Builtin(builtin) => Ok(builtin.scenario()?),
         _ => Ok(scenario::read(path)?),
     }
 }
 
-/// A built-in scenario.
-pub(super) fn named(name: &str) -> Result<Scenario, CommandError> {
-    Ok(scenario::find(name)?.scenario()?)
+/// Where a scenario of this name comes from.
+pub(super) fn origin(path: &Path) -> Result<Origin<'_>, CommandError> {
+    // A results folder of the same name beside it is not meant.
+    let is_name = path.extension().is_none() && path.components().count() == 1 && !path.is_file();
+    match path.to_str().map(scenario::find) {
+        Some(Ok(builtin)) if is_name => Ok(Origin::Builtin(builtin)),
+        Some(Err(unknown)) if is_name && !path.exists() => Err(unknown.into()),
+        _ => Ok(Origin::File(path)),
+    }
 }
 
 /// Weights as a list: `1,5,10` or `1%,5%`.

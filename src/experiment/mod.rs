@@ -35,6 +35,7 @@ pub mod conform;
 mod estimate;
 mod findings;
 mod grid;
+pub mod ledger;
 mod live;
 pub mod planner;
 mod replicate;

@@ -12,6 +12,7 @@ use crate::scenario::Experiment;
 use crate::stats;
 
 use super::CONFIDENCE;
+use super::ledger::{self, CellId, Ledger, UnitId};
 
 /// How to run.
 pub struct Options<'a> {
@@ -19,6 +20,8 @@ pub struct Options<'a> {
     pub threads: Option<usize>,
     /// Whether to keep a row of every trial.
     pub keep_trials: bool,
+    /// What is known already, and where to note what is found out.
+    pub ledger: Option<&'a Ledger>,
     /// Set from outside to finish with what is there.
     pub stop: &'a AtomicBool,
     /// Told how far it is, from any thread.
@@ -63,6 +66,20 @@ pub(super) struct Pair<'a> {
     pub faulty: Setting<'a>,
     /// With a good one.
     pub healthy: Option<Setting<'a>>,
+}
+
+impl<'a> Pair<'a> {
+    fn world(&self, faulty: bool) -> &Setting<'a> {
+        match (faulty, &self.healthy) {
+            (false, Some(healthy)) => healthy,
+            _ => &self.faulty,
+        }
+    }
+
+    /// Names of the cells: good, faulty.
+    fn ids(&self, seed: Seed) -> [CellId; 2] {
+        [false, true].map(|faulty| CellId::of(self.world(faulty), seed))
+    }
 }
 
 /// How many trials to play.
@@ -185,6 +202,8 @@ pub(super) fn replicate(
     let worlds = |pair: &Pair<'_>| 1 + u64::from(pair.healthy.is_some());
     let mut samples = vec![Sample::default(); pairs.len()];
     let mut targets = vec![until.first(); pairs.len()];
+    let ids: Option<Vec<[CellId; 2]>> =
+        (options.ledger).map(|_| pairs.iter().map(|pair| pair.ids(seed)).collect());
     let done = AtomicU64::new(0);
     loop {
         let blocks = blocks(pairs, &samples, &targets);
@@ -195,18 +214,9 @@ pub(super) fn replicate(
             .map(|(pair, target)| worlds(pair) * u64::from(*target))
             .sum();
         let play = |block: &Block| {
-            let setting = match (block.faulty, &pairs[block.cell].healthy) {
-                (false, Some(healthy)) => healthy,
-                _ => &pairs[block.cell].faulty,
-            };
-            let mut player = Player::new(setting.clone());
-            let mut trials = Vec::with_capacity(block.count as usize);
-            for replicate in block.from..block.from + block.count {
-                if options.stop.load(Ordering::Relaxed) {
-                    break;
-                }
-                trials.push(player.play(seed, u64::from(replicate)));
-            }
+            let setting = pairs[block.cell].world(block.faulty);
+            let cell = (ids.as_ref()).map(|ids| ids[block.cell][usize::from(block.faulty)]);
+            let trials = play_range(setting, cell, (block.from, block.count), seed, options);
             let played = trials.len() as u64;
             let done = done.fetch_add(played, Ordering::Relaxed) + played;
             (options.progress)(Progress { done, total });
@@ -245,6 +255,36 @@ pub(super) fn replicate(
             *target = until.needed(sample);
         }
     }
+}
+
+/// Plays so many trials of a cell from a replicate on, or takes them from the ledger where the cell has
+/// a name there; fewer where it was interrupted.
+pub(super) fn play_range(
+    setting: &Setting<'_>,
+    cell: Option<CellId>,
+    (from, count): (u32, u32),
+    seed: Seed,
+    options: &Options<'_>,
+) -> Vec<Trial> {
+    let unit = cell.map(|cell| UnitId { cell, from, count });
+    let noted = options.ledger.zip(unit);
+    let known = noted.and_then(|(ledger, unit)| ledger.get(&unit));
+    // A record that cannot be read is work to be done again.
+    if let Some(Ok(trials)) = known.map(|record| ledger::decode(record, count)) {
+        return trials;
+    }
+    let mut player = Player::new(setting.clone());
+    let mut trials = Vec::with_capacity(count as usize);
+    for replicate in from..from + count {
+        if options.stop.load(Ordering::Relaxed) {
+            return trials;
+        }
+        trials.push(player.play(seed, u64::from(replicate)));
+    }
+    if let Some((ledger, unit)) = noted {
+        ledger.put(&unit, &ledger::encode(&trials));
+    }
+    trials
 }
 
 #[cfg(test)]

@@ -195,6 +195,7 @@ mod tests {
         let options = Options {
             threads: Some(1),
             keep_trials: false,
+            ledger: None,
             stop: &AtomicBool::new(false),
             progress: &|_| {},
         };

@@ -234,7 +234,7 @@ const fn shipped(name: &'static str, text: &'static str) -> Builtin {
     Builtin { name, text }
 }
 
-const NEUTRAL: Builtin = Builtin {
+pub(super) const NEUTRAL: Builtin = Builtin {
     name: "neutral",
     text: include_str!("neutral.toml"),
 };
@@ -280,8 +280,12 @@ impl Builtin {
     /// # Errors
     /// As [`super::parse`].
     pub fn scenario(&self) -> Result<Scenario, Problems> {
-        let file = PathBuf::from("scenarios").join(format!("{}.toml", self.name));
-        file::read(self.text, &file, Files::Embedded)
+        file::read(self.text, &self.path(), Files::Embedded)
+    }
+
+    /// The path that stands for it in messages.
+    pub(super) fn path(&self) -> PathBuf {
+        PathBuf::from("scenarios").join(format!("{}.toml", self.name))
     }
 
     /// The files that it names, with their texts.

@@ -7,6 +7,7 @@
 mod access_log;
 mod arrivals;
 mod builtin;
+mod bundle;
 mod check;
 mod controllers;
 mod defaults;
@@ -45,6 +46,8 @@ mod traffic;
 mod week;
 
 pub use builtin::{Builtin, SUBJECTS, UnknownScenario, builtin, find, neutral};
+pub use bundle::{Bundle, Origin};
+pub use files::Texts;
 pub use latency::{LatencyTextError, latency, quantile};
 pub use overrides::Overrides;
 pub use schema::schema;

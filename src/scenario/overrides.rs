@@ -69,7 +69,16 @@ impl Scenario {
     ///
     /// # Errors
     /// All that the changes make impossible, and whatever is wrong with the Canary's file.
-    pub fn with(mut self, overrides: &Overrides) -> Result<Scenario, Problems> {
+    pub fn with(self, overrides: &Overrides) -> Result<Scenario, Problems> {
+        self.changed(overrides, Files::Folder(Path::new("")))
+    }
+
+    /// The same, with manifests from where `files` says.
+    pub(super) fn changed(
+        mut self,
+        overrides: &Overrides,
+        files: Files<'_>,
+    ) -> Result<Scenario, Problems> {
         let mut remarks_before = queries::bind(&mut self);
         remarks_before.extend(check::remarks(&self));
         let mut changes = Vec::new();
@@ -83,7 +92,7 @@ impl Scenario {
             (Controller::Kayenta, &overrides.kayenta),
         ] {
             if !paths.is_empty() {
-                changes.push(self.follow(controller, paths)?);
+                changes.push(self.follow(controller, paths, files)?);
             }
         }
         if let Some(horizon) = overrides.horizon {
@@ -147,7 +156,12 @@ impl Scenario {
     }
 
     /// Puts a controller's manifests in place of the rollout; says so as a scenario would.
-    fn follow(&mut self, controller: Controller, paths: &[PathBuf]) -> Result<String, Problems> {
+    fn follow(
+        &mut self,
+        controller: Controller,
+        paths: &[PathBuf],
+        files: Files<'_>,
+    ) -> Result<String, Problems> {
         let names = paths.iter().map(|path| path.to_string_lossy().into_owned());
         let names: Vec<String> = names.collect();
         let world = &self.world;
@@ -162,7 +176,6 @@ impl Scenario {
                 .collect(),
             goals: world.goals.iter().map(|goal| goal.name.clone()).collect(),
         };
-        let files = Files::Folder(Path::new(""));
         let imported = controllers::import(&files, controller, &names, &Beside::new(measured))?;
         self.warnings
             .retain(|warning| !controllers::is_about_manifest(warning));

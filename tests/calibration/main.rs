@@ -32,6 +32,7 @@ fn play(settings: &[Setting], gates: &[Gate], trials: u32, threads: usize) -> Ca
     let options = Options {
         threads: Some(threads),
         keep_trials: false,
+        ledger: None,
         stop: &AtomicBool::new(false),
         progress: &|_| {},
     };
@@ -198,6 +199,7 @@ fn an_interrupted_calibration_says_so_and_has_whole_settings_only() {
     let options = Options {
         threads: Some(2),
         keep_trials: false,
+        ledger: None,
         stop: &stop,
         progress: &|progress| {
             // Amid the second setting.

@@ -96,6 +96,7 @@ fn played(scenario: Scenario, weights: &[f64], trials: u32) -> Results {
     let options = Options {
         threads: None,
         keep_trials: true,
+        ledger: None,
         stop: &AtomicBool::new(false),
         progress: &|_| {},
     };

@@ -102,6 +102,7 @@ fn a_rollout_with_the_z_test_has_the_power_of_the_closed_form() {
             &Options {
                 threads: Some(1),
                 keep_trials: false,
+                ledger: None,
                 stop: &stop,
                 progress: &|_| {},
             },

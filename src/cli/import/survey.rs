@@ -257,6 +257,7 @@ fn play(mut scenario: Scenario) -> Result<(), CommandError> {
     let options = Options {
         threads: Some(1),
         keep_trials: false,
+        ledger: None,
         stop: &AtomicBool::new(false),
         progress: &|_| {},
     };
