@@ -8,6 +8,7 @@ mod access_log;
 mod arrivals;
 mod builtin;
 mod bundle;
+pub mod change;
 mod check;
 mod controllers;
 mod defaults;
@@ -47,6 +48,7 @@ mod week;
 
 pub use builtin::{Builtin, SUBJECTS, UnknownScenario, builtin, find, neutral};
 pub use bundle::{Bundle, Origin};
+pub use change::{Change, ChangeError, Place};
 pub use files::Texts;
 pub use latency::{LatencyTextError, latency, quantile};
 pub use overrides::Overrides;
