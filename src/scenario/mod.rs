@@ -12,6 +12,7 @@ mod check;
 mod controllers;
 mod defaults;
 pub mod draft;
+mod expectation;
 mod experiment;
 mod fault;
 mod fault_kind;
@@ -47,6 +48,7 @@ mod week;
 
 pub use builtin::{Builtin, SUBJECTS, UnknownScenario, builtin, find, neutral};
 pub use bundle::{Bundle, Origin};
+pub use expectation::{Expectation, ExpectationError, Metric, Relation, Unit};
 pub use files::Texts;
 pub use latency::{LatencyTextError, latency, quantile};
 pub use overrides::Overrides;
