@@ -33,6 +33,7 @@ pub mod catalogue;
 pub mod comparison;
 pub mod conform;
 mod estimate;
+pub mod expectation;
 mod findings;
 mod grid;
 pub mod ledger;
