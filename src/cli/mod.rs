@@ -2,6 +2,7 @@
 //! how the process ends.
 
 mod calibrate;
+mod check;
 mod compare;
 mod conform;
 mod errors;
@@ -57,6 +58,8 @@ enum Command {
     Compare(Box<compare::CompareArguments>),
     /// How often each statistical gate is wrong, and how fast it is: a league table
     Calibrate(calibrate::CalibrateArguments),
+    /// Does each rollout still do what its scenario expects of it? For continuous integration
+    Check(check::CheckArguments),
     /// One rollout, tick by tick: for real over loopback, or in virtual time
     Run(Box<run::RunArguments>),
     /// Why a verdict fell: what was read, by which rule, and what would have changed it
@@ -100,6 +103,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Power(arguments) => power::power(&arguments),
         Command::Plan(arguments) => plan::plan(&arguments),
         Command::Calibrate(arguments) => calibrate::calibrate(&arguments),
+        Command::Check(arguments) => check::check(&arguments),
         Command::Run(arguments) => run::run(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::Judge(arguments) => judge::judge(&arguments),
