@@ -85,7 +85,7 @@ fn subject(clause: &Clause) -> String {
 /// Why a clause does not hold: one sentence with value, interval, bound and trials.
 fn reason(clause: &Clause) -> String {
     let that = &clause.expected.that;
-    let bound = value(that.metric.unit(), that.bound);
+    let bound = that.metric.unit().written(that.bound);
     let side = match that.relation {
         Relation::AtLeast => "at least",
         Relation::AtMost => "at most",
