@@ -222,6 +222,16 @@ fn bad_clauses_and_bad_baselines_are_refused() {
             "bad.toml:18",
         ],
     );
+    let blue = CANARY.replace("stepWeight: 10\n    maxWeight: 50", "iterations: 5");
+    assert_ne!(blue, CANARY);
+    fs::write(folder.join("plain-flagger.yaml"), blue).unwrap();
+    let held = SCENARIO.replace("power >= 90%", "power at 5% >= 90%");
+    fs::write(folder.join("blue.toml"), held).unwrap();
+    refused(
+        folder,
+        "check blue.toml",
+        &["so no percentage is held", "write `power` without `at`"],
+    );
     let silent = MIXED.split("[[expect]]").next().unwrap();
     fs::write(folder.join("silent.toml"), silent).unwrap();
     refused(

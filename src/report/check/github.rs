@@ -51,6 +51,8 @@ pub fn check_annotations(all: &[Checked], strict: bool) -> String {
 }
 
 fn command(level: &str, (file, line): (&str, usize), title: &str, message: &str) -> String {
+    // GitHub knows files by their paths from the root of the repository.
+    let file = file.strip_prefix("./").unwrap_or(file);
     let (file, title) = (property(file), property(title));
     let message = data(message);
     format!("::{level} file={file},line={line},title={title}::{message}\n")
