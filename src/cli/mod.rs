@@ -2,6 +2,7 @@
 //! how the process ends.
 
 mod calibrate;
+mod check;
 mod compare;
 mod conform;
 mod errors;
@@ -62,6 +63,8 @@ enum Command {
     Calibrate(calibrate::CalibrateArguments),
     /// An experiment shared out over machines, put together, and byte for byte the same
     Sweep(sweep::SweepArguments),
+    /// Does each rollout still do what its scenario expects of it? For continuous integration
+    Check(check::CheckArguments),
     /// One rollout, tick by tick: for real over loopback, or in virtual time
     Run(Box<run::RunArguments>),
     /// Why a verdict fell: what was read, by which rule, and what would have changed it
@@ -112,6 +115,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Plan(arguments) => plan::plan(arguments),
         Command::Calibrate(arguments) => calibrate::calibrate(arguments),
         Command::Sweep(arguments) => sweep::sweep(arguments),
+        Command::Check(arguments) => check::check(arguments),
         Command::Run(arguments) => run::run(arguments),
         Command::Explain(arguments) => explain::explain(arguments),
         Command::Judge(arguments) => judge::judge(arguments),

@@ -30,6 +30,7 @@
 
 pub mod calibration;
 pub mod catalogue;
+pub mod check;
 pub mod comparison;
 pub mod conform;
 mod estimate;

@@ -4,6 +4,7 @@
 mod answer;
 mod calibration;
 mod catalogue;
+mod check;
 mod comparison;
 mod conformity;
 mod csv;
@@ -27,6 +28,9 @@ mod wrap;
 
 pub use calibration::calibration;
 pub use catalogue::{faults, faults_markdown, sight_markdown};
+pub use check::{
+    check_annotations, check_json, check_junit, check_markdown, check_outcome, check_text,
+};
 pub use comparison::{comparison, comparison_files, league_files, leagues};
 pub use conformity::conformity;
 pub use csv::csv;
