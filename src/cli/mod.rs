@@ -21,6 +21,7 @@ mod scenarios;
 mod schema;
 mod service;
 mod stat;
+mod tune;
 
 use std::process::ExitCode;
 
@@ -55,6 +56,8 @@ enum Command {
     Plan(Box<plan::PlanArguments>),
     /// All gates on one scenario by the same luck: who catches it, who cries wolf, how soon
     Compare(Box<compare::CompareArguments>),
+    /// The settings that keep what you ask of them and cost least, as a patch
+    Tune(Box<tune::TuneArguments>),
     /// How often each statistical gate is wrong, and how fast it is: a league table
     Calibrate(calibrate::CalibrateArguments),
     /// One rollout, tick by tick: for real over loopback, or in virtual time
@@ -105,6 +108,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Judge(arguments) => judge::judge(&arguments),
         Command::Load(arguments) => load::load(&arguments),
         Command::Compare(arguments) => compare::compare(&arguments),
+        Command::Tune(arguments) => tune::tune(&arguments),
         Command::Conform(arguments) => conform::conform(&arguments),
         Command::Import(arguments) => import::import(&arguments),
         Command::Promql(arguments) => promql::promql(&arguments),

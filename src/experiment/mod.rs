@@ -44,6 +44,7 @@ mod rivals;
 mod rows;
 pub mod store;
 pub mod summary;
+pub mod tuning;
 mod watch;
 pub(crate) mod words;
 
