@@ -30,6 +30,7 @@ mod interval_log;
 mod kayenta;
 mod latency;
 mod live;
+mod measured;
 mod names;
 mod overrides;
 mod preset;
