@@ -24,6 +24,7 @@ mod schema;
 mod service;
 mod stat;
 mod sweep;
+mod tune;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -59,6 +60,8 @@ enum Command {
     Plan(Box<plan::PlanArguments>),
     /// All gates on one scenario by the same luck: who catches it, who cries wolf, how soon
     Compare(Box<compare::CompareArguments>),
+    /// The settings that keep what you ask of them and cost least, as a patch
+    Tune(Box<tune::TuneArguments>),
     /// How often each statistical gate is wrong, and how fast it is: a league table
     Calibrate(calibrate::CalibrateArguments),
     /// An experiment shared out over machines, put together, and byte for byte the same
@@ -116,6 +119,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Calibrate(arguments) => calibrate::calibrate(arguments),
         Command::Sweep(arguments) => sweep::sweep(arguments),
         Command::Check(arguments) => check::check(arguments),
+        Command::Tune(arguments) => tune::tune(arguments),
         Command::Run(arguments) => run::run(arguments),
         Command::Explain(arguments) => explain::explain(arguments),
         Command::Judge(arguments) => judge::judge(arguments),

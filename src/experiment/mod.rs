@@ -46,6 +46,7 @@ mod rows;
 pub mod store;
 pub mod summary;
 pub mod sweep;
+pub mod tuning;
 mod watch;
 pub(crate) mod words;
 mod work;

@@ -24,6 +24,7 @@ mod promql;
 mod quantity;
 mod table;
 mod ticks;
+mod tuning;
 mod wrap;
 
 pub use calibration::calibration;
@@ -44,6 +45,7 @@ pub use plan::plan;
 pub use promql::{promql, promql_json};
 pub use table::table;
 pub use ticks::ticks;
+pub use tuning::{tuning, tuning_files};
 
 pub(crate) use crate::experiment::words::{grouped, plural};
 pub(crate) use quantity::weight as percent;

@@ -15,7 +15,7 @@ use super::report::Report;
 use super::service::{self, Canary};
 use super::traffic::positive_span;
 use super::{
-    Rival, Scenario, expectations, experiment, figures, goals, hooks, live, queries, rollout,
+    Rival, Scenario, Tune, tune, expectations, experiment, figures, goals, hooks, live, queries, rollout,
     split, telemetry, traffic,
 };
 use crate::base::{Probability, Problem, Problems, Severity};
@@ -144,6 +144,10 @@ pub(super) fn read_root(
         None => Some(experiment::unsaid()),
         Some(value) => value.table().and_then(experiment::read),
     };
+    let tuned = match table.get("tune") {
+        None => Some(Tune::default()),
+        Some(value) => value.table().and_then(|table| tune::read(table, &names)),
+    };
     let expected = match table.get("expect") {
         None => Some(Vec::new()),
         Some(value) => {
@@ -184,6 +188,7 @@ pub(super) fn read_root(
         rivals: rivals.iter().map(Rival::from).collect(),
         experiment: experiment?,
         expectations: expected?,
+        tune: tuned?,
         live: live?.options(vendor, rollout.service),
         warnings: (rivals.into_iter()).fold(rollout.warnings, |all, rival| {
             [all, rival.warnings].concat()
