@@ -15,6 +15,7 @@ mod output;
 mod plan;
 mod power;
 mod promql;
+mod replay;
 mod report;
 mod run;
 mod scenarios;
@@ -59,6 +60,8 @@ enum Command {
     Calibrate(calibrate::CalibrateArguments),
     /// One rollout, tick by tick: for real over loopback, or in virtual time
     Run(Box<run::RunArguments>),
+    /// What this rollout would have decided on recorded data: last Tuesday, or with that threshold
+    Replay(Box<replay::ReplayArguments>),
     /// Why a verdict fell: what was read, by which rule, and what would have changed it
     Explain(Box<explain::ExplainArguments>),
     /// One gate on one set of figures: its verdict, its reasons, what would have changed it
@@ -101,6 +104,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Plan(arguments) => plan::plan(&arguments),
         Command::Calibrate(arguments) => calibrate::calibrate(&arguments),
         Command::Run(arguments) => run::run(&arguments),
+        Command::Replay(arguments) => replay::replay(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::Judge(arguments) => judge::judge(&arguments),
         Command::Load(arguments) => load::load(&arguments),

@@ -39,6 +39,7 @@ mod grid;
 pub mod ledger;
 mod live;
 pub mod planner;
+pub mod replay;
 mod replicate;
 mod rivals;
 mod rows;
@@ -49,7 +50,7 @@ pub(crate) mod words;
 
 pub use live::{LiveRollout, Scene, Staging, live, live_note};
 pub use replicate::{Options, Progress, ThreadsError};
-pub use watch::{Watched, watch};
+pub use watch::{Watched, watch, watch_recorded};
 
 use crate::base::{Rate, Span, Weight};
 use crate::engine::r#virtual::{Kind, Setting};

@@ -20,6 +20,7 @@ mod plan;
 mod plot;
 mod promql;
 mod quantity;
+mod replay;
 mod table;
 mod ticks;
 mod wrap;
@@ -36,6 +37,7 @@ pub use looks::{look, looks};
 pub use markdown::markdown;
 pub use plan::plan;
 pub use promql::{promql, promql_json};
+pub use replay::{Told as ReplayTold, replay, replay_csv};
 pub use table::table;
 pub use ticks::ticks;
 
