@@ -17,6 +17,7 @@ mod power;
 mod promql;
 mod replay;
 mod report;
+mod resume;
 mod run;
 mod scenarios;
 mod schema;
