@@ -16,6 +16,7 @@ mod output;
 mod plan;
 mod power;
 mod promql;
+mod replay;
 mod report;
 mod resume;
 mod run;
@@ -70,6 +71,8 @@ enum Command {
     Check(check::CheckArguments),
     /// One rollout, tick by tick: for real over loopback, or in virtual time
     Run(Box<run::RunArguments>),
+    /// What this rollout would have decided on recorded data: last Tuesday, or with that threshold
+    Replay(Box<replay::ReplayArguments>),
     /// Why a verdict fell: what was read, by which rule, and what would have changed it
     Explain(Box<explain::ExplainArguments>),
     /// One gate on one set of figures: its verdict, its reasons, what would have changed it
@@ -120,6 +123,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Sweep(arguments) => sweep::sweep(arguments),
         Command::Check(arguments) => check::check(arguments),
         Command::Tune(arguments) => tune::tune(arguments),
+        Command::Replay(arguments) => replay::replay(arguments),
         Command::Run(arguments) => run::run(arguments),
         Command::Explain(arguments) => explain::explain(arguments),
         Command::Judge(arguments) => judge::judge(arguments),

@@ -40,6 +40,7 @@ mod grid;
 pub mod ledger;
 mod live;
 pub mod planner;
+pub mod replay;
 mod replicate;
 mod rivals;
 mod rows;
@@ -53,7 +54,7 @@ mod work;
 
 pub use live::{LiveRollout, Scene, Staging, live, live_note};
 pub use replicate::{Options, Progress, ThreadsError};
-pub use watch::{Watched, watch};
+pub use watch::{Watched, watch, watch_recorded};
 
 use crate::base::{Rate, Weight};
 use crate::engine::r#virtual::{Kind, Setting};
