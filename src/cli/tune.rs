@@ -270,9 +270,13 @@ pub(super) fn is_one(folder: &Path) -> bool {
 
 /// Table, figure and page again, from what is stored.
 pub(super) fn again(folder: &Path) -> Result<(), CommandError> {
-    let tuning = store::read_json(folder, LAYOUT.mark, tuning::FORMAT).map_err(CommandError::Results)?;
+    let tuning =
+        store::read_json(folder, LAYOUT.mark, tuning::FORMAT).map_err(CommandError::Results)?;
     keep(&tuning, folder)?;
     output::print(&report::tuning(&tuning, output::WIDTH, output::colours()))?;
-    output::note(&format!("Drawn again: {}", folder.join("report.html").display()));
+    output::note(&format!(
+        "Drawn again: {}",
+        folder.join("report.html").display()
+    ));
     Ok(())
 }

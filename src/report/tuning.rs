@@ -29,7 +29,11 @@ pub fn tuning(tuning: &Tuning, width: usize, colour: bool) -> String {
     let mut page = Page::new(width, colour);
     page.say(&tuning.title, "", bold);
     page.say(&tuning.world, "  ", plain);
-    page.say(&format!("rollout as written: {}", tuning.rollout), "  ", plain);
+    page.say(
+        &format!("rollout as written: {}", tuning.rollout),
+        "  ",
+        plain,
+    );
     for fault in &tuning.faults {
         page.say(&format!("a bad release: {fault}"), "  ", plain);
     }
@@ -152,7 +156,9 @@ impl Names {
         places.sort_unstable();
         places.dedup();
         let short = |place: &str| {
-            let ends = place.rmatch_indices(['.', ':']).map(|(at, _)| &place[at + 1..]);
+            let ends = place
+                .rmatch_indices(['.', ':'])
+                .map(|(at, _)| &place[at + 1..]);
             let is_told = |end: &&str| {
                 let others = places.iter().filter(|other| ends_with(other, end));
                 others.count() == 1
@@ -160,7 +166,10 @@ impl Names {
             ends.into_iter().find(is_told).unwrap_or(place).to_owned()
         };
         Names {
-            short: places.iter().map(|place| ((*place).to_owned(), short(place))).collect(),
+            short: places
+                .iter()
+                .map(|place| ((*place).to_owned(), short(place)))
+                .collect(),
         }
     }
 
@@ -206,7 +215,12 @@ fn answer(tuning: &Tuning, best: &Point) -> Vec<String> {
         let time = point.promotion_seconds.as_ref();
         time.map_or_else(
             || "promotes no good release".to_owned(),
-            |time| format!("promotes a good release after {}", quantity::time(time.estimate)),
+            |time| {
+                format!(
+                    "promotes a good release after {}",
+                    quantity::time(time.estimate)
+                )
+            },
         )
     };
     let figures = |point: &Point| {
@@ -396,12 +410,21 @@ pub fn tuning_files(tuning: &Tuning) -> Result<Vec<(&'static str, Vec<u8>)>, Rep
 fn csv(tuning: &Tuning) -> Result<Vec<u8>, ReportError> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     let mut record = |row: Vec<String>| writer.write_record(row).map_err(ReportError::drawing);
-    let names = ["power", "false_rollback", "exposed_requests", "promotion_seconds"];
+    let names = [
+        "power",
+        "false_rollback",
+        "exposed_requests",
+        "promotion_seconds",
+    ];
     let mut heads: Vec<String> = ["changes", "recommended", "on_front", "chosen", "trials"]
         .map(str::to_owned)
         .to_vec();
     for name in names {
-        heads.extend([name.to_owned(), format!("{name}_low"), format!("{name}_high")]);
+        heads.extend([
+            name.to_owned(),
+            format!("{name}_low"),
+            format!("{name}_high"),
+        ]);
     }
     record(heads)?;
     for (at, point) in tuning.points.iter().enumerate() {

@@ -28,7 +28,7 @@ pub(super) struct Rest {
 }
 
 /// The clauses of a list, in the text that they stand in.
-pub(super) fn read(list: &Value<'_>, text: &str, aftermath: Option<Span>) -> Option<Vec<Expected>> {
+pub(super) fn read(list: &Value<'_>, text: &str, rest: Rest) -> Option<Vec<Expected>> {
     let values = list.list()?;
     if values.len() > MOST_CLAUSES {
         list.refuse(

@@ -66,7 +66,9 @@ pub(super) fn candidates(
     (most, seed): (u32, Seed),
 ) -> Candidates {
     let sizes: Vec<u64> = knobs.iter().map(|knob| knob.options.len() as u64).collect();
-    let grid = sizes.iter().fold(1_u64, |all, size| all.saturating_mul(*size));
+    let grid = sizes
+        .iter()
+        .fold(1_u64, |all, size| all.saturating_mul(*size));
     let mut found = Candidates {
         all: vec![Candidate::new(Vec::new(), start.clone(), &tune.faults)],
         grid,
@@ -97,7 +99,9 @@ pub(super) fn candidates(
             Ok(scenario) => found.all.push(Candidate::new(news, scenario, &tune.faults)),
             Err(why) => {
                 found.refused += 1;
-                found.refusal.get_or_insert(format!("{}: {why}", name.join("; ")));
+                found
+                    .refusal
+                    .get_or_insert(format!("{}: {why}", name.join("; ")));
             }
         }
     }

@@ -73,9 +73,11 @@ impl Question {
         };
         let mut all = (0..self.faults).map(|world| of(self.trials(sample, clause.at, world)));
         let first = all.next().unwrap_or_else(|| of(&[]));
-        all.fold(first, |worst, one| match further(clause, &one.0, &worst.0) {
-            true => one,
-            false => worst,
+        all.fold(first, |worst, one| {
+            match further(clause, &one.0, &worst.0) {
+                true => one,
+                false => worst,
+            }
         })
     }
 
@@ -121,7 +123,11 @@ impl Question {
 
     /// The mean of an aim, as far as it is known, with its interval.
     pub(super) fn aim(&self, aim: Aim, sample: &Sample, confidence: f64) -> Measured {
-        let known: Vec<f64> = self.costs(aim, sample).into_iter().filter(|c| !c.is_nan()).collect();
+        let known: Vec<f64> = self
+            .costs(aim, sample)
+            .into_iter()
+            .filter(|c| !c.is_nan())
+            .collect();
         let interval = stats::mean_interval(&known, confidence);
         Measured {
             estimate: match known.is_empty() {

@@ -58,7 +58,9 @@ impl Stage<'_> {
         let groups = self.groups(which, samples);
         let mut jobs = Vec::new();
         for group in &groups {
-            let begin = group.first().map_or(0, |first| samples[*first].len() as u32);
+            let begin = group
+                .first()
+                .map_or(0, |first| samples[*first].len() as u32);
             for from in (begin..target).step_by(BLOCK as usize) {
                 let cells = 0..self.question.cells.len();
                 jobs.extend(cells.map(|cell| Job {
@@ -72,8 +74,8 @@ impl Stage<'_> {
         let more: u64 = jobs.iter().map(|job| u64::from(job.count)).sum();
         self.total.fetch_add(more, Ordering::Relaxed);
         let bridge = jobs.iter().enumerate().par_bridge();
-        let mut played: Vec<(usize, Vec<Vec<Trial>>)> = (self.pool)
-            .install(|| bridge.map(|(at, job)| (at, self.job(job))).collect());
+        let mut played: Vec<(usize, Vec<Vec<Trial>>)> =
+            (self.pool).install(|| bridge.map(|(at, job)| (at, self.job(job))).collect());
         played.sort_by_key(|(at, _)| *at);
         let mut effort = Effort::default();
         for (at, all) in played {
@@ -192,7 +194,8 @@ impl Stage<'_> {
 /// Whether one recording serves both: the same steps, the same service, and no check that changes the
 /// weight without ending the rollout.
 fn differ_in_gates_only(a: &Candidate, b: &Candidate) -> bool {
-    let (Plan::Staged(plan), Plan::Staged(other)) = (&a.scenario.rollout, &b.scenario.rollout) else {
+    let (Plan::Staged(plan), Plan::Staged(other)) = (&a.scenario.rollout, &b.scenario.rollout)
+    else {
         return false;
     };
     plan == other
