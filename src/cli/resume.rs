@@ -138,8 +138,8 @@ fn take_rows(place: &Path, union: &mut Union) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// What earlier runs of the same left; whatever else is there is named and left alone.
-fn older(units: &Path, plan: PlanId) -> Result<Vec<Attempt>, CommandError> {
+/// What earlier runs of the same left at a place; whatever else is there is named and left alone.
+pub(super) fn older(units: &Path, plan: PlanId) -> Result<Vec<Attempt>, CommandError> {
     let mut attempts = Vec::new();
     for file in ledger::files(units)? {
         let attempt = match Attempt::read(&file) {
