@@ -74,7 +74,7 @@ fn the_readme_names_every_command_and_no_other_option() {
         .collect();
     let code = readme.split('`').skip(1).step_by(2);
     let words = code.flat_map(str::split_whitespace);
-    let cargo = ["--path", "--open", "--release"];
+    let cargo = ["--path", "--open", "--release", "--locked", "--git"];
     for option in words.filter(|word| word.starts_with("--") && !cargo.contains(word)) {
         assert!(pages.contains(option), "the README names {option}");
     }
