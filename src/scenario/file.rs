@@ -15,8 +15,8 @@ use super::report::Report;
 use super::service::{self, Canary};
 use super::traffic::positive_span;
 use super::{
-    Rival, Scenario, Tune, tune, expectations, experiment, figures, goals, hooks, live, queries, rollout,
-    split, telemetry, traffic,
+    Rival, Scenario, Tune, expectations, experiment, figures, goals, hooks, live, queries, rollout,
+    split, telemetry, traffic, tune,
 };
 use crate::base::{Probability, Problem, Problems, Severity};
 use crate::manifest::Measured;

@@ -58,7 +58,8 @@ pub enum MoveError {
 }
 
 /// What to write for values.
-const VALUES: &str = "write values with commas, like 1,2,5, or a range, like 1..5 or 30s..2m by 30s";
+const VALUES: &str =
+    "write values with commas, like 1,2,5, or a range, like 1..5 or 30s..2m by 30s";
 
 impl FromStr for Aim {
     type Err = String;
@@ -227,7 +228,9 @@ fn read_moves(value: &Value<'_>) -> Option<Vec<Move>> {
     for (name, value) in value.entries()? {
         let place = name.parse::<Place>();
         let values = match (value.is_list(), value.text()) {
-            (true, _) => (value.list()?.iter()).map(|item| Ok(item.plain())).collect(),
+            (true, _) => (value.list()?.iter())
+                .map(|item| Ok(item.plain()))
+                .collect(),
             (false, Some(text)) => match range(text) {
                 Ok(Some(values)) => values.into_iter().map(Ok).collect(),
                 Ok(None) => vec![Ok(value.plain())],
@@ -305,6 +308,11 @@ mod tests {
             let error = text.parse::<Move>().unwrap_err().to_string();
             assert!(error.contains(words), "{text}: {error}");
         }
-        assert!("exposre".parse::<Aim>().unwrap_err().contains("did you mean `exposure`?"));
+        assert!(
+            "exposre"
+                .parse::<Aim>()
+                .unwrap_err()
+                .contains("did you mean `exposure`?")
+        );
     }
 }

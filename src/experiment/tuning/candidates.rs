@@ -6,6 +6,7 @@ use rand::{Rng, RngExt};
 
 use super::usual::Knob;
 use crate::base::{Purpose, Seed};
+use crate::experiment::ledger::CellId;
 use crate::model::World;
 use crate::model::fault::Fault;
 use crate::scenario::change::shown;
@@ -41,6 +42,13 @@ impl Candidate {
             worlds,
         }
     }
+
+    /// Equal for candidates that play the same.
+    fn id(&self) -> CellId {
+        let own = &self.scenario;
+        let rules = (&own.rollout, &own.analysis, &own.telemetry, own.horizon);
+        CellId::of_content(&(rules, &self.worlds))
+    }
 }
 
 /// All candidates, and how they came about.
@@ -66,7 +74,9 @@ pub(super) fn candidates(
     (most, seed): (u32, Seed),
 ) -> Candidates {
     let sizes: Vec<u64> = knobs.iter().map(|knob| knob.options.len() as u64).collect();
-    let grid = sizes.iter().fold(1_u64, |all, size| all.saturating_mul(*size));
+    let grid = sizes
+        .iter()
+        .fold(1_u64, |all, size| all.saturating_mul(*size));
     let mut found = Candidates {
         all: vec![Candidate::new(Vec::new(), start.clone(), &tune.faults)],
         grid,
@@ -74,6 +84,7 @@ pub(super) fn candidates(
         refusal: None,
     };
     let mut seen = BTreeSet::from([String::new()]);
+    let mut played = BTreeSet::from([found.all[0].id()]);
     for index in chosen(grid, most, seed) {
         let changes = pick(knobs, index);
         let mut news = Vec::new();
@@ -94,10 +105,18 @@ pub(super) fn candidates(
             read.map_err(|problems| problems.to_string())
         });
         match read {
-            Ok(scenario) => found.all.push(Candidate::new(news, scenario, &tune.faults)),
+            Ok(scenario) => {
+                let candidate = Candidate::new(news, scenario, &tune.faults);
+                // A default written out makes no other rollout.
+                if played.insert(candidate.id()) {
+                    found.all.push(candidate);
+                }
+            }
             Err(why) => {
                 found.refused += 1;
-                found.refusal.get_or_insert(format!("{}: {why}", name.join("; ")));
+                found
+                    .refusal
+                    .get_or_insert(format!("{}: {why}", name.join("; ")));
             }
         }
     }

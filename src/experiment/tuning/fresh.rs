@@ -57,7 +57,11 @@ fn spread(question: &Question, found: &Found, mut front: Vec<usize>, most: usize
     let Some(aim) = question.minimise.first() else {
         return front;
     };
-    let cost = |one: &usize| question.aim(*aim, &found.samples[*one], CONFIDENCE).estimate;
+    let cost = |one: &usize| {
+        question
+            .aim(*aim, &found.samples[*one], CONFIDENCE)
+            .estimate
+    };
     front.sort_by(|a, b| cost(a).total_cmp(&cost(b)));
     if front.len() <= most {
         return front;
@@ -119,7 +123,9 @@ fn chosen(stage: &Stage<'_>, samples: &[&Sample], trials: usize) -> Vec<f64> {
     }
     for resample in 0..RESAMPLES {
         let mut stream = stage.seed.stream(resample, Purpose::Judgement);
-        let draw: Vec<usize> = (0..trials).map(|_| stream.random_range(0..trials)).collect();
+        let draw: Vec<usize> = (0..trials)
+            .map(|_| stream.random_range(0..trials))
+            .collect();
         let drawn: Vec<Sample> = samples.iter().map(|sample| sample.at(&draw)).collect();
         let drawn: Vec<&Sample> = drawn.iter().collect();
         if let Some((_, recommended)) = search::choose(stage.question, &drawn) {
@@ -151,7 +157,13 @@ fn point(question: &Question, sample: &Sample) -> Point {
 }
 
 fn stored(measured: &Measured) -> Estimate {
-    let finite = |value: f64| if value.is_finite() { value } else { measured.estimate };
+    let finite = |value: f64| {
+        if value.is_finite() {
+            value
+        } else {
+            measured.estimate
+        }
+    };
     Estimate {
         estimate: finite(measured.estimate),
         low: measured.low,
@@ -167,7 +179,11 @@ pub(super) fn clauses(question: &Question, sample: &Sample) -> Vec<Clause> {
         Clause {
             clause: clause.to_string(),
             estimate: finite(measured.estimate),
-            low: if measured.low.is_finite() { measured.low } else { 0.0 },
+            low: if measured.low.is_finite() {
+                measured.low
+            } else {
+                0.0
+            },
             high: finite(measured.high),
             holds: match standing {
                 Standing::Holds => Some(true),

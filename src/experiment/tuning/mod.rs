@@ -35,7 +35,9 @@ pub use search::{Ended, Round};
 use crate::base::{Purpose, Seed};
 use crate::experiment::replicate::{Options, ThreadsError};
 use crate::experiment::summary::Estimate;
-use crate::scenario::{Aim, Bundle, Change, ChangeError, Expectation, Metric, Relation, Scenario, Tune};
+use crate::scenario::{
+    Aim, Bundle, Change, ChangeError, Expectation, Metric, Relation, Scenario, Tune,
+};
 
 use candidates::Candidate;
 use sample::Question;
@@ -208,7 +210,12 @@ fn usual_requirements() -> Vec<Expectation> {
     };
     vec![
         clause(Metric::Power, Relation::AtLeast, 0.95, "power >= 95%"),
-        clause(Metric::FalseRollback, Relation::AtMost, 0.01, "false_rollback <= 1%"),
+        clause(
+            Metric::FalseRollback,
+            Relation::AtMost,
+            0.01,
+            "false_rollback <= 1%",
+        ),
     ]
 }
 
@@ -261,7 +268,9 @@ pub fn tune(
         None => advice::advice(&fresh_stage, &searched, extent.trials.min(800)),
     };
     let complete = !options.stop.load(std::sync::atomic::Ordering::Relaxed);
-    let patch = fresh.recommended.map(|at| &found.all[shown.numbers[at]].changes);
+    let patch = fresh
+        .recommended
+        .map(|at| &found.all[shown.numbers[at]].changes);
     let patch = match patch {
         Some(changes) => bundle.changed(changes)?.patch_since(bundle),
         None => String::new(),
@@ -282,7 +291,11 @@ pub fn tune(
         refused: found.refused,
         refusal: found.refusal,
         rounds: searched.rounds,
-        ended: if complete { searched.ended } else { Ended::Interrupted },
+        ended: if complete {
+            searched.ended
+        } else {
+            Ended::Interrupted
+        },
         complete,
         simulated: searched.effort.simulated,
         recorded: searched.effort.recorded,
@@ -344,4 +357,3 @@ fn faults(tune: &Tune, start: &Candidate) -> Vec<String> {
 fn written(candidate: &Candidate) -> Vec<String> {
     candidate.changes.iter().map(Change::to_string).collect()
 }
-

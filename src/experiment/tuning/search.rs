@@ -89,7 +89,11 @@ pub(super) fn search(stage: &Stage<'_>, trials: u32, budget: u64) -> Found {
         found.effort.simulated += effort.simulated;
         found.effort.recorded += effort.recorded;
         let played = found.alive.len() as u64;
-        if stage.options.stop.load(std::sync::atomic::Ordering::Relaxed) {
+        if stage
+            .options
+            .stop
+            .load(std::sync::atomic::Ordering::Relaxed)
+        {
             found.ended = Ended::Interrupted;
             break;
         }
@@ -153,7 +157,8 @@ fn ranked(question: &Question, samples: &[Sample], which: &[usize]) -> Vec<usize
 /// The aims as one figure: each percent of one weighs as much as a percent of another.
 pub(super) fn merit(question: &Question, sample: &Sample) -> f64 {
     let aims = question.minimise.iter();
-    aims.map(|aim| (question.aim(*aim, sample, SURE).estimate + 1.0).ln()).sum()
+    aims.map(|aim| (question.aim(*aim, sample, SURE).estimate + 1.0).ln())
+        .sum()
 }
 
 fn drop_losers(question: &Question, found: &mut Found) -> (u64, u64) {
@@ -171,7 +176,10 @@ fn drop_losers(question: &Question, found: &mut Found) -> (u64, u64) {
     let is_beaten = |one: usize| {
         (shown.iter()).any(|other| *other != one && beats(question, &found.samples, *other, one))
     };
-    let survivors = left.iter().map(|(one, _)| *one).filter(|one| !is_beaten(*one));
+    let survivors = left
+        .iter()
+        .map(|(one, _)| *one)
+        .filter(|one| !is_beaten(*one));
     let survivors: Vec<usize> = survivors.collect();
     let infeasible = (before - left.len()) as u64;
     let dominated = (left.len() - survivors.len()) as u64;
@@ -221,10 +229,13 @@ pub(super) fn choose(question: &Question, samples: &[&Sample]) -> Option<(Vec<us
     let costs: Vec<Vec<f64>> = (samples.iter())
         .map(|sample| {
             let aims = question.minimise.iter();
-            aims.map(|aim| question.aim(*aim, sample, SURE).estimate).collect()
+            aims.map(|aim| question.aim(*aim, sample, SURE).estimate)
+                .collect()
         })
         .collect();
-    let eligible: Vec<usize> = (0..samples.len()).filter(|one| fitness[*one] == best).collect();
+    let eligible: Vec<usize> = (0..samples.len())
+        .filter(|one| fitness[*one] == best)
+        .collect();
     let is_beaten = |one: usize| {
         eligible.iter().any(|&other| {
             let pairs = costs[other].iter().zip(&costs[one]);
@@ -234,8 +245,15 @@ pub(super) fn choose(question: &Question, samples: &[&Sample]) -> Option<(Vec<us
             no_worse && (better || other < one)
         })
     };
-    let front: Vec<usize> = eligible.iter().copied().filter(|one| !is_beaten(*one)).collect();
+    let front: Vec<usize> = eligible
+        .iter()
+        .copied()
+        .filter(|one| !is_beaten(*one))
+        .collect();
     let merits = |one: &usize| merit(question, samples[*one]);
-    let recommended = front.iter().copied().min_by(|a, b| merits(a).total_cmp(&merits(b)))?;
+    let recommended = front
+        .iter()
+        .copied()
+        .min_by(|a, b| merits(a).total_cmp(&merits(b)))?;
     Some((front, recommended))
 }

@@ -13,7 +13,7 @@ use super::sample::{CellKey, Question, Sample};
 use crate::base::{Purpose, Seed, Span, Time};
 use crate::engine::r#virtual::{Kind, Player, Setting};
 use crate::engine::{Ending, Trial};
-use crate::experiment::ledger::CellId;
+use crate::experiment::ledger::{self, CellId, UnitId};
 use crate::experiment::replicate::{Options, Progress, play_range};
 use crate::experiment::{engine, setting};
 use crate::gate::{Gate, Jury, Outcome, Verdict, decisive};
@@ -58,7 +58,9 @@ impl Stage<'_> {
         let groups = self.groups(which, samples);
         let mut jobs = Vec::new();
         for group in &groups {
-            let begin = group.first().map_or(0, |first| samples[*first].len() as u32);
+            let begin = group
+                .first()
+                .map_or(0, |first| samples[*first].len() as u32);
             for from in (begin..target).step_by(BLOCK as usize) {
                 let cells = 0..self.question.cells.len();
                 jobs.extend(cells.map(|cell| Job {
@@ -72,8 +74,8 @@ impl Stage<'_> {
         let more: u64 = jobs.iter().map(|job| u64::from(job.count)).sum();
         self.total.fetch_add(more, Ordering::Relaxed);
         let bridge = jobs.iter().enumerate().par_bridge();
-        let mut played: Vec<(usize, Vec<Vec<Trial>>)> = (self.pool)
-            .install(|| bridge.map(|(at, job)| (at, self.job(job))).collect());
+        let mut played: Vec<(usize, Vec<Vec<Trial>>)> =
+            (self.pool).install(|| bridge.map(|(at, job)| (at, self.job(job))).collect());
         played.sort_by_key(|(at, _)| *at);
         let mut effort = Effort::default();
         for (at, all) in played {
@@ -169,12 +171,16 @@ impl Stage<'_> {
                 kind,
             )
         };
+        let units = self.units(members, &setting, range);
+        if let Some(known) = self.known(&units, range.1) {
+            return known;
+        }
         let mut player = Player::new(setting);
         let mut lookers: Vec<Looker<'_>> = all.map(Looker::new).collect();
         let mut trials = vec![Vec::new(); members.len()];
         for replicate in u64::from(range.0)..u64::from(range.0 + range.1) {
             if self.options.stop.load(Ordering::Relaxed) {
-                break;
+                return trials;
             }
             for looker in &mut lookers {
                 looker.begin(self.seed.salt(replicate, Purpose::Gate));
@@ -185,14 +191,41 @@ impl Stage<'_> {
                 kept.push(looker.fate.unwrap_or(recorded));
             }
         }
+        if let Some(ledger) = self.options.ledger {
+            for (unit, trials) in units.iter().zip(&trials) {
+                ledger.put(unit, &ledger::encode(trials));
+            }
+        }
         trials
+    }
+
+    /// What each member's part of a recording is called in the ledger, where there is one.
+    fn units(&self, members: &[usize], setting: &Setting<'_>, range: (u32, u32)) -> Vec<UnitId> {
+        let named = |place: usize| UnitId {
+            cell: CellId::of_content(&("recorded", self.seed, setting, place)),
+            from: range.0,
+            count: range.1,
+        };
+        let is_noted = self.options.ledger.is_some();
+        (0..members.len()).filter(|_| is_noted).map(named).collect()
+    }
+
+    /// The trials of all members, where the ledger has every one of them.
+    fn known(&self, units: &[UnitId], count: u32) -> Option<Vec<Vec<Trial>>> {
+        let ledger = self.options.ledger?;
+        let known = units.iter().map(|unit| {
+            let record = ledger.get(unit)?;
+            ledger::decode(record, count).ok()
+        });
+        known.collect()
     }
 }
 
 /// Whether one recording serves both: the same steps, the same service, and no check that changes the
 /// weight without ending the rollout.
 fn differ_in_gates_only(a: &Candidate, b: &Candidate) -> bool {
-    let (Plan::Staged(plan), Plan::Staged(other)) = (&a.scenario.rollout, &b.scenario.rollout) else {
+    let (Plan::Staged(plan), Plan::Staged(other)) = (&a.scenario.rollout, &b.scenario.rollout)
+    else {
         return false;
     };
     plan == other

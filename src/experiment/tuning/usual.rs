@@ -85,7 +85,10 @@ fn at(bundle: &Bundle, text: &str) -> Option<(Place, toml::Value)> {
 }
 
 fn numbers(values: &[i64]) -> Vec<toml::Value> {
-    values.iter().map(|value| toml::Value::Integer(*value)).collect()
+    values
+        .iter()
+        .map(|value| toml::Value::Integer(*value))
+        .collect()
 }
 
 const HALF_AND_DOUBLE: [f64; 2] = [0.5, 2.0];
@@ -152,11 +155,21 @@ fn flagger(bundle: &Bundle) -> Vec<Option<Knob>> {
         let limit = |end: &str| analysis(&format!("metrics[{metric}].thresholdRange.{end}"));
         if let Some(least) = limit("min") {
             let percent = |value: &toml::Value, factor| nearer_to(100.0, value, factor);
-            knobs.push(Knob::scaled(&format!("{name} min"), &[least], &HALF_AND_DOUBLE, percent));
+            knobs.push(Knob::scaled(
+                &format!("{name} min"),
+                &[least],
+                &HALF_AND_DOUBLE,
+                percent,
+            ));
         }
         if let Some(most) = limit("max") {
             let scaled = |value: &toml::Value, factor| Some(rounded(number(value)? * factor));
-            knobs.push(Knob::scaled(&format!("{name} max"), &[most], &HALF_AND_DOUBLE, scaled));
+            knobs.push(Knob::scaled(
+                &format!("{name} max"),
+                &[most],
+                &HALF_AND_DOUBLE,
+                scaled,
+            ));
         }
     }
     knobs
@@ -205,19 +218,34 @@ fn argo(bundle: &Bundle) -> Vec<Option<Knob>> {
             let weight = number(value)? * factor;
             (weight.fract() == 0.0 && weight <= 100.0).then(|| rounded(weight))
         }),
-        Knob::scaled("interval", &of("spec.metrics", "].interval"), &HALF_AND_DOUBLE, times),
+        Knob::scaled(
+            "interval",
+            &of("spec.metrics", "].interval"),
+            &HALF_AND_DOUBLE,
+            times,
+        ),
         Knob::among(
             "failureLimit",
             &places(of("spec.metrics", "].failureLimit")),
             &numbers(&[0, 1, 3, 5]),
         ),
-        Knob::scaled("count", &of("spec.metrics", "].count"), &HALF_AND_DOUBLE, times),
+        Knob::scaled(
+            "count",
+            &of("spec.metrics", "].count"),
+            &HALF_AND_DOUBLE,
+            times,
+        ),
     ];
     let conditions = of("spec.metrics", "].successCondition");
     for condition in conditions {
         let name = condition.0.to_string();
         let name = name.rsplit(':').next().unwrap_or(&name).to_owned();
-        knobs.push(Knob::scaled(&name, &[condition], &HALF_AND_DOUBLE, limit_in));
+        knobs.push(Knob::scaled(
+            &name,
+            &[condition],
+            &HALF_AND_DOUBLE,
+            limit_in,
+        ));
     }
     knobs
 }
@@ -286,9 +314,11 @@ fn gates(bundle: &Bundle, start: &Scenario) -> Option<Knob> {
         let place = |field: &str| at(bundle, &format!("rollout.gates[{gate}].{field}"));
         for factor in [0.2, 0.5, 2.0, 5.0] {
             let moved = [
-                place("min").and_then(|(place, value)| Some((place, short_of_all(&value, factor)?))),
+                place("min")
+                    .and_then(|(place, value)| Some((place, short_of_all(&value, factor)?))),
                 place("max").and_then(|(place, value)| Some((place, factor_of(&value, factor)?))),
-                place("alpha").and_then(|(place, value)| Some((place, scaled_share(&value, factor)?))),
+                place("alpha")
+                    .and_then(|(place, value)| Some((place, scaled_share(&value, factor)?))),
                 place("window").and_then(|(place, value)| Some((place, times(&value, factor)?))),
             ];
             let moved = moved.into_iter().flatten();

@@ -25,7 +25,9 @@ pub(super) fn draw(tuning: &Tuning) -> Drawing {
         return drawing;
     }
     let times: Vec<f64> = places.iter().map(|(_, time, _)| *time).collect();
-    let highs = places.iter().map(|(at, ..)| tuning.points[*at].exposed_requests.high);
+    let highs = places
+        .iter()
+        .map(|(at, ..)| tuning.points[*at].exposed_requests.high);
     let highest = highs.fold(1.0, f64::max);
     let panel = Panel {
         left: 130.0,
@@ -35,7 +37,11 @@ pub(super) fn draw(tuning: &Tuning) -> Drawing {
         x: Axis::times_covering(&times, 60.0, 6),
         y: Axis::numbers(0.0, highest, 6, ""),
     };
-    panel.frame(&mut drawing, "requests hurt by a bad release, on average", true);
+    panel.frame(
+        &mut drawing,
+        "requests hurt by a bad release, on average",
+        true,
+    );
     panel.x_title(
         &mut drawing,
         "time until a good release is promoted, on average",
@@ -65,12 +71,7 @@ pub(super) fn draw(tuning: &Tuning) -> Drawing {
 }
 
 /// The front as steps: what lies below and to the left of it cannot be had.
-fn step_along(
-    drawing: &mut Drawing,
-    panel: &Panel,
-    tuning: &Tuning,
-    places: &[(usize, f64, f64)],
-) {
+fn step_along(drawing: &mut Drawing, panel: &Panel, tuning: &Tuning, places: &[(usize, f64, f64)]) {
     let mut front: Vec<(f64, f64)> = (places.iter())
         .filter(|(at, ..)| tuning.points[*at].on_front)
         .map(|(_, time, hurt)| (*time, *hurt))
@@ -88,7 +89,10 @@ fn step_along(
 
 fn colour(tuning: &Tuning, at: usize) -> Colour {
     let point = &tuning.points[at];
-    let misses = point.clauses.iter().any(|clause| clause.holds == Some(false));
+    let misses = point
+        .clauses
+        .iter()
+        .any(|clause| clause.holds == Some(false));
     match (tuning.recommended == Some(at), point.on_front, misses) {
         (true, ..) => GREEN,
         (_, true, _) => BLUE,
