@@ -11,7 +11,7 @@ use crate::scenario::{self, Bundle, EngineChoice, Origin, Overrides, Scenario};
 use crate::telemetry::{Birth, Sampling};
 
 /// Which scenario to play, and what to change in it.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct ServiceArguments {
     /// Scenario file, or the name of a built-in one [default: `default`]
     pub scenario: Option<PathBuf>,

@@ -4,10 +4,12 @@
 mod answer;
 mod calibration;
 mod catalogue;
+mod check;
 mod comparison;
 mod conformity;
 mod csv;
 mod gates;
+mod grid;
 mod heading;
 mod html;
 mod json;
@@ -20,6 +22,7 @@ mod plan;
 mod plot;
 mod promql;
 mod quantity;
+mod replay;
 mod table;
 mod ticks;
 mod tuning;
@@ -27,16 +30,21 @@ mod wrap;
 
 pub use calibration::calibration;
 pub use catalogue::{faults, faults_markdown, sight_markdown};
+pub use check::{
+    check_annotations, check_json, check_junit, check_markdown, check_outcome, check_text,
+};
 pub use comparison::{comparison, comparison_files, league_files, leagues};
 pub use conformity::conformity;
 pub use csv::csv;
 pub use gates::{gate, gates, gates_markdown};
+pub use grid::grid;
 pub use json::json;
 pub use live::{live_head, live_outcome, live_tick};
 pub use looks::{look, looks};
 pub use markdown::markdown;
 pub use plan::plan;
 pub use promql::{promql, promql_json};
+pub use replay::{Told as ReplayTold, replay, replay_csv};
 pub use table::table;
 pub use ticks::ticks;
 pub use tuning::{tuning, tuning_files};

@@ -151,8 +151,11 @@ pub(super) fn read_root(
     let expected = match table.get("expect") {
         None => Some(Vec::new()),
         Some(value) => {
-            let aftermath = experiment.as_ref().map(|experiment| experiment.aftermath);
-            expectations::read(&value, text, aftermath)
+            let rest = expectations::Rest {
+                aftermath: experiment.as_ref().map(|experiment| experiment.aftermath),
+                has_steps: rollout.as_ref().map(|own| !own.plan.steps().is_empty()),
+            };
+            expectations::read(&value, text, rest)
         }
     };
     let live = match table.get("live") {

@@ -11,6 +11,7 @@ const COMMANDS: [&str; 19] = [
     "compare",
     "tune",
     "calibrate",
+    "check",
     "gates",
     "run",
     "explain",
