@@ -9,6 +9,7 @@ const COMMANDS: [&str; 26] = [
     "power",
     "plan",
     "compare",
+    "tune",
     "calibrate",
     "check",
     "sweep",
