@@ -2,6 +2,7 @@
 //! how the process ends.
 
 mod calibrate;
+mod check;
 mod compare;
 mod conform;
 mod errors;
@@ -23,7 +24,10 @@ mod scenarios;
 mod schema;
 mod service;
 mod stat;
+mod sweep;
+mod tune;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -57,8 +61,14 @@ enum Command {
     Plan(Box<plan::PlanArguments>),
     /// All gates on one scenario by the same luck: who catches it, who cries wolf, how soon
     Compare(Box<compare::CompareArguments>),
+    /// The settings that keep what you ask of them and cost least, as a patch
+    Tune(Box<tune::TuneArguments>),
     /// How often each statistical gate is wrong, and how fast it is: a league table
     Calibrate(calibrate::CalibrateArguments),
+    /// An experiment shared out over machines, put together, and byte for byte the same
+    Sweep(sweep::SweepArguments),
+    /// Does each rollout still do what its scenario expects of it? For continuous integration
+    Check(check::CheckArguments),
     /// One rollout, tick by tick: for real over loopback, or in virtual time
     Run(Box<run::RunArguments>),
     /// What this rollout would have decided on recorded data: last Tuesday, or with that threshold
@@ -93,38 +103,50 @@ enum Command {
 pub fn start() -> ExitCode {
     match Arguments::try_parse() {
         Ok(arguments) => run(arguments),
-        Err(error) => ExitCode::from(errors::refuse(&error)),
+        Err(error) => {
+            let code = errors::refuse(&error);
+            // An engine is to know a shard that will never do from one that failed.
+            let first: Vec<OsString> = std::env::args_os().skip(1).take(2).collect();
+            let is_refused_shard = code == 2 && first == ["sweep", "run"];
+            ExitCode::from(if is_refused_shard { sweep::NEVER } else { code })
+        }
     }
 }
 
 /// Runs one command and reports its error, if any. Exit codes: 0 answered, 1 something other than
 /// the input went wrong, 2 the input was refused.
 pub fn run(arguments: Arguments) -> ExitCode {
-    let outcome = match arguments.command {
-        Command::Power(arguments) => power::power(&arguments),
-        Command::Plan(arguments) => plan::plan(&arguments),
-        Command::Calibrate(arguments) => calibrate::calibrate(&arguments),
-        Command::Run(arguments) => run::run(&arguments),
-        Command::Replay(arguments) => replay::replay(&arguments),
-        Command::Explain(arguments) => explain::explain(&arguments),
-        Command::Judge(arguments) => judge::judge(&arguments),
-        Command::Load(arguments) => load::load(&arguments),
-        Command::Compare(arguments) => compare::compare(&arguments),
-        Command::Conform(arguments) => conform::conform(&arguments),
-        Command::Import(arguments) => import::import(&arguments),
-        Command::Promql(arguments) => promql::promql(&arguments),
-        Command::Stat(arguments) => stat::stat(&arguments),
-        Command::Report(arguments) => report::report(&arguments),
-        Command::Scenarios(arguments) => scenarios::scenarios(&arguments),
-        Command::Gates(arguments) => gates::gates(&arguments),
-        Command::Faults(arguments) => faults::faults(&arguments),
-        Command::Schema(arguments) => schema::schema(&arguments),
+    let outcome = match &arguments.command {
+        Command::Power(arguments) => power::power(arguments),
+        Command::Plan(arguments) => plan::plan(arguments),
+        Command::Calibrate(arguments) => calibrate::calibrate(arguments),
+        Command::Sweep(arguments) => sweep::sweep(arguments),
+        Command::Check(arguments) => check::check(arguments),
+        Command::Tune(arguments) => tune::tune(arguments),
+        Command::Replay(arguments) => replay::replay(arguments),
+        Command::Run(arguments) => run::run(arguments),
+        Command::Explain(arguments) => explain::explain(arguments),
+        Command::Judge(arguments) => judge::judge(arguments),
+        Command::Load(arguments) => load::load(arguments),
+        Command::Compare(arguments) => compare::compare(arguments),
+        Command::Conform(arguments) => conform::conform(arguments),
+        Command::Import(arguments) => import::import(arguments),
+        Command::Promql(arguments) => promql::promql(arguments),
+        Command::Stat(arguments) => stat::stat(arguments),
+        Command::Report(arguments) => report::report(arguments),
+        Command::Scenarios(arguments) => scenarios::scenarios(arguments),
+        Command::Gates(arguments) => gates::gates(arguments),
+        Command::Faults(arguments) => faults::faults(arguments),
+        Command::Schema(arguments) => schema::schema(arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             errors::report(&error);
-            ExitCode::from(error.exit_code())
+            ExitCode::from(match &arguments.command {
+                Command::Sweep(arguments) => sweep::exit_code(arguments, &error),
+                _ => error.exit_code(),
+            })
         }
     }
 }

@@ -92,7 +92,7 @@ impl From<Series> for Birth {
 
 impl ServiceArguments {
     /// Whether a controller's own manifests are named.
-    fn follows_manifests(&self) -> bool {
+    pub(super) fn follows_manifests(&self) -> bool {
         [&self.flagger, &self.argo, &self.kayenta]
             .iter()
             .any(|files| !files.is_empty())

@@ -30,6 +30,7 @@
 
 pub mod calibration;
 pub mod catalogue;
+pub mod check;
 pub mod comparison;
 pub mod conform;
 mod estimate;
@@ -45,6 +46,8 @@ mod rivals;
 mod rows;
 pub mod store;
 pub mod summary;
+pub mod sweep;
+pub mod tuning;
 mod watch;
 pub(crate) mod words;
 mod work;

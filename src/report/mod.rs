@@ -4,10 +4,12 @@
 mod answer;
 mod calibration;
 mod catalogue;
+mod check;
 mod comparison;
 mod conformity;
 mod csv;
 mod gates;
+mod grid;
 mod heading;
 mod html;
 mod json;
@@ -23,14 +25,19 @@ mod quantity;
 mod replay;
 mod table;
 mod ticks;
+mod tuning;
 mod wrap;
 
 pub use calibration::calibration;
 pub use catalogue::{faults, faults_markdown, sight_markdown};
+pub use check::{
+    check_annotations, check_json, check_junit, check_markdown, check_outcome, check_text,
+};
 pub use comparison::{comparison, comparison_files, league_files, leagues};
 pub use conformity::conformity;
 pub use csv::csv;
 pub use gates::{gate, gates, gates_markdown};
+pub use grid::grid;
 pub use json::json;
 pub use live::{live_head, live_outcome, live_tick};
 pub use looks::{look, looks};
@@ -40,6 +47,7 @@ pub use promql::{promql, promql_json};
 pub use replay::{Told as ReplayTold, replay, replay_csv};
 pub use table::table;
 pub use ticks::ticks;
+pub use tuning::{tuning, tuning_files};
 
 pub(crate) use crate::experiment::words::{grouped, plural};
 pub(crate) use quantity::weight as percent;
