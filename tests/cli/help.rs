@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{answered, coalmine};
 
 /// All commands but for those of the same options as another.
-const COMMANDS: [&str; 19] = [
+const COMMANDS: [&str; 20] = [
     "power",
     "plan",
     "compare",
@@ -20,6 +20,7 @@ const COMMANDS: [&str; 19] = [
     "load",
     "import",
     "promql",
+    "replay",
     "report",
     "scenarios",
     "faults",

@@ -14,11 +14,11 @@ pub(in crate::engine) use notes::{Noted, Over};
 use std::collections::VecDeque;
 
 use super::actors::systems::{Others, Systems};
-use super::{Ending, decide, deciding};
+use super::{Ending, act, decide, deciding};
 use crate::base::{Purpose, Seed, Span, Time};
 use crate::gate::{Gate, Jury, Verdict};
 use crate::model::World;
-use crate::rollout::{self, Action, Routing, Surroundings};
+use crate::rollout::{self, Routing, Surroundings};
 use crate::telemetry::recording::{LookNote, Luck, Recording, Row, TickNote, feed};
 use crate::telemetry::{Figure, Telemetry, Version, Weights};
 use notes::{ending_word, hooks_of};
@@ -139,17 +139,7 @@ pub fn replay(setting: &Setting<'_>, watch: &mut dyn FnMut(&Tick<'_>)) -> Outcom
             &mut others,
             &mut looks,
         );
-        let mut ending = None;
-        while let Some(action) = controller.poll_action() {
-            match action {
-                Action::Route(to) => routing = to,
-                Action::Promote => ending = Some(Ending::Promoted),
-                Action::RollBack => {
-                    routing = Routing::STABLE;
-                    ending = Some(Ending::RolledBack);
-                }
-            }
-        }
+        let ending = act(&mut controller, &mut routing);
         let shown = outcome.is_none().then_some(ending).flatten();
         watch(&Tick {
             tick: super::Tick {
