@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{answered, coalmine};
 
 /// All commands but for those of the same options as another.
-const COMMANDS: [&str; 26] = [
+const COMMANDS: [&str; 28] = [
     "power",
     "plan",
     "compare",
@@ -28,6 +28,7 @@ const COMMANDS: [&str; 26] = [
     "load",
     "import",
     "promql",
+    "replay",
     "report",
     "scenarios",
     "faults",
