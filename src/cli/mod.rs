@@ -21,6 +21,7 @@ mod scenarios;
 mod schema;
 mod service;
 mod stat;
+mod sweep;
 
 use std::process::ExitCode;
 
@@ -69,6 +70,8 @@ enum Command {
     Conform(Box<conform::ConformArguments>),
     /// Read manifests of meshes, ingresses and controllers into a scenario
     Import(Box<import::ImportArguments>),
+    /// One experiment on many machines: cut into shards, run anywhere, merged exactly
+    Sweep(Box<sweep::SweepArguments>),
     /// Ask a PromQL query of recorded samples
     Promql(promql::PromqlArguments),
     /// One statistic by its name: figures in JSON in, results out
@@ -107,6 +110,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Compare(arguments) => compare::compare(&arguments),
         Command::Conform(arguments) => conform::conform(&arguments),
         Command::Import(arguments) => import::import(&arguments),
+        Command::Sweep(arguments) => sweep::sweep(&arguments),
         Command::Promql(arguments) => promql::promql(&arguments),
         Command::Stat(arguments) => stat::stat(&arguments),
         Command::Report(arguments) => report::report(&arguments),

@@ -43,6 +43,7 @@ mod rivals;
 mod rows;
 pub mod store;
 pub mod summary;
+pub mod sweep;
 mod watch;
 pub(crate) mod words;
 

@@ -1,0 +1,3 @@
+//! A sweep: one experiment cut into shards that any engine for batches can run.
+
+pub mod emit;
