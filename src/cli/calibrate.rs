@@ -6,25 +6,27 @@ use std::sync::atomic::AtomicBool;
 
 use clap::Args;
 
+use super::power::How;
+use super::resume::ResumeArguments;
 use super::service::{EXPERIMENT, OUTPUT};
 use super::{CommandError, output, power};
 use crate::base::Seed;
 use crate::experiment::calibration::{
     self, Calibration, Effort, Gate, Group, Setting, settings, shelf,
 };
+use crate::experiment::ledger::PlanId;
 use crate::experiment::{Options, Progress};
 use crate::report;
 
-/// Arguments of `coalmine calibrate`.
+/// What `coalmine calibrate` is asked, wherever it is played.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
-pub(super) struct CalibrateArguments {
+pub(super) struct CalibrateQuestion {
     /// Kinds of gates (cumulative-z) or single ones (pooled-z-peeked) [default: all]
     #[arg(value_name = "GATE")]
-    gates: Vec<String>,
+    pub gates: Vec<String>,
     /// Settings to calibrate in [default: all but the sweep]
     #[arg(long, value_delimiter = ',', value_name = "NAME", help_heading = EXPERIMENT)]
-    setting: Vec<String>,
+    pub setting: Vec<String>,
     /// Trials with a canary as good as stable
     #[arg(
         long,
@@ -33,7 +35,7 @@ pub(super) struct CalibrateArguments {
         value_name = "NUMBER",
         help_heading = EXPERIMENT
     )]
-    trials: u32,
+    pub trials: u32,
     /// Trials of each fault
     #[arg(
         long,
@@ -42,13 +44,37 @@ pub(super) struct CalibrateArguments {
         value_name = "NUMBER",
         help_heading = EXPERIMENT
     )]
-    fault_trials: u32,
+    pub fault_trials: u32,
     /// 1,000 trials and 200 of each fault
     #[arg(long, conflicts_with_all = ["trials", "fault_trials"], help_heading = EXPERIMENT)]
-    quick: bool,
+    pub quick: bool,
     /// Root of all randomness
     #[arg(long, value_name = "NUMBER", help_heading = EXPERIMENT)]
-    seed: Option<Seed>,
+    pub seed: Option<Seed>,
+}
+
+impl CalibrateQuestion {
+    /// What to play: settings, gates, how much.
+    pub(super) fn subject(&self) -> Result<(Vec<Setting>, Vec<Gate>, Effort), CommandError> {
+        let (trials, fault_trials) = match self.quick {
+            true => (1_000, 200),
+            false => (self.trials, self.fault_trials),
+        };
+        let effort = Effort {
+            trials,
+            fault_trials,
+            seed: self.seed.unwrap_or(Seed::DEFAULT),
+        };
+        Ok((chosen(&self.setting)?, gates(&self.gates)?, effort))
+    }
+}
+
+/// Arguments of `coalmine calibrate`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct CalibrateArguments {
+    #[command(flatten)]
+    question: CalibrateQuestion,
     /// Threads to use; they do not change the results
     #[arg(
         long,
@@ -57,6 +83,8 @@ pub(super) struct CalibrateArguments {
         help_heading = EXPERIMENT
     )]
     threads: Option<u16>,
+    #[command(flatten)]
+    resume: ResumeArguments,
     /// Folder for rows and figure [default: results/calibration]
     #[arg(long, value_name = "FOLDER", help_heading = OUTPUT)]
     out: Option<PathBuf>,
@@ -77,8 +105,7 @@ Examples:
 
 /// Plays, prints the tables and stores the rows.
 pub(super) fn calibrate(arguments: &CalibrateArguments) -> Result<(), CommandError> {
-    let gates = gates(&arguments.gates)?;
-    let settings = chosen(&arguments.setting)?;
+    let (settings, gates, effort) = arguments.question.subject()?;
     let folder = match &arguments.out {
         _ if arguments.no_files => None,
         Some(folder) => Some(folder.clone()),
@@ -87,25 +114,20 @@ pub(super) fn calibrate(arguments: &CalibrateArguments) -> Result<(), CommandErr
     if let Some(folder) = &folder {
         calibration::check_replaceable(folder).map_err(CommandError::Results)?;
     }
-    let effort = Effort {
-        trials: if arguments.quick {
-            1_000
-        } else {
-            arguments.trials
-        },
-        fault_trials: if arguments.quick {
-            200
-        } else {
-            arguments.fault_trials
-        },
-        seed: arguments.seed.unwrap_or(Seed::DEFAULT),
+    let plan = PlanId::of_content(&("calibrate", &settings, &gates, effort));
+    let session = arguments.resume.begin(folder.as_deref(), plan)?;
+    let how = How {
+        threads: arguments.threads.map(usize::from),
+        ledger: Some(session.ledger()),
+        ..How::default()
     };
-    let found = play(arguments, &settings, &gates, effort)?;
+    let found = play(&settings, &gates, effort, &how)?;
     if found.rows.is_empty() {
         let message = match found.note.complete {
             true => "none of these gates has anything to tell in these settings",
             false => "interrupted before the first setting was played to its end",
         };
+        session.end(found.note.complete, &arguments.resume);
         return Err(CommandError::Failed(message.to_owned()));
     }
     let printed = match arguments.json {
@@ -117,19 +139,22 @@ pub(super) fn calibrate(arguments: &CalibrateArguments) -> Result<(), CommandErr
         )),
     };
     // What cannot be printed is stored all the same.
-    if let Some(folder) = folder {
+    if let Some(folder) = &folder {
         let extras = report::calibration_files(&found)?;
-        calibration::write(&found, &folder, &extras).map_err(CommandError::Write)?;
+        calibration::write(&found, folder, &extras).map_err(CommandError::Write)?;
+    }
+    session.end(found.note.complete, &arguments.resume);
+    if let Some(folder) = folder {
         output::note(&format!("Rows and figure: {}", folder.display()));
     }
     printed
 }
 
 fn play(
-    arguments: &CalibrateArguments,
     settings: &[Setting],
     gates: &[Gate],
     effort: Effort,
+    how: &How<'_>,
 ) -> Result<Calibration, CommandError> {
     let stop = Arc::new(AtomicBool::new(false));
     let bar = power::bar();
@@ -141,9 +166,9 @@ fn play(
         }
     };
     let options = Options {
-        threads: arguments.threads.map(usize::from),
-        keep_trials: false,
-        ledger: None,
+        threads: how.threads,
+        keep_trials: how.keep_trials,
+        ledger: how.ledger,
         stop: &stop,
         progress: &progress,
     };

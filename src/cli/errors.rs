@@ -13,6 +13,7 @@ use crate::engine::live::prometheus::PrometheusError;
 use crate::engine::live::proxies::ProxyError;
 use crate::engine::live::run::{RunError, SightError, StageError};
 use crate::experiment::ThreadsError;
+use crate::experiment::ledger::LedgerError;
 use crate::experiment::store::StoreError;
 use crate::report::ReportError;
 use crate::scenario::UnknownScenario;
@@ -43,6 +44,9 @@ pub enum CommandError {
     /// Results could not be written.
     #[error("{0}")]
     Write(StoreError),
+    /// Units could not be read, put together or kept.
+    #[error("{0}")]
+    Ledger(#[from] LedgerError),
     /// Figures could not be drawn.
     #[error("{0}")]
     Report(#[from] ReportError),
@@ -95,7 +99,12 @@ impl CommandError {
             | CommandError::Unknown(_)
             | CommandError::Argument { .. }
             | CommandError::Arguments(_)
-            | CommandError::Results(_) => 2,
+            | CommandError::Results(_)
+            | CommandError::Ledger(
+                LedgerError::Foreign { .. }
+                | LedgerError::Version { .. }
+                | LedgerError::Plan { .. },
+            ) => 2,
             CommandError::Live(error) if asks_too_much(error) => 2,
             _ => 1,
         }

@@ -16,6 +16,7 @@ mod plan;
 mod power;
 mod promql;
 mod report;
+mod resume;
 mod run;
 mod scenarios;
 mod schema;

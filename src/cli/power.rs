@@ -8,20 +8,21 @@ use std::time::Duration;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::resume::ResumeArguments;
 use super::service::{EXPERIMENT, OUTPUT, ServiceArguments, weight};
 use super::{CommandError, output};
 use crate::base::{Probability, Weight};
+use crate::experiment::ledger::{Ledger, PlanId};
 use crate::experiment::summary::Results;
 use crate::experiment::{self, Options, Progress, store};
 use crate::report;
 use crate::scenario::{Overrides, Scenario};
 
-/// Arguments of `coalmine power`.
+/// What `coalmine power` is asked, wherever it is played.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
-pub(super) struct PowerArguments {
+pub(super) struct PowerQuestion {
     #[command(flatten)]
-    service: ServiceArguments,
+    pub service: ServiceArguments,
     /// Canary percentages to try, in place of the scenario's: 0.5,1,5
     #[arg(
         long,
@@ -30,7 +31,7 @@ pub(super) struct PowerArguments {
         value_name = "PERCENT",
         help_heading = EXPERIMENT
     )]
-    weights: Option<Vec<Weight>>,
+    pub weights: Option<Vec<Weight>>,
     /// Exactly so many trials a row, however wide the interval
     #[arg(
         long,
@@ -38,7 +39,7 @@ pub(super) struct PowerArguments {
         value_name = "NUMBER",
         help_heading = EXPERIMENT
     )]
-    trials: Option<u32>,
+    pub trials: Option<u32>,
     /// Half-width of the 95 % interval to reach: 1% is one point
     #[arg(
         long,
@@ -46,7 +47,27 @@ pub(super) struct PowerArguments {
         conflicts_with = "trials",
         help_heading = EXPERIMENT
     )]
-    precision: Option<Probability>,
+    pub precision: Option<Probability>,
+}
+
+impl PowerQuestion {
+    /// What it changes in a scenario.
+    pub(super) fn experiment(&self) -> Overrides {
+        Overrides {
+            weights: self.weights.clone(),
+            trials: self.trials,
+            precision: self.precision,
+            ..Overrides::default()
+        }
+    }
+}
+
+/// Arguments of `coalmine power`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct PowerArguments {
+    #[command(flatten)]
+    question: PowerQuestion,
     /// Threads to use; they do not change the results
     #[arg(
         long,
@@ -55,6 +76,8 @@ pub(super) struct PowerArguments {
         help_heading = EXPERIMENT
     )]
     threads: Option<u16>,
+    #[command(flatten)]
+    resume: ResumeArguments,
     /// Folder for rows, figures and report [default: results/NAME]
     #[arg(long, value_name = "FOLDER", help_heading = OUTPUT)]
     out: Option<PathBuf>,
@@ -79,22 +102,24 @@ Examples:
 
 /// Plays the experiment, prints the answer and stores it.
 pub(super) fn power(arguments: &PowerArguments) -> Result<(), CommandError> {
-    let scenario = arguments.service.scenario(Overrides {
-        weights: arguments.weights.clone(),
-        trials: arguments.trials,
-        precision: arguments.precision,
-        ..Overrides::default()
-    })?;
+    let question = &arguments.question;
+    let scenario = question.service.scenario(question.experiment())?;
     let folder = folder(arguments, &scenario);
     if let Some(folder) = &folder {
         // A folder that cannot be replaced is met before the work, not after it.
         store::check_replaceable(folder).map_err(CommandError::Results)?;
     }
+    let plan = PlanId::of_content(&("power", &scenario));
+    let session = arguments.resume.begin(folder.as_deref(), plan)?;
     let stop = Arc::new(AtomicBool::new(false));
     let bar = bar();
     on_interruption(Arc::clone(&stop), bar.clone());
-    let threads = arguments.threads.map(usize::from);
-    let results = simulate(&scenario, threads, arguments.keep_trials, &stop, bar)?;
+    let how = How {
+        threads: arguments.threads.map(usize::from),
+        keep_trials: arguments.keep_trials,
+        ledger: Some(session.ledger()),
+    };
+    let results = simulate(&scenario, &how, &stop, bar)?;
     let printed = if arguments.json {
         let mut text = serde_json::to_string_pretty(&results.summary)?;
         text.push('\n');
@@ -102,12 +127,19 @@ pub(super) fn power(arguments: &PowerArguments) -> Result<(), CommandError> {
     } else {
         output::print(&report::table(&results, output::WIDTH, output::colours()))
     };
+    let complete = results.summary.complete;
+    let Some(folder) = folder else {
+        session.end(complete, &arguments.resume);
+        return printed;
+    };
     // What cannot be printed is stored all the same.
-    if let Some(folder) = folder {
-        keep(&results, &folder)?;
-        let report = folder.join("report.html");
-        output::note(&format!("Report, figures and rows: {}", report.display()));
+    let kept = keep(&results, &folder);
+    if kept.is_ok() || (complete && matches!(kept, Err(CommandError::KeptElsewhere { .. }))) {
+        session.end(complete, &arguments.resume);
     }
+    kept?;
+    let report = folder.join("report.html");
+    output::note(&format!("Report, figures and rows: {}", report.display()));
     printed
 }
 
@@ -119,11 +151,21 @@ fn folder(arguments: &PowerArguments, scenario: &Scenario) -> Option<PathBuf> {
     }
 }
 
+/// How an experiment is played.
+#[derive(Debug, Default)]
+pub(super) struct How<'a> {
+    /// Threads to use; `None`: one for each core.
+    pub threads: Option<usize>,
+    /// Whether to keep a row of every trial.
+    pub keep_trials: bool,
+    /// What is known already, and where to note what is found out.
+    pub ledger: Option<&'a Ledger>,
+}
+
 /// Plays the experiment until it is precise enough or `stop` is set.
 pub(super) fn simulate(
     scenario: &Scenario,
-    threads: Option<usize>,
-    keep_trials: bool,
+    how: &How<'_>,
     stop: &AtomicBool,
     bar: Option<ProgressBar>,
 ) -> Result<Results, CommandError> {
@@ -134,9 +176,9 @@ pub(super) fn simulate(
         }
     };
     let options = Options {
-        threads,
-        keep_trials,
-        ledger: None,
+        threads: how.threads,
+        keep_trials: how.keep_trials,
+        ledger: how.ledger,
         stop,
         progress: &progress,
     };

@@ -1,15 +1,18 @@
 //! Engines drive one rollout; only they know what time it is. `virtual` plays it in virtual time,
-//! `live` over real sockets; `actors` are the users, instances and faults that both move.
+//! `live` over real sockets; `actors` are the users, instances and faults that both move. `recorded`
+//! replays what was measured elsewhere.
 
 mod actors;
 pub mod live;
+pub mod recorded;
 pub mod r#virtual;
 
 use crate::base::{Span, Time};
 use crate::gate::{self, Jury, Verdict};
 use crate::rollout::{Controller, Need, Routing, State, Surroundings};
 use crate::telemetry::Telemetry;
-use actors::systems::Systems;
+use crate::telemetry::recording::Row;
+use actors::systems::Others;
 
 /// How a rollout ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +65,8 @@ pub struct Tick<'a> {
     pub exposed_users: Option<u64>,
     /// What was measured so far.
     pub telemetry: &'a Telemetry,
+    /// What came of the tick, as rows of a recording; none where nobody records.
+    pub notes: &'a [Row],
 }
 
 /// Gives a controller its tick, with the looks that it needs; leaves those in `looks`.
@@ -71,7 +76,7 @@ fn decide(
     now: Time,
     surroundings: &Surroundings,
     telemetry: &mut Telemetry,
-    systems: &mut Systems<'_>,
+    systems: &mut impl Others,
     looks: &mut Vec<Verdict>,
 ) {
     looks.clear();

@@ -33,6 +33,7 @@ pub mod catalogue;
 pub mod comparison;
 pub mod conform;
 mod estimate;
+pub mod expectation;
 mod findings;
 mod grid;
 pub mod ledger;
@@ -46,12 +47,13 @@ pub mod summary;
 pub mod sweep;
 mod watch;
 pub(crate) mod words;
+mod work;
 
 pub use live::{LiveRollout, Scene, Staging, live, live_note};
 pub use replicate::{Options, Progress, ThreadsError};
 pub use watch::{Watched, watch};
 
-use crate::base::{Rate, Span, Weight};
+use crate::base::{Rate, Weight};
 use crate::engine::r#virtual::{Kind, Setting};
 use crate::gate;
 use crate::model::World;
@@ -60,20 +62,12 @@ use crate::scenario::{EngineChoice, Scenario};
 
 use findings::Achieved;
 use grid::GridCell;
-use replicate::{Pair, Sample, Until, replicate};
+use replicate::{Sample, replicate};
 use summary::{Cell, EngineNote, Exposure, HeatRow, Mode, Results, ScenarioNote, Summary};
+use work::Work;
 
 /// Confidence of every interval.
 pub const CONFIDENCE: f64 = 0.95;
-
-/// Request rates of the heat map, as multiples of the scenario's own.
-const HEAT_RATES: [f64; 8] = [0.02, 0.1, 0.3, 1.0, 3.0, 10.0, 50.0, 200.0];
-/// Where in [`HEAT_RATES`] the scenario's own rate stands.
-const OWN: usize = 3;
-/// Trials of each cell of the heat map: half-width at most 5 points,
-const HEAT_TRIALS: u32 = 400;
-/// or 10 where every request is followed.
-const COUPLED_HEAT_TRIALS: u32 = 100;
 
 /// Plays a scenario's grid: every percentage held and entered at, with the faulty canary and a good
 /// one on the same luck, until the intervals are as narrow as asked; then a coarser grid over
@@ -82,18 +76,12 @@ const COUPLED_HEAT_TRIALS: u32 = 100;
 /// # Errors
 /// When the asked number of threads cannot be started.
 pub fn run(scenario: &Scenario, options: &Options<'_>) -> Result<Results, ThreadsError> {
-    let healthy = scenario.world.healthy();
-    let grid = grid::cells(scenario);
+    let work = Work::of(scenario);
+    let grid = &work.grid;
     let (engine, why) = engine(scenario);
-    let pairs: Vec<Pair<'_>> = grid
-        .iter()
-        .map(|cell| Pair {
-            faulty: setting(scenario, &scenario.world, &cell.plan, cell.held(), engine),
-            healthy: Some(setting(scenario, &healthy, &cell.plan, cell.held(), engine)),
-        })
-        .collect();
     let seed = scenario.experiment.seed;
-    let (samples, complete) = replicate(&pairs, Until::of(&scenario.experiment), seed, options)?;
+    let (pairs, until) = work.tables();
+    let (samples, complete) = replicate(&pairs, until, seed, options)?;
     let (cells, achieved): (Vec<Cell>, Vec<Achieved>) = (grid.iter().zip(&samples))
         .filter(|(_, sample)| !sample.faulty.is_empty())
         .map(|(cell, sample)| {
@@ -101,8 +89,8 @@ pub fn run(scenario: &Scenario, options: &Options<'_>) -> Result<Results, Thread
             (summarise(scenario, cell, sample), achieved)
         })
         .unzip();
-    let (heat, heat_complete) = heat(scenario, options)?;
-    let (rivals, rivals_complete) = rivals::side_by_side(scenario, options)?;
+    let (heat, heat_complete) = heat(scenario, &work, options)?;
+    let (rivals, rivals_complete) = rivals::side_by_side(&work, seed, options)?;
     let watched = typical(scenario, &cells, engine);
 
     let mut detections = Vec::new();
@@ -266,46 +254,21 @@ fn mean_rate(scenario: &Scenario) -> Rate {
 }
 
 /// Power with the weight held, over request rates and percentages.
-fn heat(scenario: &Scenario, options: &Options<'_>) -> Result<(Vec<HeatRow>, bool), ThreadsError> {
+fn heat(
+    scenario: &Scenario,
+    work: &Work<'_>,
+    options: &Options<'_>,
+) -> Result<(Vec<HeatRow>, bool), ThreadsError> {
     let own = mean_rate(scenario).get();
-    // Counts cost the same at any rate; requests would not end.
-    let (kind, factors, most) = match engine(scenario).0 {
-        Kind::Coupled => (Kind::Coupled, &HEAT_RATES[..=OWN], COUPLED_HEAT_TRIALS),
-        _ => (Kind::Counts, &HEAT_RATES[..], HEAT_TRIALS),
-    };
-    let worlds: Vec<(f64, World)> = factors
-        .iter()
-        .map(|factor| {
-            let mut world = scenario.world.clone();
-            world.traffic.profile = world.traffic.profile.scaled(*factor);
-            (own * factor, world)
-        })
-        .collect();
-    let mut points = Vec::new();
-    let mut pairs = Vec::new();
-    for (rate, world) in &worlds {
-        for &weight in &scenario.experiment.weights {
-            points.push((*rate, weight));
-            pairs.push(Pair {
-                faulty: Setting {
-                    aftermath: Span::ZERO,
-                    ..setting(scenario, world, &scenario.rollout, Some(weight), kind)
-                },
-                healthy: None,
-            });
-        }
-    }
-    let until = Until::Count(scenario.experiment.trials.unwrap_or(most).min(most));
+    let (pairs, until) = work.heat();
     let (samples, complete) = replicate(&pairs, until, scenario.experiment.seed, options)?;
-    let row = |((rate, weight), sample): (&(f64, Weight), &Sample)| HeatRow {
-        rate: *rate,
+    let row = |((factor, weight), sample): ((f64, Weight), &Sample)| HeatRow {
+        rate: own * factor,
         weight: weight.as_percent(),
         power: estimate::rollback_share(&sample.faulty).estimate,
         trials: sample.faulty.len() as u64,
     };
-    let rows = points
-        .iter()
-        .zip(&samples)
+    let rows = (work.heat_points().into_iter().zip(&samples))
         .filter(|(_, sample)| !sample.faulty.is_empty());
     Ok((rows.map(row).collect(), complete))
 }

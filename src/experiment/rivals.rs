@@ -1,50 +1,49 @@
 //! Several rollouts side by side: the same service and the same fault, each controller as it was
 //! written.
 
-use super::replicate::{Options, Pair, Sample, ThreadsError, Until, replicate};
+use super::replicate::{Options, Sample, ThreadsError, replicate};
 use super::summary::{Cell, Mode, Rival};
 use super::words::{share, time};
-use super::{engine, findings, grid, setting, summarise};
-use crate::base::Weight;
+use super::work::Work;
+use super::{findings, grid, summarise};
+use crate::base::{Seed, Weight};
 use crate::model::World;
 use crate::scenario::Scenario;
 
-/// Plays the scenario's own rollout and its rivals; none when there are no rivals. The flag says
-/// whether everything asked for was played.
-///
-/// Equal seeds give all of them the same traffic and the same users; requests are drawn between the
-/// ticks of each controller, so that no more than that is common to them.
-pub(super) fn side_by_side(
-    scenario: &Scenario,
-    options: &Options<'_>,
-) -> Result<(Vec<Rival>, bool), ThreadsError> {
+/// The scenario's own rollout and its rivals, each with its good world; none when there are no rivals.
+pub(super) fn all(scenario: &Scenario) -> Vec<(Scenario, World)> {
     if scenario.rivals.is_empty() {
-        return Ok((Vec::new(), true));
+        return Vec::new();
     }
     let own = Scenario {
         rivals: Vec::new(),
         ..scenario.clone()
     };
     let others = scenario.rivals.iter().map(|rival| scenario.under(rival));
-    let all: Vec<(Scenario, World)> = std::iter::once(own)
+    std::iter::once(own)
         .chain(others)
         .map(|one| {
             let healthy = one.world.healthy();
             (one, healthy)
         })
-        .collect();
-    let pairs: Vec<Pair<'_>> = (all.iter())
-        .map(|(one, healthy)| {
-            let (engine, _) = engine(one);
-            Pair {
-                faulty: setting(one, &one.world, &one.rollout, None, engine),
-                healthy: Some(setting(one, healthy, &one.rollout, None, engine)),
-            }
-        })
-        .collect();
-    let until = Until::of(&scenario.experiment);
-    let (samples, complete) = replicate(&pairs, until, scenario.experiment.seed, options)?;
-    let rivals = all.iter().zip(&samples);
+        .collect()
+}
+
+/// Plays all of them. The flag says whether everything asked for was played.
+///
+/// Equal seeds give all of them the same traffic and the same users; requests are drawn between the
+/// ticks of each controller, so that no more than that is common to them.
+pub(super) fn side_by_side(
+    work: &Work<'_>,
+    seed: Seed,
+    options: &Options<'_>,
+) -> Result<(Vec<Rival>, bool), ThreadsError> {
+    if work.rivals.is_empty() {
+        return Ok((Vec::new(), true));
+    }
+    let (pairs, until) = work.side_by_side();
+    let (samples, complete) = replicate(&pairs, until, seed, options)?;
+    let rivals = work.rivals.iter().zip(&samples);
     let rivals =
         rivals
             .filter(|(_, sample)| !sample.faulty.is_empty())

@@ -86,7 +86,7 @@ impl Bundle {
         self.read(own.clone(), beside, Files::Carried(here, &self.texts))
     }
 
-    fn whereabouts(&self) -> Whereabouts<'_> {
+    pub(super) fn whereabouts(&self) -> Whereabouts<'_> {
         match self.is_builtin {
             true => Whereabouts::Embedded,
             false => Whereabouts::Folder(self.path.parent().unwrap_or(Path::new(""))),

@@ -16,7 +16,7 @@ use crate::telemetry::{Buckets, Reporter};
 const MOST_MIB: u64 = 8;
 
 /// Whose manifests decide.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Controller {
     /// A Canary of Flagger, with the MetricTemplates that it names.
     Flagger,

@@ -15,8 +15,8 @@ use super::report::Report;
 use super::service::{self, Canary};
 use super::traffic::positive_span;
 use super::{
-    Rival, Scenario, experiment, figures, goals, hooks, live, queries, rollout, split, telemetry,
-    traffic,
+    Rival, Scenario, expectations, experiment, figures, goals, hooks, live, queries, rollout,
+    split, telemetry, traffic,
 };
 use crate::base::{Probability, Problem, Problems, Severity};
 use crate::manifest::Measured;
@@ -144,6 +144,13 @@ pub(super) fn read_root(
         None => Some(experiment::unsaid()),
         Some(value) => value.table().and_then(experiment::read),
     };
+    let expected = match table.get("expect") {
+        None => Some(Vec::new()),
+        Some(value) => {
+            let aftermath = experiment.as_ref().map(|experiment| experiment.aftermath);
+            expectations::read(&value, text, aftermath)
+        }
+    };
     let live = match table.get("live") {
         None => Some(live::unsaid()),
         Some(value) => value.table().and_then(live::read),
@@ -173,6 +180,7 @@ pub(super) fn read_root(
         analysis: rollout.analysis,
         rivals: rivals.iter().map(Rival::from).collect(),
         experiment: experiment?,
+        expectations: expected?,
         live: live?.options(vendor, rollout.service),
         warnings: (rivals.into_iter()).fold(rollout.warnings, |all, rival| {
             [all, rival.warnings].concat()

@@ -55,7 +55,7 @@ pub(super) enum Whereabouts<'p> {
 }
 
 impl Whereabouts<'_> {
-    fn path(self, name: &str) -> PathBuf {
+    pub(super) fn path(self, name: &str) -> PathBuf {
         match self {
             Whereabouts::Folder(folder) => folder.join(name),
             Whereabouts::Embedded => PathBuf::from(name),

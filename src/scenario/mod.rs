@@ -8,10 +8,13 @@ mod access_log;
 mod arrivals;
 mod builtin;
 mod bundle;
+pub mod change;
 mod check;
 mod controllers;
 mod defaults;
 pub mod draft;
+mod expectation;
+mod expectations;
 mod experiment;
 mod fault;
 mod fault_kind;
@@ -27,6 +30,7 @@ mod interval_log;
 mod kayenta;
 mod latency;
 mod live;
+mod measured;
 mod names;
 mod overrides;
 mod preset;
@@ -47,6 +51,9 @@ mod week;
 
 pub use builtin::{Builtin, SUBJECTS, UnknownScenario, builtin, find, neutral};
 pub use bundle::{Bundle, Origin};
+pub use change::{Change, ChangeError, Place};
+pub use expectation::{Expectation, ExpectationError, Metric, Relation, Unit};
+pub use expectations::Expected;
 pub use files::Texts;
 pub use latency::{LatencyTextError, latency, quantile};
 pub use overrides::Overrides;
@@ -98,6 +105,8 @@ pub struct Scenario {
     pub horizon: Span,
     /// What to simulate.
     pub experiment: Experiment,
+    /// What its own rollout is expected to do.
+    pub expectations: Vec<Expected>,
     /// How it is played for real.
     pub live: Options,
     /// What was understood differently from what was written, or ignored: for the reader.
@@ -125,7 +134,7 @@ pub struct Rival {
 
 impl Scenario {
     /// The same service and fault under a rival's rollout, cut off where that ends at the latest;
-    /// without rivals of its own.
+    /// without rivals of its own and with nothing expected of it.
     pub fn under(&self, rival: &Rival) -> Scenario {
         let asked = |one: &&Figures| rival.questions.contains(&one.name);
         let mut world = self.world.clone();
@@ -141,6 +150,7 @@ impl Scenario {
             analysis: rival.analysis.clone(),
             horizon: rival.rollout.longest() + hooks::longest(&rival.hooks),
             rivals: Vec::new(),
+            expectations: Vec::new(),
             warnings: Vec::new(),
             ..self.clone()
         }

@@ -12,6 +12,7 @@ mod fit;
 mod hypergeometric;
 mod interval;
 mod mann_whitney;
+mod mean_interval;
 mod multiplicity;
 mod normal;
 mod order;
@@ -39,6 +40,7 @@ pub use fisher::{
 pub use fit::{Ks, chi_square_fit, ks_counts, ks_counts_above, ks_exact_p, ks_two_sample};
 pub use interval::{Interval, agresti_coull, clopper_pearson, jeffreys, newcombe, wilson};
 pub use mann_whitney::{RankSum, Shift};
+pub use mean_interval::mean_interval;
 pub use multiplicity::{
     benjamini_hochberg, benjamini_yekutieli, bonferroni, e_benjamini_hochberg, e_of_p,
     e_of_p_mixed, hochberg, holm,

@@ -8,23 +8,37 @@
 //!   of instances are mended; health checks are not in it.
 //! - `answer`: what a metrics server said that the window of length `span_ns` showed at `at_ns`;
 //!   `null` and empty lists stand where it had no series.
+//! - `query`: what a metrics server answered to a query of a gate's own for `at_ns`.
+//! - `supplied`: what systems that are not simulated would have answered to each question at one look,
+//!   and `step` the next answer to a question that is asked once a step: a number, `null` for
+//!   nothing, `"error"`.
+//! - `weights`: which percentages the splitter was asked for from `at_ns` on; `null` where requests
+//!   are copied.
+//! - `look`: what a gate said, and `tick`: where its controller stood after that.
 //! - `problem`: why there is nothing.
+//!
+//! The first version had none of the kinds from `query` to `tick`, nor failures by user, nor in its
+//! first line the numbers by which the rollout drew (`luck`).
 //!
 //! Times count nanoseconds from the start of the rollout. Rows stand in the order in which the gate
 //! came to see them. A file whose last line was cut off can be read up to there.
 
 mod line;
+mod number;
+mod row;
+
+pub use row::{LookNote, Row, TickNote};
 
 use std::io::{self, BufRead, Write};
 
 use serde::Serialize;
 
-use super::{Counters, Figures, Plan, Telemetry, Version};
+use super::{Counters, Plan, Telemetry, Version};
 use crate::base::{Probability, Span, Time};
 use line::{Head, Line, Mark};
 
 /// The version of the format that is written.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// Why a recording cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -70,42 +84,17 @@ pub struct Subject {
     pub routes: Vec<String>,
     /// Names of the goals.
     pub goals: Vec<String>,
+    /// What else decided; `None` where nobody has written it down.
+    pub luck: Option<Luck>,
 }
 
-/// One thing that the gate saw.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Row {
-    /// A sample.
-    Scrape {
-        /// When it was taken.
-        at: Time,
-        /// Of which version.
-        version: Version,
-        /// Of which route; `None`: of all.
-        route: Option<usize>,
-        /// What was read.
-        counters: Counters,
-    },
-    /// What a metrics server answered.
-    Answer {
-        /// When it was asked.
-        at: Time,
-        /// About which version.
-        version: Version,
-        /// About which route; `None`: all of them.
-        route: Option<usize>,
-        /// About a window of which length.
-        span: Span,
-        /// The answer.
-        figures: Figures,
-    },
-    /// Why there was nothing.
-    Problem {
-        /// When.
-        at: Time,
-        /// In words.
-        what: String,
-    },
+/// The numbers by which a rollout drew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Luck {
+    /// What gates drew that judge by chance of their own.
+    pub gate: u64,
+    /// How long people took who were asked something.
+    pub patience: u64,
 }
 
 /// Writes a recording as it comes to be.
@@ -260,25 +249,17 @@ impl Recording {
     }
 }
 
-impl Row {
-    /// When the gate came to see it.
-    pub fn at(&self) -> Time {
-        match self {
-            Row::Scrape { at, .. } | Row::Answer { at, .. } | Row::Problem { at, .. } => *at,
-        }
-    }
-}
-
 /// Hands rows over to telemetry, as they were seen.
 ///
 /// A scrape of a version is one row for the version and one for each of its routes; they become a
-/// sample together.
+/// sample together. What was answered at each look ([`Row::Supplied`]) and what was decided is left
+/// to whoever replays it.
 pub fn feed(rows: &[Row], telemetry: &mut Telemetry) {
     let mut open: Option<(Time, Version)> = None;
     for row in rows {
         let scraped = match row {
             Row::Scrape { at, version, .. } => Some((*at, *version)),
-            Row::Answer { .. } | Row::Problem { .. } => None,
+            _ => None,
         };
         if open != scraped
             && let Some((at, version)) = open
@@ -292,13 +273,13 @@ pub fn feed(rows: &[Row], telemetry: &mut Telemetry) {
                 route,
                 counters,
                 ..
-            } => match route {
-                None => telemetry.counters_mut(*version).clone_from(counters),
-                Some(route) => {
-                    let place = telemetry.route_counters_mut(*version, *route);
-                    place.clone_from(counters);
-                }
-            },
+            } => {
+                let place = match route {
+                    None => telemetry.counters_mut(*version),
+                    Some(route) => telemetry.route_counters_mut(*version, *route),
+                };
+                place.clone_from(counters);
+            }
             Row::Answer {
                 at,
                 version,
@@ -306,7 +287,12 @@ pub fn feed(rows: &[Row], telemetry: &mut Telemetry) {
                 span,
                 figures,
             } => telemetry.answer(*version, *route, *at, *span, figures.clone()),
-            Row::Problem { .. } => {}
+            Row::Query { at, text, answer } => telemetry.answer_query(*at, text, answer.clone()),
+            Row::Step {
+                question, figure, ..
+            } => telemetry.supply_next(*question, *figure),
+            Row::Weights { at, weights } => telemetry.note_weights(*at, *weights),
+            Row::Supplied { .. } | Row::Look { .. } | Row::Tick { .. } | Row::Problem { .. } => {}
         }
     }
     if let Some((at, version)) = open {

@@ -104,7 +104,7 @@ fn gates_whose_figures_nobody_would_show_are_refused_before_anything_starts() {
     for (kind, more, advice) in [
         (
             "exact-spending",
-            " --prometheus 127.0.0.1:9",
+            " --prometheus http://127.0.0.1:9",
             "leave --prometheus out",
         ),
         ("clustered-z", "", "--virtual"),

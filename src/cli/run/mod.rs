@@ -10,6 +10,7 @@ use std::sync::atomic::AtomicBool;
 use clap::Args;
 
 use super::load::interval_log;
+use super::power::How;
 use super::service::{EXPERIMENT, OUTPUT, ServiceArguments};
 use super::{CommandError, output, power};
 use crate::base::Span;
@@ -199,7 +200,7 @@ fn run_live(scenario: &Scenario, arguments: &RunArguments) -> Result<(), Command
         output::note(&output::narrow(&text, output::WIDTH, "  "));
     }
     if let Some(folder) = folder {
-        let mut results = power::simulate(scenario, None, false, &stop, power::bar())?;
+        let mut results = power::simulate(scenario, &How::default(), &stop, power::bar())?;
         results.timeline = rollout.rows;
         results.looks = rollout.looks;
         results.summary.warnings.extend(rollout.outcome.notes);

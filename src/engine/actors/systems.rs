@@ -6,6 +6,16 @@ use crate::model::World;
 use crate::model::figures::Answer;
 use crate::telemetry::{Figure, Telemetry, Version};
 
+/// Who answers the questions that gates ask other systems.
+pub(in crate::engine) trait Others {
+    /// Lays out what each question would be answered at `now`.
+    fn supply(&mut self, now: Time, telemetry: &mut Telemetry);
+    /// Lays out what the questions that gates ask once a step have been answered up to `now`.
+    fn record(&mut self, now: Time, analysis: &[Gate], telemetry: &mut Telemetry);
+    /// Takes note of the looks that were taken, each of which asked its gate's question.
+    fn count(&mut self, now: Time, analysis: &[Gate], looks: &[Verdict]);
+}
+
 /// The systems that the gates of one trial ask. Each answer is decided by the trial, the question
 /// and how often it was asked before, and by nothing else.
 #[derive(Debug)]
@@ -26,8 +36,12 @@ impl<'a> Systems<'a> {
         }
     }
 
-    /// Lays out what each question would be answered at `now`.
-    pub(in crate::engine) fn supply(&self, now: Time, telemetry: &mut Telemetry) {
+    /// How many questions there are.
+    pub(in crate::engine) fn questions(&self) -> usize {
+        self.asked.len()
+    }
+
+    fn lay_out(&self, now: Time, telemetry: &mut Telemetry) {
         if self.asked.is_empty() {
             return;
         }
@@ -44,14 +58,23 @@ impl<'a> Systems<'a> {
         }
     }
 
-    /// Lays out what the questions that gates ask once a step have been answered up to `now`. Only the
-    /// canary has the fault.
-    pub(in crate::engine) fn record(
-        &mut self,
-        now: Time,
-        analysis: &[Gate],
-        telemetry: &mut Telemetry,
-    ) {
+    /// Two places strictly between 0 and 1, drawn anew for each asking.
+    fn places(&self, question: usize, asked: usize) -> [f64; 2] {
+        let first = split_mix(split_mix(self.salt ^ question as u64) ^ asked as u64);
+        [first, split_mix(first)].map(|hash| {
+            // Its upper 52 bits, in the middle of their interval.
+            ((hash >> 12) as f64 + 0.5) / (1_u64 << 52) as f64
+        })
+    }
+}
+
+impl Others for Systems<'_> {
+    fn supply(&mut self, now: Time, telemetry: &mut Telemetry) {
+        self.lay_out(now, telemetry);
+    }
+
+    /// Only the canary has the fault.
+    fn record(&mut self, now: Time, analysis: &[Gate], telemetry: &mut Telemetry) {
         for recorded in analysis.iter().flat_map(Gate::recorded) {
             let question = recorded.question;
             let Some(figures) = self.world.figures.get(question) else {
@@ -78,8 +101,7 @@ impl<'a> Systems<'a> {
         }
     }
 
-    /// Takes note of the looks that were taken, each of which asked its gate's question.
-    pub(in crate::engine) fn count(&mut self, now: Time, analysis: &[Gate], looks: &[Verdict]) {
+    fn count(&mut self, now: Time, analysis: &[Gate], looks: &[Verdict]) {
         if self.asked.is_empty() {
             return;
         }
@@ -91,15 +113,6 @@ impl<'a> Systems<'a> {
                 *since += faulty;
             }
         }
-    }
-
-    /// Two places strictly between 0 and 1, drawn anew for each asking.
-    fn places(&self, question: usize, asked: usize) -> [f64; 2] {
-        let first = split_mix(split_mix(self.salt ^ question as u64) ^ asked as u64);
-        [first, split_mix(first)].map(|hash| {
-            // Its upper 52 bits, in the middle of their interval.
-            ((hash >> 12) as f64 + 0.5) / (1_u64 << 52) as f64
-        })
     }
 }
 
@@ -215,7 +228,7 @@ mod tests {
         world.figures = vec![drawn("a"), drawn("b")];
         let read = |replicate| {
             let mut telemetry = telemetry();
-            let systems = Systems::new(&world, Seed::DEFAULT, replicate);
+            let mut systems = Systems::new(&world, Seed::DEFAULT, replicate);
             systems.supply(Time::START, &mut telemetry);
             [0, 1].map(|question| telemetry.supplied(question))
         };
@@ -244,7 +257,7 @@ mod tests {
         let mut telemetry = telemetry();
         let failed = (0..4_000)
             .filter(|replicate| {
-                let systems = Systems::new(&world, Seed::DEFAULT, *replicate);
+                let mut systems = Systems::new(&world, Seed::DEFAULT, *replicate);
                 systems.supply(Time::START, &mut telemetry);
                 telemetry.supplied(0) == Figure::Error
             })

@@ -27,10 +27,12 @@ use crate::base::{Purpose, Seed, Span, Time, Weight};
 use crate::gate::{self, Gate, Jury, Verdict};
 use crate::model::World;
 use crate::rollout::{self, Action, Routing, Surroundings};
+use crate::telemetry::recording::{self, Row};
 use crate::telemetry::{self, Demand, Telemetry, Version};
 
 use super::actors::hooks::Callees;
 use super::actors::systems::Systems;
+use super::recorded::{Noted, Over};
 use super::{Ending, Tick, Trial, decide, deciding};
 use conditions::Condition;
 use counts::Counts;
@@ -91,6 +93,8 @@ pub struct Player<'a> {
     jury: Jury<'a>,
     /// The looks of the present tick.
     looks: Vec<Verdict>,
+    /// What came of the present tick; `None` where nobody records.
+    notes: Option<Vec<Row>>,
     /// Expected distinct users by number of requests; not a number where not yet worked out.
     distinct: Vec<f64>,
 }
@@ -155,6 +159,40 @@ impl Engine {
 impl<'a> Player<'a> {
     /// A player for `setting`.
     pub fn new(setting: Setting<'a>) -> Player<'a> {
+        Player::with(setting, false)
+    }
+
+    /// A player whose ticks tell what a recording needs ([`Tick::notes`]): every scrape of every version is
+    /// read. Luck is then dealt from scrape to scrape, so that its rollouts are others of the same law.
+    pub fn recording(setting: Setting<'a>) -> Player<'a> {
+        let setting = Setting {
+            observe: true,
+            ..setting
+        };
+        Player::with(setting, true)
+    }
+
+    /// What the recording of a replicate is about; `routes` and `goals` are the names of the world's.
+    pub fn subject(
+        &self,
+        seed: Seed,
+        replicate: u64,
+        routes: Vec<String>,
+        goals: Vec<String>,
+    ) -> recording::Subject {
+        recording::Subject {
+            plan: self.setting.telemetry.clone(),
+            phase: Luck::phase(seed, replicate, self.setting.telemetry.sampling),
+            routes,
+            goals,
+            luck: Some(recording::Luck {
+                gate: seed.salt(replicate, Purpose::Gate),
+                patience: seed.salt(replicate, Purpose::Judgement),
+            }),
+        }
+    }
+
+    fn with(setting: Setting<'a>, record: bool) -> Player<'a> {
         let gates = || setting.analysis.iter().chain(setting.onlookers);
         let mut demand = gates()
             .map(Gate::demand)
@@ -171,6 +209,12 @@ impl<'a> Player<'a> {
             if windows.is_empty() {
                 windows.push(setting.rollout.cadence().period);
             }
+        }
+        if record {
+            demand.every_scrape = true;
+            demand.sums = true;
+            // Nothing is forgotten before it was written down.
+            windows.push(setting.rollout.cadence().period);
         }
         windows.sort();
         windows.dedup();
@@ -190,6 +234,9 @@ impl<'a> Player<'a> {
         let longest = windows.last().copied().unwrap_or(Span::ZERO);
         telemetry.remember(longest.max(reach.unwrap_or(Span::ZERO)));
         telemetry.follow(demand.routes);
+        if record {
+            telemetry.go_by_samples();
+        }
         Player {
             demand,
             windows,
@@ -202,6 +249,7 @@ impl<'a> Player<'a> {
             },
             jury: Jury::new(setting.analysis),
             looks: Vec::new(),
+            notes: record.then(Vec::new),
             distinct: Vec::new(),
             setting,
         }
@@ -268,15 +316,36 @@ impl<'a> Player<'a> {
                 hooks: callees.answers(now),
                 ..Surroundings::default()
             };
-            decide(
-                &mut controller,
-                &mut self.jury,
-                now,
-                &surroundings,
-                &mut self.play.telemetry,
-                &mut systems,
-                &mut self.looks,
-            );
+            let (telemetry, jury) = (&mut self.play.telemetry, &mut self.jury);
+            match &mut self.notes {
+                None => decide(
+                    &mut controller,
+                    jury,
+                    now,
+                    &surroundings,
+                    telemetry,
+                    &mut systems,
+                    &mut self.looks,
+                ),
+                Some(rows) => {
+                    rows.clear();
+                    let before = (index > 0).then(|| scene.schedule.ticks[index - 1]);
+                    telemetry.samples_since(before, rows);
+                    let mut systems = Noted {
+                        systems: &mut systems,
+                        rows,
+                    };
+                    decide(
+                        &mut controller,
+                        jury,
+                        now,
+                        &surroundings,
+                        telemetry,
+                        &mut systems,
+                        &mut self.looks,
+                    );
+                }
+            }
             callees.note(now, controller.asked());
             let mut ending = None;
             while let Some(action) = controller.poll_action() {
@@ -292,6 +361,18 @@ impl<'a> Player<'a> {
             if !routing.canary.is_zero() || !routing.mirror.is_zero() {
                 first_traffic.get_or_insert(now);
             }
+            if let Some(rows) = &mut self.notes {
+                Over {
+                    now,
+                    surroundings: &surroundings,
+                    looks: &self.looks,
+                    state: controller.state(),
+                    routing,
+                    ending: ending.filter(|_| end.is_none()),
+                    weights: Flow::new(routing, setting.world, held).weights(),
+                }
+                .note(rows);
+            }
             watch(&Tick {
                 now,
                 routing,
@@ -301,6 +382,7 @@ impl<'a> Player<'a> {
                 exposed_requests: self.play.tally.exposed,
                 exposed_users: self.engine.met_users(),
                 telemetry: &self.play.telemetry,
+                notes: self.notes.as_deref().unwrap_or_default(),
             });
             if let (None, Some(ending)) = (&end, ending) {
                 end = Some(self.stopped(ending, now));

@@ -7,6 +7,7 @@
 
 mod league;
 mod play;
+mod record;
 mod rows;
 mod rules;
 mod settings;
@@ -22,6 +23,8 @@ pub use shelf::{ALPHA, Gate, shelf};
 pub use store::{check_replaceable, csv, is_one, json, read, write};
 
 use std::sync::atomic::AtomicU64;
+
+use play::Scene;
 
 use super::{Options, ThreadsError};
 use crate::base::Seed;
@@ -40,6 +43,27 @@ pub struct Effort {
     pub seed: Seed,
 }
 
+impl Effort {
+    fn trials_of(self, world: &World) -> u32 {
+        match world.is_good() {
+            true => self.trials,
+            false => self.fault_trials,
+        }
+    }
+}
+
+/// The settings in which some gate has something to tell, each with these gates.
+fn fitting<'a>(settings: &'a [Setting], gates: &'a [Gate]) -> Vec<(&'a Setting, Vec<&'a Gate>)> {
+    let fitting = |setting: &Setting| -> Vec<&Gate> {
+        let fits = |gate: &&Gate| gate.fits(setting);
+        gates.iter().filter(fits).collect()
+    };
+    (settings.iter())
+        .map(|setting| (setting, fitting(setting)))
+        .filter(|(_, gates)| !gates.is_empty())
+        .collect()
+}
+
 /// Plays every gate in every setting that has something to tell about it. When it is interrupted,
 /// the settings that were played to their end are there.
 ///
@@ -54,30 +78,21 @@ pub fn run(
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(options.threads.unwrap_or(0))
         .build()?;
-    let trials = |world: &World| match world.is_good() {
-        true => effort.trials,
-        false => effort.fault_trials,
-    };
-    let fitting = |setting: &Setting| -> Vec<&Gate> {
-        let fits = |gate: &&Gate| gate.fits(setting);
-        gates.iter().filter(fits).collect()
-    };
-    let played: Vec<(&Setting, Vec<&Gate>)> = (settings.iter())
-        .map(|setting| (setting, fitting(setting)))
-        .filter(|(_, gates)| !gates.is_empty())
-        .collect();
+    let played = fitting(settings, gates);
     let worlds = played.iter().flat_map(|(setting, _)| &setting.worlds);
-    let total = worlds.map(|world| u64::from(trials(world))).sum();
+    let total = worlds.map(|world| u64::from(effort.trials_of(world))).sum();
     let done = AtomicU64::new(0);
     let mut calibration = Calibration::new(effort);
     for (setting, gates) in played {
         let tallies: Option<Vec<_>> = (setting.worlds.iter())
             .map(|world| {
-                let play = || {
-                    let luck = (effort.seed, options);
-                    play::play(setting, world, &gates, trials(world), luck, (&done, total))
+                let scene = Scene {
+                    setting,
+                    world,
+                    gates: &gates,
+                    trials: effort.trials_of(world),
                 };
-                pool.install(play)
+                pool.install(|| play::play(&scene, (effort.seed, options), (&done, total)))
             })
             .collect();
         match tallies {

@@ -4,10 +4,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
 
+use super::record;
 use super::settings::{Setting, World};
 use super::shelf::Gate;
 use super::traffic::{Flow, Traffic};
 use crate::base::{Purpose, Seed};
+use crate::experiment::ledger::{CellId, UnitId};
 use crate::experiment::{Options, Progress};
 use crate::gate::statistical::{Arm, Batch, Decision, Evidence, Reads, Test};
 
@@ -91,53 +93,105 @@ struct Player {
     log_e: Option<f64>,
 }
 
-/// Plays `trials` trials of a canary in a setting past every gate; `None` when it was interrupted.
-pub(super) fn play(
-    setting: &Setting,
-    world: &World,
-    gates: &[&Gate],
-    trials: u32,
-    (seed, options): (Seed, &Options<'_>),
-    (done, total): (&AtomicU64, u64),
-) -> Option<Vec<Tally>> {
-    let traffic = Traffic::new(setting, world.fault);
-    let seed = Seed(name_of(&setting.name) ^ seed.0);
-    let players = || {
+/// A canary in a setting before every gate that has something to tell there.
+#[derive(Debug)]
+pub(super) struct Scene<'a> {
+    pub setting: &'a Setting,
+    pub world: &'a World,
+    pub gates: &'a [&'a Gate],
+    /// Trials to play.
+    pub trials: u32,
+}
+
+impl Scene<'_> {
+    /// The name of its trials under a root seed.
+    fn cell(&self, seed: Seed) -> CellId {
+        CellId::of_content(&("calibration", seed, self.setting, self.world, self.gates))
+    }
+
+    /// What is played at a time.
+    pub(super) fn units(&self, seed: Seed) -> Vec<UnitId> {
+        let cell = self.cell(seed);
+        let unit = |from: u32| UnitId {
+            cell,
+            from,
+            count: BLOCK.min(self.trials - from),
+        };
+        let blocks = (0..self.trials).step_by(BLOCK as usize);
+        blocks.map(unit).collect()
+    }
+
+    /// Whoever plays a part of it on a thread.
+    fn cast<'t>(&self, traffic: &'t Traffic) -> (Vec<Player>, Flow<'t>) {
         let player = |gate: &&Gate| Player {
-            test: gate.start(setting),
+            test: gate.start(self.setting),
             reads: gate.reads,
-            most: gate.most(world.is_good()).into(),
-            tally: Tally::new(setting.looks),
+            most: gate.most(self.world.is_good()).into(),
+            tally: Tally::new(self.setting.looks),
             on: true,
             log_e: None,
         };
-        let players: Vec<Player> = gates.iter().map(player).collect();
-        (players, Flow::new(&traffic))
-    };
-    let blocks: Vec<u32> = (0..trials).step_by(BLOCK as usize).collect();
-    let block = |(players, flow): &mut (Vec<Player>, Flow<'_>), from: &u32| {
-        let until = trials.min(from + BLOCK);
-        for replicate in *from..until {
-            if options.stop.load(Ordering::Relaxed) {
-                return None;
-            }
-            trial(players, flow, setting.looks, seed, replicate.into());
-        }
-        let more = u64::from(until - from);
-        let done = done.fetch_add(more, Ordering::Relaxed) + more;
-        (options.progress)(Progress { done, total });
-        let fresh = || Tally::new(setting.looks);
-        let take = |player: &mut Player| std::mem::replace(&mut player.tally, fresh());
-        Some(players.iter_mut().map(take).collect::<Vec<Tally>>())
-    };
-    let played: Vec<Option<Vec<Tally>>> = blocks.par_iter().map_init(players, block).collect();
-    let mut sums = vec![Tally::new(setting.looks); gates.len()];
+        (self.gates.iter().map(player).collect(), Flow::new(traffic))
+    }
+}
+
+/// Plays the trials of a canary in a setting past every gate; `None` when it was interrupted.
+pub(super) fn play(
+    scene: &Scene<'_>,
+    (seed, options): (Seed, &Options<'_>),
+    (done, total): (&AtomicU64, u64),
+) -> Option<Vec<Tally>> {
+    let units = scene.units(seed);
+    let played = play_units(scene, &units, (seed, options), (done, total));
+    let looks = scene.setting.looks;
+    let mut sums = vec![Tally::new(looks); scene.gates.len()];
     for tallies in played {
         for (sum, tally) in sums.iter_mut().zip(tallies?) {
             sum.add(&tally);
         }
     }
     Some(sums)
+}
+
+/// Plays these units of it, or takes them from the ledger; `None` for each that was interrupted.
+pub(super) fn play_units(
+    scene: &Scene<'_>,
+    units: &[UnitId],
+    (seed, options): (Seed, &Options<'_>),
+    (done, total): (&AtomicU64, u64),
+) -> Vec<Option<Vec<Tally>>> {
+    let traffic = Traffic::new(scene.setting, scene.world.fault);
+    let luck = Seed(name_of(&scene.setting.name) ^ seed.0);
+    let looks = scene.setting.looks;
+    let block = |(players, flow): &mut (Vec<Player>, Flow<'_>), unit: &UnitId| {
+        let told = || {
+            let more = u64::from(unit.count);
+            let done = done.fetch_add(more, Ordering::Relaxed) + more;
+            (options.progress)(Progress { done, total });
+        };
+        let known = options.ledger.and_then(|ledger| ledger.get(unit));
+        // A record that cannot be read is work to be done again.
+        let known = known.and_then(|known| record::decode(known, players.len(), looks));
+        if known.is_some() {
+            told();
+            return known;
+        }
+        for replicate in unit.from..unit.from + unit.count {
+            if options.stop.load(Ordering::Relaxed) {
+                return None;
+            }
+            trial(players, flow, looks, luck, replicate.into());
+        }
+        let take = |player: &mut Player| std::mem::replace(&mut player.tally, Tally::new(looks));
+        let tallies: Vec<Tally> = players.iter_mut().map(take).collect();
+        if let Some(ledger) = options.ledger {
+            ledger.put(unit, &record::encode(&tallies));
+        }
+        told();
+        Some(tallies)
+    };
+    let cast = || scene.cast(&traffic);
+    units.par_iter().map_init(cast, block).collect()
 }
 
 fn trial(players: &mut [Player], flow: &mut Flow<'_>, looks: u32, seed: Seed, replicate: u64) {

@@ -3,6 +3,7 @@
 //! these fields.
 
 mod evidence;
+mod expect;
 mod fault;
 mod figures;
 mod gate;
@@ -14,6 +15,7 @@ mod split;
 mod telemetry;
 mod traffic;
 
+pub use expect::Expect;
 pub use fault::{Corruption, Fault, Reach, ResetPhase};
 pub use figures::{Answer, Answers, Figures};
 pub use gate::{
@@ -121,6 +123,8 @@ pub struct Scenario {
     pub rivals: Option<Vec<Rollout>>,
     /// What to simulate, how often.
     pub experiment: Option<Experiment>,
+    /// What the rollout is expected to do: `coalmine check` says whether it does.
+    pub expect: Option<Vec<Expect>>,
     /// How it is played for real.
     pub live: Option<Live>,
 }

@@ -2,6 +2,7 @@
 
 mod classics;
 mod evidence;
+mod expectations;
 mod faults;
 mod figures;
 mod gates;

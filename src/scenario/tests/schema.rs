@@ -72,6 +72,7 @@ fn every_table() -> Vec<String> {
         texts.push(format!("{fault}\n{LEAST}"));
     }
     texts.push(format!("figures = [{{}}]\n{LEAST}"));
+    texts.push(format!("expect = [{{}}]\n{LEAST}"));
     texts.push(format!("goals = [{{ value = {{}} }}]\n{LEAST}"));
     for kind in gates::names() {
         texts.push(LEAST.replace("success-ratio", kind));

@@ -4,10 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use super::super::{
     Birth, Buckets, Counters, Figures, GoalSums, Phase, Plan, Reporter, Sampling, Unit,
-    UserFailures, Version,
+    UserFailures, Version, Weights,
 };
-use super::{FORMAT, Row, Subject};
-use crate::base::{Rate, Span, Time};
+use super::number::{Answered, Number, figure, read_figure};
+use super::{FORMAT, LookNote, Luck, Row, Subject, TickNote};
+use crate::base::{Rate, Span, Time, Weight};
 
 /// What tells a recording from any other file.
 #[derive(Deserialize)]
@@ -32,6 +33,14 @@ pub(super) struct Head {
     probes_per_second: f64,
     routes: Vec<String>,
     goals: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    luck: Option<Drawn>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Drawn {
+    gate: u64,
+    patience: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -76,6 +85,9 @@ pub(super) enum Line {
         seconds: [f64; 2],
         buckets: [Vec<u64>; 2],
         goals: Vec<[f64; 7]>,
+        /// The seven sums of failures by user, and users with one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failures: Option<([f64; 7], f64)>,
     },
     Answer {
         at_ns: u64,
@@ -88,6 +100,46 @@ pub(super) enum Line {
         latencies: Option<f64>,
         goals: Vec<[f64; 7]>,
         goals_so_far: Vec<[f64; 7]>,
+    },
+    Query {
+        at_ns: u64,
+        query: String,
+        answer: Answered,
+    },
+    Supplied {
+        at_ns: u64,
+        figures: Vec<Option<Number>>,
+    },
+    Step {
+        at_ns: u64,
+        question: usize,
+        figure: Option<Number>,
+    },
+    Weights {
+        at_ns: u64,
+        /// In percent: the canary's and the baseline's.
+        percent: Option<[f64; 2]>,
+    },
+    Look {
+        at_ns: u64,
+        /// From 1.
+        gate: usize,
+        verdict: String,
+        rule: String,
+        value: Number,
+        threshold: Number,
+        samples: Number,
+    },
+    Tick {
+        at_ns: u64,
+        /// In percent.
+        canary: f64,
+        mirror: f64,
+        phase: String,
+        failures: u32,
+        ending: Option<String>,
+        canary_requests: u64,
+        hooks: [bool; 6],
     },
     Problem {
         at_ns: u64,
@@ -122,6 +174,10 @@ impl Head {
             probes_per_second: plan.probes.get(),
             routes: subject.routes.clone(),
             goals: subject.goals.clone(),
+            luck: subject.luck.map(|luck| Drawn {
+                gate: luck.gate,
+                patience: luck.patience,
+            }),
         }
     }
 
@@ -160,6 +216,10 @@ impl Head {
             phase,
             routes: self.routes,
             goals: self.goals,
+            luck: self.luck.map(|luck| Luck {
+                gate: luck.gate,
+                patience: luck.patience,
+            }),
         })
     }
 }
@@ -183,6 +243,8 @@ impl Line {
                     seconds: counters.seconds,
                     buckets: [good.to_vec(), bad.to_vec()],
                     goals: counters.goals.iter().map(sums).collect(),
+                    failures: (counters.failures != UserFailures::default())
+                        .then(|| (sums(&counters.failures.sums), counters.failures.users)),
                 }
             }
             Row::Answer {
@@ -206,9 +268,62 @@ impl Line {
                 goals: figures.goals.iter().map(sums).collect(),
                 goals_so_far: figures.goals_so_far.iter().map(sums).collect(),
             },
-            Row::Problem { at, what } => Line::Problem {
-                at_ns: at.as_nanos(),
+            other => Line::of_other(other),
+        }
+    }
+
+    /// A line of a row that is about no series.
+    fn of_other(row: &Row) -> Line {
+        let at_ns = row.at().as_nanos();
+        match row {
+            Row::Query { text, answer, .. } => Line::Query {
+                at_ns,
+                query: text.clone(),
+                answer: Answered::of(answer),
+            },
+            Row::Supplied { figures, .. } => Line::Supplied {
+                at_ns,
+                figures: figures.iter().copied().map(figure).collect(),
+            },
+            Row::Step {
+                question, figure, ..
+            } => Line::Step {
+                at_ns,
+                question: *question,
+                figure: self::figure(*figure),
+            },
+            Row::Weights { weights, .. } => Line::Weights {
+                at_ns,
+                percent: weights
+                    .map(|weights| [weights.canary.as_percent(), weights.baseline.as_percent()]),
+            },
+            Row::Look { look, .. } => Line::Look {
+                at_ns,
+                gate: look.gate + 1,
+                verdict: look.outcome.clone(),
+                rule: look.rule.clone(),
+                value: Number::of(look.value),
+                threshold: Number::of(look.threshold),
+                samples: Number::of(look.samples),
+            },
+            Row::Tick { tick, .. } => Line::Tick {
+                at_ns,
+                canary: tick.canary,
+                mirror: tick.mirror,
+                phase: tick.phase.clone(),
+                failures: tick.failures,
+                ending: tick.ending.clone(),
+                canary_requests: tick.canary_requests,
+                hooks: tick.hooks,
+            },
+            Row::Problem { what, .. } => Line::Problem {
+                at_ns,
                 what: what.clone(),
+            },
+            // These are about a series.
+            Row::Scrape { .. } | Row::Answer { .. } => Line::Problem {
+                at_ns,
+                what: String::new(),
             },
         }
     }
@@ -230,6 +345,7 @@ impl Line {
                 seconds,
                 buckets,
                 goals,
+                failures,
             } => {
                 if buckets.iter().any(|row| row.len() != width) {
                     return Err(format!("a histogram has not {width} buckets"));
@@ -246,7 +362,12 @@ impl Line {
                         seconds,
                         buckets: buckets.concat(),
                         goals: goals.into_iter().map(goal).collect(),
-                        failures: UserFailures::default(),
+                        failures: failures.map_or_else(UserFailures::default, |(sums, users)| {
+                            UserFailures {
+                                sums: goal(sums),
+                                users,
+                            }
+                        }),
                     },
                 }
             }
@@ -282,12 +403,103 @@ impl Line {
                     },
                 }
             }
-            Line::Problem { at_ns, what } => Row::Problem {
-                at: Time::from_nanos(at_ns),
-                what,
-            },
+            other => other.other_row()?,
         })
     }
+
+    /// A row that is about no series.
+    fn other_row(self) -> Result<Row, String> {
+        let at = Time::from_nanos;
+        Ok(match self {
+            Line::Query {
+                at_ns,
+                query,
+                answer,
+            } => Row::Query {
+                at: at(at_ns),
+                text: query,
+                answer: answer.answer()?,
+            },
+            Line::Supplied { at_ns, figures } => {
+                let figures: Result<Vec<_>, String> = (figures.iter())
+                    .map(|number| read_figure(number.as_ref()))
+                    .collect();
+                Row::Supplied {
+                    at: at(at_ns),
+                    figures: figures?,
+                }
+            }
+            Line::Step {
+                at_ns,
+                question,
+                figure,
+            } => Row::Step {
+                at: at(at_ns),
+                question,
+                figure: read_figure(figure.as_ref())?,
+            },
+            Line::Weights { at_ns, percent } => Row::Weights {
+                at: at(at_ns),
+                weights: percent.map(weights).transpose()?,
+            },
+            Line::Look {
+                at_ns,
+                gate,
+                verdict,
+                rule,
+                value,
+                threshold,
+                samples,
+            } => Row::Look {
+                at: at(at_ns),
+                look: LookNote {
+                    gate: gate.checked_sub(1).ok_or("gates count from 1")?,
+                    outcome: verdict,
+                    rule,
+                    value: value.value()?,
+                    threshold: threshold.value()?,
+                    samples: samples.value()?,
+                },
+            },
+            Line::Tick {
+                at_ns,
+                canary,
+                mirror,
+                phase,
+                failures,
+                ending,
+                canary_requests,
+                hooks,
+            } => Row::Tick {
+                at: at(at_ns),
+                tick: TickNote {
+                    canary,
+                    mirror,
+                    phase,
+                    failures,
+                    ending,
+                    canary_requests,
+                    hooks,
+                },
+            },
+            Line::Problem { at_ns, what } => Row::Problem {
+                at: at(at_ns),
+                what,
+            },
+            Line::Scrape { .. } | Line::Answer { .. } => {
+                return Err("a row of a series stands in a strange place".to_owned());
+            }
+        })
+    }
+}
+
+fn weights(percent: [f64; 2]) -> Result<Weights, String> {
+    let [canary, baseline] = percent.map(Weight::percent);
+    let wrong = || format!("{percent:?} are not two percentages");
+    Ok(Weights {
+        canary: canary.ok_or_else(wrong)?,
+        baseline: baseline.ok_or_else(wrong)?,
+    })
 }
 
 impl Name {

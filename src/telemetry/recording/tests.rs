@@ -4,14 +4,22 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::base::Rate;
+use crate::base::Weight;
+use crate::telemetry::promql::{Answer, Labels};
 use crate::telemetry::{
-    Birth, Buckets, GoalSums, Phase, Sampling, Status, Unit, UserFailures, Window,
+    Birth, Buckets, Figure, Figures, GoalSums, Phase, Sampling, Status, Unit, UserFailures,
+    Weights, Window,
 };
 
 /// One that the first version wrote, with all kinds of rows.
 const FIRST: &str = include_str!(concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/tests/formats/recording-v1.jsonl"
+));
+/// One of the second, with the kinds that it brought.
+const SECOND: &str = include_str!(concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/tests/formats/recording-v2.jsonl"
 ));
 
 fn subject() -> Subject {
@@ -33,6 +41,7 @@ fn subject() -> Subject {
         phase,
         routes: vec!["checkout".to_owned()],
         goals: vec!["conversion".to_owned()],
+        luck: None,
     }
 }
 
@@ -71,11 +80,96 @@ fn a_recording_of_the_first_version_is_read() {
     assert_eq!(figures.requests, [Some(81.25), None]);
     assert!(figures.goals.is_empty());
     assert!(matches!(&recording.rows[3], Row::Problem { what, .. } if what == "it answered 503"));
-    // And written again as it was.
+    // And written again as it was, but for the version.
+    let again = FIRST.replace("\"coalmine_recording\":1", "\"coalmine_recording\":2");
     assert_eq!(
         written(&recording.subject, &recording.rows),
-        FIRST.as_bytes()
+        again.as_bytes()
     );
+}
+
+#[test]
+fn a_recording_of_the_second_version_is_read_and_written_again_as_it_was() {
+    let recording = read(SECOND.as_bytes()).unwrap();
+    assert_eq!(
+        recording.subject.luck,
+        Some(Luck {
+            gate: u64::MAX,
+            patience: 7
+        })
+    );
+    assert_eq!(recording.rows, decided());
+    let again = written(&recording.subject, &recording.rows);
+    assert_eq!(String::from_utf8(again).unwrap(), SECOND);
+}
+
+/// A row of each kind that the second version brought.
+fn decided() -> Vec<Row> {
+    let at = Time::from_secs(60);
+    let labels = Labels::new([("pod", "a")]);
+    vec![
+        Row::Query {
+            at,
+            text: "sum(up)".to_owned(),
+            answer: Answer::Vector(vec![(labels.clone(), f64::INFINITY), (labels, 0.5)]),
+        },
+        Row::Query {
+            at,
+            text: "1".to_owned(),
+            answer: Answer::Scalar(1.0),
+        },
+        Row::Supplied {
+            at,
+            figures: vec![Figure::Number(2.5), Figure::Nothing, Figure::Error],
+        },
+        Row::Step {
+            at: Time::START,
+            question: 1,
+            figure: Figure::Nothing,
+        },
+        Row::Look {
+            at,
+            look: LookNote {
+                gate: 0,
+                outcome: "fail".to_owned(),
+                rule: "below the minimum".to_owned(),
+                value: 0.982,
+                threshold: 0.99,
+                samples: f64::NAN,
+            },
+        },
+        Row::Tick {
+            at,
+            tick: TickNote {
+                canary: 5.0,
+                mirror: 0.0,
+                phase: "Progressing".to_owned(),
+                failures: 1,
+                ending: Some("rolled back".to_owned()),
+                canary_requests: 92,
+                hooks: [true, true, true, true, true, false],
+            },
+        },
+        Row::Weights {
+            at,
+            weights: Some(Weights {
+                canary: Weight::percent(5.0).unwrap(),
+                baseline: Weight::ZERO,
+            }),
+        },
+        Row::Weights { at, weights: None },
+    ]
+}
+
+#[test]
+fn what_was_decided_at_an_instant_came_after_what_was_seen() {
+    for row in decided() {
+        let decision = matches!(
+            row,
+            Row::Look { .. } | Row::Tick { .. } | Row::Weights { .. }
+        );
+        assert_eq!(row.is_decision(), decision, "{row:?}");
+    }
 }
 
 #[test]
@@ -85,8 +179,8 @@ fn what_is_no_recording_is_told() {
     assert!(error("a,b\n1,2\n").starts_with("not a recording: expected value"));
     assert!(error("{}\n").contains("coalmine_recording"));
     assert_eq!(
-        error("{\"coalmine_recording\":2,\"other\":[]}\n"),
-        "it has format 2; this one reads up to format 1"
+        error("{\"coalmine_recording\":3,\"other\":[]}\n"),
+        "it has format 3; this one reads up to format 2"
     );
     let zero = FIRST.replace("15000000000", "0");
     assert_eq!(error(&zero), "not a recording: the scrape interval is zero");

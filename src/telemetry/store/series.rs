@@ -5,7 +5,8 @@ use std::ops::Range;
 use super::{Basis, Telemetry, Track};
 use crate::base::{Span, Time};
 use crate::telemetry::promql::{Answer, Extrapolation, Scratch};
-use crate::telemetry::{GoalSums, Sampling, Status, Version};
+use crate::telemetry::recording::Row;
+use crate::telemetry::{Counters, GoalSums, Sampling, Status, Version};
 
 /// Rows of a version's or a route's counters of one status.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +28,23 @@ pub(in crate::telemetry) struct Edges<'a> {
     pub(in crate::telemetry) extrapolation: Option<Extrapolation>,
 }
 
+impl Track {
+    /// What was read at a row, without so many health checks.
+    fn counters(&self, row: usize, probes: u64) -> Counters {
+        let (width, goals) = (self.live.buckets.len(), self.live.goals.len());
+        let mut counters = Counters {
+            requests: self.requests[row],
+            seconds: self.seconds[row],
+            buckets: self.buckets[row * width..][..width].to_vec(),
+            goals: self.goals[row * goals..][..goals].to_vec(),
+            failures: self.failures.get(row).copied().unwrap_or_default(),
+        };
+        counters.requests[Status::Success as usize] -= probes;
+        counters.buckets[0] -= probes;
+        counters
+    }
+}
+
 impl Telemetry {
     fn track(&self, version: Version, route: Option<usize>) -> &Track {
         match route {
@@ -40,6 +58,39 @@ impl Telemetry {
         match self.scratch.try_borrow_mut() {
             Ok(mut scratch) => work(&mut scratch),
             Err(_) => work(&mut Scratch::default()),
+        }
+    }
+
+    /// Adds the samples taken after `after` (all of them where it is `None`), in order of time, as rows of
+    /// a recording; health checks are taken off again.
+    pub fn samples_since(&self, after: Option<Time>, rows: &mut Vec<Row>) {
+        let mut taken: Vec<(Time, Version, usize)> = Vec::new();
+        for version in Version::ALL {
+            let times = &self.tracks[version as usize].times;
+            let from = after.map_or(0, |after| times.partition_point(|time| *time <= after));
+            let new = times[from..].iter().enumerate();
+            taken.extend(new.map(|(row, time)| (*time, version, from + row)));
+        }
+        taken.sort_unstable();
+        for (at, version, row) in taken {
+            let probes = self.probes.over(at.since(Time::START)).floor() as u64;
+            rows.push(Row::Scrape {
+                at,
+                version,
+                route: None,
+                counters: self.tracks[version as usize].counters(row, probes),
+            });
+            for route in 0..self.route_count() {
+                let track = self.track(version, Some(route));
+                if let Some(row) = track.row_at(at) {
+                    rows.push(Row::Scrape {
+                        at,
+                        version,
+                        route: Some(route),
+                        counters: track.counters(row, 0),
+                    });
+                }
+            }
         }
     }
 

@@ -27,6 +27,7 @@ use super::options::Options;
 use crate::base::{Purpose, Span, Time, Weight};
 use crate::engine::actors::hooks::Callees;
 use crate::engine::actors::systems::Systems;
+use crate::engine::recorded::{Noted, Over};
 use crate::engine::r#virtual::Flow;
 use crate::engine::{Ending, Tick, decide, deciding};
 use crate::gate::{Gate, Jury, Verdict};
@@ -244,13 +245,17 @@ impl Run<'_> {
             ..Surroundings::default()
         };
         self.sight.look(now, telemetry).await;
+        let mut notes = Vec::new();
         decide(
             &mut self.controller,
             &mut self.jury,
             now,
             &surroundings,
             telemetry,
-            &mut self.systems,
+            &mut Noted {
+                systems: &mut self.systems,
+                rows: &mut notes,
+            },
             &mut self.looks,
         );
         self.callees.note(now, self.controller.asked());
@@ -268,6 +273,17 @@ impl Run<'_> {
         self.steer(now);
         let flow = Flow::new(self.routing, &self.script.setting.world, None);
         telemetry.note_weights(now, flow.weights());
+        Over {
+            now,
+            surroundings: &surroundings,
+            looks: &self.looks,
+            state: self.controller.state(),
+            routing: self.routing,
+            ending: ending.filter(|_| !self.books.has_ended()),
+            weights: flow.weights(),
+        }
+        .note(&mut notes);
+        self.sight.note(&notes);
         watch(Sign::Tick(&Tick {
             now,
             routing: self.routing,
@@ -277,6 +293,7 @@ impl Run<'_> {
             exposed_requests: seen.exposed,
             exposed_users: Some(seen.exposed_users),
             telemetry,
+            notes: &notes,
         }));
         if let Some(ending) = ending
             && !self.books.has_ended()

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::stage::{Stage, dialect};
 use super::{Script, demand};
-use crate::base::{Span, Time};
+use crate::base::{Purpose, Span, Time};
 use crate::engine::live::clock::WallClock;
 use crate::engine::live::options::Source;
 use crate::engine::live::prometheus::{
@@ -16,7 +16,7 @@ use crate::engine::live::scrape::{Instants, Intake, Mishaps, Scraper};
 use crate::engine::r#virtual::Luck;
 use crate::gate::{self, Gate};
 use crate::telemetry::exposition::Part;
-use crate::telemetry::recording::{Recorder, Row, Subject};
+use crate::telemetry::recording::{Luck as Drawn, Recorder, Row, Subject};
 use crate::telemetry::{Plan, Sampling, Telemetry, Version};
 
 /// Why nobody can be asked for metrics.
@@ -121,9 +121,7 @@ impl Sight {
         let timeout = Instants::timeout(plan.sampling, script.speed);
         let shown = shown_window(script);
         let mut telemetry = Telemetry::new(plan, phase);
-        let salt = setting
-            .seed
-            .salt(setting.replicate, crate::base::Purpose::Scrape);
+        let salt = setting.seed.salt(setting.replicate, Purpose::Scrape);
         telemetry.begin(phase, salt);
         telemetry.follow(demand(script.analysis, setting).routes);
         let inquiry = || Inquiry {
@@ -196,6 +194,10 @@ impl Sight {
                     phase,
                     routes: dialect.routes.clone(),
                     goals: dialect.goals.clone(),
+                    luck: Some(Drawn {
+                        gate: setting.seed.salt(setting.replicate, Purpose::Gate),
+                        patience: setting.seed.salt(setting.replicate, Purpose::Judgement),
+                    }),
                 };
                 let begun = Recorder::new(BufWriter::new(file), &subject);
                 Some(begun.map_err(SightError::Record)?)
@@ -286,6 +288,11 @@ impl Sight {
                 None => Ok(()),
             }
         });
+    }
+
+    /// Writes down what came of a tick.
+    pub(super) fn note(&mut self, notes: &[Row]) {
+        self.write(|record| notes.iter().try_for_each(|row| record.row(row)));
     }
 
     /// Writes something down, as long as that goes well.
