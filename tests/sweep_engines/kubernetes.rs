@@ -1,31 +1,23 @@
 //! The Indexed Job: its manifest against Kubernetes' own schema, and its meaning by an emulator.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use super::emulator::{Fate, Manifest};
 use super::sweep::{SHARDS, Sweep};
-use super::{alone, both, read, shared_folder};
+use super::{alone, both, installed, read};
 
 /// What the manifest names; the emulator makes folders of it.
 const CLUSTER: [&str; 6] = ["--image", "registry/coalmine:1", "--claim", "shards", "--at-once", "3"];
 
 /// `kubernetes-validate` from PyPI, or `None`, on record, where it is not installed.
 fn validator() -> Option<PathBuf> {
-    let named = std::env::var_os("COALMINE_KUBERNETES_VALIDATE").map(PathBuf::from);
-    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/kubernetes-validate/bin");
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut places = std::env::split_paths(&path).chain([built]);
-    let found = named.or_else(|| {
-        places
-            .find(|folder| folder.join("kubernetes-validate").is_file())
-            .map(|folder| folder.join("kubernetes-validate"))
-    });
-    if found.is_none() {
-        shared_folder::skip("kubernetes-validate is not installed");
+    if let Some(named) = std::env::var_os("COALMINE_KUBERNETES_VALIDATE") {
+        return Some(PathBuf::from(named));
     }
-    found
+    let [found] = installed(["kubernetes-validate"])?;
+    Some(found)
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 
 use super::keeper::Machine;
 use super::sweep::{SHARDS, Sweep, shard_of};
-use super::{alone, free_ports, installed, names, printed, read, until};
+use super::{alone, free_ports, installed, names, printed, read, shared_folder, until};
 
 /// Two machines that take work over ssh, and how to call them.
 struct Hosts {
@@ -25,7 +25,11 @@ const EMPTY: &str = "/run/sshd";
 
 impl Hosts {
     fn start() -> Option<Hosts> {
-        let [sshd, _, keygen, ..] = installed(["sshd", "ssh", "ssh-keygen", "parallel"])?;
+        let [sshd, _, keygen, parallel] = installed(["sshd", "ssh", "ssh-keygen", "parallel"])?;
+        if !printed(Command::new(parallel).arg("--version")).starts_with("GNU parallel") {
+            shared_folder::skip("`parallel` is another program than GNU's");
+            return None;
+        }
         let folder = tempfile::tempdir().unwrap();
         let root = rustix::process::geteuid().is_root();
         let made = (root && !Path::new(EMPTY).exists()).then_some(EMPTY);

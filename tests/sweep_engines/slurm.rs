@@ -126,8 +126,9 @@ fn start_munged(munged: &Path, folder: &Path) -> Machine {
 /// The configuration: everything in one folder, and all waiting as short as Slurm allows.
 fn configure(folder: &Path) -> String {
     let [controller, n1, n2] = free_ports(IpAddr::V4(Ipv4Addr::LOCALHOST));
-    let host = printed(&mut Command::new("hostname"));
-    let (host, folder) = (host.trim(), folder.display());
+    let host = read(Path::new("/proc/sys/kernel/hostname"));
+    let host = host.trim().split('.').next().unwrap();
+    let folder = folder.display();
     format!(
         "\
 ClusterName=coalmine

@@ -94,12 +94,12 @@ impl Kubernetes {
     }
 
     fn metadata(&self, name: &str, sweep: &str) -> String {
-        let mut text = format!("metadata:\n  name: {name}\n");
+        let mut text = format!("metadata:\n  name: {}\n", yaml(name));
         if let Some(namespace) = &self.namespace {
             // Writing to a string does not fail.
             let _ = writeln!(text, "  namespace: {}", yaml(namespace));
         }
-        text + &format!("  labels: {{app.kubernetes.io/name: coalmine, coalmine-sweep: {sweep}}}\n")
+        text + &format!("  labels: {}\n", labels(sweep))
     }
 
     fn config_map(&self, work: &Work<'_>, name: &str, chosen: Option<&str>) -> String {
@@ -138,28 +138,30 @@ kind: Job
             metadata = self.metadata(name, name),
             parallelism = self.at_once.min(completions),
             most_failed = MOST_FAILED.min(completions),
-            template = self.template(name, name, "shard", &run(work), work.threads),
+            template = self.template(name, "shard", &run(work), work.threads),
         )
     }
 
     fn merge(&self, work: &Work<'_>, name: &str) -> String {
-        let words = [work.program, "sweep", "merge", OUT, "--out=/out/merged"];
-        let command = command(&words.map(str::to_owned), &[]);
+        let words = [work.program, "sweep", "merge", OUT].map(str::to_owned);
+        let places = [format!("--plan={PLAN}"), format!("--out={OUT}/merged")];
+        let command = command(&words, &places);
         let own = format!("{name}-merge");
         format!(
             "apiVersion: batch/v1\nkind: Job\n{}spec:\n  suspend: true\n  backoffLimit: 0\n{}",
             self.metadata(&own, name),
-            self.template(&own, name, "merge", &command, 1)
+            self.template(name, "merge", &command, 1)
         )
     }
 
     /// A pod with the plan and the claim.
-    fn template(&self, name: &str, map: &str, does: &str, command: &str, cores: u16) -> String {
+    fn template(&self, name: &str, does: &str, command: &str, cores: u16) -> String {
         let (image, claim, memory) = (yaml(&self.image), yaml(&self.claim), yaml(&self.memory));
+        let (labels, map) = (labels(name), yaml(name));
         format!(
             "  template:
     metadata:
-      labels: {{app.kubernetes.io/name: coalmine, coalmine-sweep: {name}}}
+      labels: {labels}
     spec:
       restartPolicy: Never
       terminationGracePeriodSeconds: 60
@@ -201,6 +203,14 @@ fn run(work: &Work<'_>) -> String {
         rest.join(" ")
     );
     command(&["sh".to_owned(), "-c".to_owned(), script], &[])
+}
+
+/// By these labels everything of a sweep is found.
+fn labels(sweep: &str) -> String {
+    format!(
+        "{{app.kubernetes.io/name: coalmine, coalmine-sweep: {}}}",
+        yaml(sweep)
+    )
 }
 
 fn command(words: &[String], arguments: &[String]) -> String {

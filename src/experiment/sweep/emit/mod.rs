@@ -9,6 +9,8 @@ mod kubernetes;
 mod parallel;
 mod shards;
 mod slurm;
+#[cfg(test)]
+mod tests;
 mod words;
 
 use std::path::Path;
@@ -49,12 +51,14 @@ impl Work<'_> {
 
     /// What the first lines of everything that is printed say.
     fn heading(&self, engine: &str) -> String {
-        let (plan, count) = (self.plan.display(), self.shards.count());
+        // A comment ends with its line, whatever a path holds.
+        let plan = self.plan.to_string_lossy().replace(char::is_control, "?");
+        let count = self.shards.count();
         let share = match self.shards.is_all() {
-            true => format!("all {count} shards"),
+            true => format!("All {count} shards"),
             false => format!("{} of {count} shards", self.shards.len()),
         };
-        format!("{share} of the sweep {plan} ({}), for {engine}.", self.id)
+        format!("{share} of the sweep in {plan} ({}), for {engine}.", self.id)
     }
 }
 

@@ -84,7 +84,7 @@ impl Parallel {
 {body}
 # Merge what is there, whatever became of the jobs; it names what is missing:
 #
-#   {program} sweep merge {out} --out {out}-merged
+#   {program} sweep merge {out} --plan {plan} --out {out}-merged
 #
 # What is missing runs again by
 #
@@ -118,7 +118,7 @@ impl Parallel {
         let command = format!(
             "d=$(mktemp -d) || exit 75; \
              {program} sweep run {carried} --shard-index {{}} --shard-count {} --out \"$d\" --threads {} >&2; \
-             code=$?; cat \"$d\"/*; rm -r \"$d\"; exit $code",
+             code=$?; cat \"$d\"/*.jsonl*; rm -r \"$d\"; exit $code",
             work.shards.count(),
             work.threads
         );
