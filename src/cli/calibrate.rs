@@ -122,35 +122,49 @@ pub(super) fn calibrate(arguments: &CalibrateArguments) -> Result<(), CommandErr
         ..How::default()
     };
     let found = play(&settings, &gates, effort, &how)?;
+    let told = answer(&found, folder.as_deref(), arguments.json);
+    // What could not be printed was stored all the same.
+    if matches!(
+        told,
+        Ok(()) | Err(CommandError::Output(_) | CommandError::Failed(_))
+    ) {
+        session.end(found.note.complete, &arguments.resume);
+    }
+    told
+}
+
+/// Prints the tables and stores the rows.
+pub(super) fn answer(
+    found: &Calibration,
+    folder: Option<&Path>,
+    as_json: bool,
+) -> Result<(), CommandError> {
     if found.rows.is_empty() {
         let message = match found.note.complete {
             true => "none of these gates has anything to tell in these settings",
             false => "interrupted before the first setting was played to its end",
         };
-        session.end(found.note.complete, &arguments.resume);
         return Err(CommandError::Failed(message.to_owned()));
     }
-    let printed = match arguments.json {
-        true => output::print(&calibration::json(&found).map_err(CommandError::Write)?),
+    let printed = match as_json {
+        true => output::print(&calibration::json(found).map_err(CommandError::Write)?),
         false => output::print(&report::calibration(
-            &found,
+            found,
             output::WIDTH,
             output::colours(),
         )),
     };
     // What cannot be printed is stored all the same.
-    if let Some(folder) = &folder {
-        let extras = report::calibration_files(&found)?;
-        calibration::write(&found, folder, &extras).map_err(CommandError::Write)?;
-    }
-    session.end(found.note.complete, &arguments.resume);
     if let Some(folder) = folder {
+        let extras = report::calibration_files(found)?;
+        calibration::write(found, folder, &extras).map_err(CommandError::Write)?;
         output::note(&format!("Rows and figure: {}", folder.display()));
     }
     printed
 }
 
-fn play(
+/// Plays a calibration, with a bar where somebody watches.
+pub(super) fn play(
     settings: &[Setting],
     gates: &[Gate],
     effort: Effort,

@@ -15,6 +15,7 @@ use crate::engine::live::run::{RunError, SightError, StageError};
 use crate::experiment::ThreadsError;
 use crate::experiment::ledger::LedgerError;
 use crate::experiment::store::StoreError;
+use crate::experiment::sweep::PlanError;
 use crate::report::ReportError;
 use crate::scenario::UnknownScenario;
 
@@ -44,6 +45,12 @@ pub enum CommandError {
     /// Results could not be written.
     #[error("{0}")]
     Write(StoreError),
+    /// A plan was refused.
+    #[error("{0}")]
+    Plan(#[from] PlanError),
+    /// Something was not played to its end; what there is was kept.
+    #[error("{0}")]
+    Incomplete(String),
     /// Units could not be read, put together or kept.
     #[error("{0}")]
     Ledger(#[from] LedgerError),
@@ -100,6 +107,7 @@ impl CommandError {
             | CommandError::Argument { .. }
             | CommandError::Arguments(_)
             | CommandError::Results(_)
+            | CommandError::Plan(_)
             | CommandError::Ledger(
                 LedgerError::Foreign { .. }
                 | LedgerError::Version { .. }

@@ -24,6 +24,7 @@ mod service;
 mod stat;
 mod sweep;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -59,6 +60,8 @@ enum Command {
     Compare(Box<compare::CompareArguments>),
     /// How often each statistical gate is wrong, and how fast it is: a league table
     Calibrate(calibrate::CalibrateArguments),
+    /// An experiment shared out over machines, put together, and byte for byte the same
+    Sweep(sweep::SweepArguments),
     /// One rollout, tick by tick: for real over loopback, or in virtual time
     Run(Box<run::RunArguments>),
     /// Why a verdict fell: what was read, by which rule, and what would have changed it
@@ -71,8 +74,6 @@ enum Command {
     Conform(Box<conform::ConformArguments>),
     /// Read manifests of meshes, ingresses and controllers into a scenario
     Import(Box<import::ImportArguments>),
-    /// One experiment on many machines: cut into shards, run anywhere, merged exactly
-    Sweep(Box<sweep::SweepArguments>),
     /// Ask a PromQL query of recorded samples
     Promql(promql::PromqlArguments),
     /// One statistic by its name: figures in JSON in, results out
@@ -93,38 +94,47 @@ enum Command {
 pub fn start() -> ExitCode {
     match Arguments::try_parse() {
         Ok(arguments) => run(arguments),
-        Err(error) => ExitCode::from(errors::refuse(&error)),
+        Err(error) => {
+            let code = errors::refuse(&error);
+            // An engine is to know a shard that will never do from one that failed.
+            let first: Vec<OsString> = std::env::args_os().skip(1).take(2).collect();
+            let is_refused_shard = code == 2 && first == ["sweep", "run"];
+            ExitCode::from(if is_refused_shard { sweep::NEVER } else { code })
+        }
     }
 }
 
 /// Runs one command and reports its error, if any. Exit codes: 0 answered, 1 something other than
 /// the input went wrong, 2 the input was refused.
 pub fn run(arguments: Arguments) -> ExitCode {
-    let outcome = match arguments.command {
-        Command::Power(arguments) => power::power(&arguments),
-        Command::Plan(arguments) => plan::plan(&arguments),
-        Command::Calibrate(arguments) => calibrate::calibrate(&arguments),
-        Command::Run(arguments) => run::run(&arguments),
-        Command::Explain(arguments) => explain::explain(&arguments),
-        Command::Judge(arguments) => judge::judge(&arguments),
-        Command::Load(arguments) => load::load(&arguments),
-        Command::Compare(arguments) => compare::compare(&arguments),
-        Command::Conform(arguments) => conform::conform(&arguments),
-        Command::Import(arguments) => import::import(&arguments),
-        Command::Sweep(arguments) => sweep::sweep(&arguments),
-        Command::Promql(arguments) => promql::promql(&arguments),
-        Command::Stat(arguments) => stat::stat(&arguments),
-        Command::Report(arguments) => report::report(&arguments),
-        Command::Scenarios(arguments) => scenarios::scenarios(&arguments),
-        Command::Gates(arguments) => gates::gates(&arguments),
-        Command::Faults(arguments) => faults::faults(&arguments),
-        Command::Schema(arguments) => schema::schema(&arguments),
+    let outcome = match &arguments.command {
+        Command::Power(arguments) => power::power(arguments),
+        Command::Plan(arguments) => plan::plan(arguments),
+        Command::Calibrate(arguments) => calibrate::calibrate(arguments),
+        Command::Sweep(arguments) => sweep::sweep(arguments),
+        Command::Run(arguments) => run::run(arguments),
+        Command::Explain(arguments) => explain::explain(arguments),
+        Command::Judge(arguments) => judge::judge(arguments),
+        Command::Load(arguments) => load::load(arguments),
+        Command::Compare(arguments) => compare::compare(arguments),
+        Command::Conform(arguments) => conform::conform(arguments),
+        Command::Import(arguments) => import::import(arguments),
+        Command::Promql(arguments) => promql::promql(arguments),
+        Command::Stat(arguments) => stat::stat(arguments),
+        Command::Report(arguments) => report::report(arguments),
+        Command::Scenarios(arguments) => scenarios::scenarios(arguments),
+        Command::Gates(arguments) => gates::gates(arguments),
+        Command::Faults(arguments) => faults::faults(arguments),
+        Command::Schema(arguments) => schema::schema(arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             errors::report(&error);
-            ExitCode::from(error.exit_code())
+            ExitCode::from(match &arguments.command {
+                Command::Sweep(arguments) => sweep::exit_code(arguments, &error),
+                _ => error.exit_code(),
+            })
         }
     }
 }

@@ -69,6 +69,11 @@ pub(super) struct Pair<'a> {
 }
 
 impl<'a> Pair<'a> {
+    /// The worlds to play: faulty, then good.
+    pub(super) fn worlds(&self) -> impl Iterator<Item = &Setting<'a>> {
+        std::iter::once(&self.faulty).chain(&self.healthy)
+    }
+
     fn world(&self, faulty: bool) -> &Setting<'a> {
         match (faulty, &self.healthy) {
             (false, Some(healthy)) => healthy,
@@ -158,6 +163,12 @@ pub(super) fn rollbacks(trials: &[Trial]) -> u64 {
         .count() as u64
 }
 
+/// Replicates of a cell as they are played: first and number of each block.
+pub(super) fn ranges(begin: u32, target: u32) -> impl Iterator<Item = (u32, u32)> {
+    let from = (begin..target).step_by(BLOCK as usize);
+    from.map(move |from| (from, BLOCK.min(target - from)))
+}
+
 struct Block {
     cell: usize,
     faulty: bool,
@@ -170,7 +181,7 @@ fn blocks(pairs: &[Pair<'_>], samples: &[Sample], targets: &[u32]) -> Vec<Block>
     let mut blocks = Vec::new();
     for (cell, (sample, target)) in samples.iter().zip(targets).enumerate() {
         let begin = sample.faulty.len() as u32;
-        for from in (begin..*target).step_by(BLOCK as usize) {
+        for (from, count) in ranges(begin, *target) {
             let worlds = if pairs[cell].healthy.is_some() {
                 &[true, false][..]
             } else {
@@ -180,7 +191,7 @@ fn blocks(pairs: &[Pair<'_>], samples: &[Sample], targets: &[u32]) -> Vec<Block>
                 cell,
                 faulty,
                 from,
-                count: BLOCK.min(*target - from),
+                count,
             }));
         }
     }

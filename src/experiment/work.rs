@@ -4,7 +4,7 @@
 use super::grid::{self, GridCell};
 use super::replicate::{Pair, Until};
 use super::{engine, rivals, setting};
-use crate::base::{Span, Weight};
+use crate::base::{Seed, Span, Weight};
 use crate::engine::r#virtual::{Kind, Setting};
 use crate::model::World;
 use crate::scenario::Scenario;
@@ -51,6 +51,11 @@ impl<'s> Work<'s> {
             heat_engine,
             rivals: rivals::all(scenario),
         }
+    }
+
+    /// Root of all its randomness.
+    pub(super) fn seed(&self) -> Seed {
+        self.scenario.experiment.seed
     }
 
     /// The cells of the tables, and how long each is played.

@@ -62,7 +62,9 @@ impl Manifest {
             folder: folder.to_owned(),
         };
         for map in manifest.of_kind("ConfigMap") {
-            let place = manifest.folder.join(map["metadata"]["name"].as_str().unwrap());
+            let place = manifest
+                .folder
+                .join(map["metadata"]["name"].as_str().unwrap());
             fs::create_dir_all(&place).unwrap();
             for (name, text) in map["data"].as_object().unwrap() {
                 fs::write(place.join(name), text.as_str().unwrap()).unwrap();
@@ -177,7 +179,10 @@ impl Manifest {
         let mounts = pod["containers"][0]["volumeMounts"].as_array().unwrap();
         let mut word = word.to_owned();
         for mount in mounts {
-            let volume = volumes.iter().find(|one| one["name"] == mount["name"]).unwrap();
+            let volume = volumes
+                .iter()
+                .find(|one| one["name"] == mount["name"])
+                .unwrap();
             let name = [
                 &volume["configMap"]["name"],
                 &volume["persistentVolumeClaim"]["claimName"],
@@ -230,7 +235,9 @@ fn fails_index(job: &Value, status: ExitStatus) -> bool {
         let codes = &rule["onExitCodes"];
         assert_eq!(codes["operator"], "In");
         let values = codes["values"].as_array().unwrap();
-        values.iter().any(|value| value.as_i64() == code.map(i64::from))
+        values
+            .iter()
+            .any(|value| value.as_i64() == code.map(i64::from))
     })
 }
 
@@ -240,7 +247,9 @@ fn is_ignored(job: &Value, pod: &Pod) -> bool {
     let mut rules = rules.iter().filter(|rule| rule["action"] == "Ignore");
     let disruption = rules.any(|rule| {
         let conditions = rule["onPodConditions"].as_array().unwrap();
-        conditions.iter().any(|one| one["type"] == "DisruptionTarget" && one["status"] == "True")
+        conditions
+            .iter()
+            .any(|one| one["type"] == "DisruptionTarget" && one["status"] == "True")
     });
     disruption && pod.fate == Fate::Drained && pod.told
 }
@@ -257,7 +266,9 @@ fn expand(word: &str, environment: &[(&str, &str)]) -> String {
             rest = after;
             continue;
         }
-        let name = rest.strip_prefix('(').and_then(|inner| inner.split_once(')'));
+        let name = rest
+            .strip_prefix('(')
+            .and_then(|inner| inner.split_once(')'));
         let value = name.and_then(|(name, after)| {
             let found = environment.iter().find(|variable| variable.0 == name)?;
             Some((found.1, after))
@@ -280,7 +291,10 @@ fn ticks(pid: u32) -> u64 {
         return 0;
     };
     let mut fields = rest.split_whitespace().skip(11);
-    fields.next().and_then(|field| field.parse().ok()).unwrap_or(0)
+    fields
+        .next()
+        .and_then(|field| field.parse().ok())
+        .unwrap_or(0)
 }
 
 #[test]
@@ -288,7 +302,13 @@ fn words_are_expanded_as_kubernetes_does() {
     let environment = [("INDEX", "7")];
     let expand = |word| expand(word, &environment);
     assert_eq!(expand("--i=$(INDEX)"), "--i=7");
-    assert_eq!(expand("$$(INDEX) $(OTHER) $INDEX"), "$(INDEX) $(OTHER) $INDEX");
-    assert_eq!(expand("$$(sed -n \"$$((INDEX + 1))p\")"), "$(sed -n \"$((INDEX + 1))p\")");
+    assert_eq!(
+        expand("$$(INDEX) $(OTHER) $INDEX"),
+        "$(INDEX) $(OTHER) $INDEX"
+    );
+    assert_eq!(
+        expand("$$(sed -n \"$$((INDEX + 1))p\")"),
+        "$(sed -n \"$((INDEX + 1))p\")"
+    );
     assert_eq!(expand("5$"), "5$");
 }

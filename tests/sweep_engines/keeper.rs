@@ -122,7 +122,12 @@ fn below(root: u32) -> Vec<u32> {
     let mut next = 0;
     while next < found.len() {
         let parent = found[next];
-        found.extend(parents.iter().filter(|one| one.1 == parent).map(|one| one.0));
+        found.extend(
+            parents
+                .iter()
+                .filter(|one| one.1 == parent)
+                .map(|one| one.0),
+        );
         next += 1;
     }
     found[1..].to_vec()

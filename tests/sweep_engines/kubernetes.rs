@@ -9,7 +9,14 @@ use super::sweep::{SHARDS, Sweep};
 use super::{alone, both, installed, read};
 
 /// What the manifest names; the emulator makes folders of it.
-const CLUSTER: [&str; 6] = ["--image", "registry/coalmine:1", "--claim", "shards", "--at-once", "3"];
+const CLUSTER: [&str; 6] = [
+    "--image",
+    "registry/coalmine:1",
+    "--claim",
+    "shards",
+    "--at-once",
+    "3",
+];
 
 /// `kubernetes-validate` from PyPI, or `None`, on record, where it is not installed.
 fn validator() -> Option<PathBuf> {
@@ -47,12 +54,19 @@ fn the_manifest_is_what_kubernetes_takes() {
 #[test]
 fn pods_ask_for_what_they_use() {
     let sweep = Sweep::new();
-    let text = sweep.emit("kubernetes", false, &[&CLUSTER[..], &["--threads", "3"]].concat());
+    let text = sweep.emit(
+        "kubernetes",
+        false,
+        &[&CLUSTER[..], &["--threads", "3"]].concat(),
+    );
     let job = Manifest::create(&text, sweep.folder()).job(false).clone();
     let container = &job["template"]["spec"]["containers"][0];
     assert_eq!(container["resources"]["requests"]["cpu"], "3");
     let arguments = container["args"].as_array().unwrap();
-    assert!(arguments.iter().any(|one| one == "--threads=3"), "{container}");
+    assert!(
+        arguments.iter().any(|one| one == "--threads=3"),
+        "{container}"
+    );
 }
 
 #[test]

@@ -70,7 +70,9 @@ impl Hosts {
 
     fn answers(&self, name: &str) -> bool {
         let mut command = Command::new("ssh");
-        command.args(["-F"]).arg(self.folder.path().join("ssh_config"));
+        command
+            .args(["-F"])
+            .arg(self.folder.path().join("ssh_config"));
         command.args([name, "true"]).stderr(Stdio::null());
         command.status().unwrap().success()
     }
@@ -216,7 +218,9 @@ fn what_is_missing_when_all_hosts_die_is_named_and_runs_elsewhere() {
     let ssh = hosts.ssh();
     let script = sweep.emit("parallel", false, &[&HOSTS[..], &["--ssh", &ssh]].concat());
     let said = run(&script, &sweep, || {
-        let back = names(&sweep.out()).iter().any(|name| name.ends_with("joblog"))
+        let back = names(&sweep.out())
+            .iter()
+            .any(|name| name.ends_with("joblog"))
             && jobs(&sweep).iter().any(|job| job.2 == "0");
         if back && at_work(&hosts.machines[0]).is_some() {
             hosts.machines.iter_mut().for_each(Machine::kill);
@@ -230,8 +234,15 @@ fn what_is_missing_when_all_hosts_die_is_named_and_runs_elsewhere() {
     let (code, merged) = sweep.merge();
     assert!(code != 0 && !missing.is_empty(), "{said}{merged}");
     let named = sweep.missing_shards();
-    assert!(done.iter().all(|shard| !named.contains(shard)), "{missing}, {done:?}");
-    assert_eq!(done.len() + named.len(), SHARDS as usize, "{missing}, {done:?}");
+    assert!(
+        done.iter().all(|shard| !named.contains(shard)),
+        "{missing}, {done:?}"
+    );
+    assert_eq!(
+        done.len() + named.len(),
+        SHARDS as usize,
+        "{missing}, {done:?}"
+    );
 
     let script = sweep.emit("parallel", true, &["--at-once", "2"]);
     let said = run(&script, &sweep, || ());

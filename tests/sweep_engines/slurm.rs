@@ -27,7 +27,15 @@ struct Cluster {
 impl Cluster {
     /// Starts one and waits until its nodes are idle; `None`, on record, where that cannot be done.
     fn start() -> Option<Cluster> {
-        let names = ["munged", "slurmctld", "slurmd", "sbatch", "squeue", "sinfo", "scontrol"];
+        let names = [
+            "munged",
+            "slurmctld",
+            "slurmd",
+            "sbatch",
+            "squeue",
+            "sinfo",
+            "scontrol",
+        ];
         let [munged, slurmctld, slurmd, ..] = installed(names)?;
         if !rustix::process::geteuid().is_root() {
             shared_folder::skip("Slurm's daemons run as root here, and this is not root");
@@ -73,7 +81,11 @@ impl Cluster {
     fn asked(&self, name: &str, words: &[&str]) -> String {
         let output = self.command(name, words).output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        if output.status.success() { text } else { String::new() }
+        if output.status.success() {
+            text
+        } else {
+            String::new()
+        }
     }
 
     /// Submits a script from a folder: the job's number.
@@ -204,7 +216,12 @@ fn an_array_that_loses_a_node_gives_what_one_process_gives() {
     let log = read(&sweep.out().join(format!("log/{lost}.txt")));
     let (code, said) = sweep.merge();
     assert_ne!(code, 0, "{said}");
-    assert_eq!(sweep.missing(), last.to_string(), "{log}\n{}", cluster.log());
+    assert_eq!(
+        sweep.missing(),
+        last.to_string(),
+        "{log}\n{}",
+        cluster.log()
+    );
 
     let script = sweep.emit("slurm", true, &[]);
     assert!(script.contains(&format!("--array={last}%")), "{script}");

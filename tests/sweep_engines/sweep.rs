@@ -8,7 +8,14 @@ use std::process::{Command, Output};
 use super::both;
 
 /// What is swept: some seconds of work in all, in units of some hundredths of a second.
-const POWER: [&str; 6] = ["power", "low-traffic", "--engine", "requests", "--trials", "4000"];
+const POWER: [&str; 6] = [
+    "power",
+    "low-traffic",
+    "--engine",
+    "requests",
+    "--trials",
+    "4000",
+];
 /// Into how many shards it is cut.
 pub(crate) const SHARDS: u32 = 8;
 
@@ -53,7 +60,11 @@ impl Sweep {
         let shards = SHARDS.to_string();
         let mut words = vec!["sweep", "emit", engine, "plan.json", "--shards", &shards];
         words.extend(["--program", program()]);
-        words.extend(if missing { &["--missing", "shards"][..] } else { &[] });
+        words.extend(if missing {
+            &["--missing", "shards"][..]
+        } else {
+            &[]
+        });
         words.extend(options);
         String::from_utf8(self.answered(&words).stdout).unwrap()
     }
@@ -79,7 +90,15 @@ impl Sweep {
 
     /// How a merge of what is there ends, and what it says.
     pub(crate) fn merge(&self) -> (i32, String) {
-        let words = ["sweep", "merge", "shards", "--plan", "plan.json", "--out", "merged"];
+        let words = [
+            "sweep",
+            "merge",
+            "shards",
+            "--plan",
+            "plan.json",
+            "--out",
+            "merged",
+        ];
         let output = self.program().args(words).output().unwrap();
         (output.status.code().unwrap(), both(&output))
     }

@@ -1,11 +1,14 @@
 //! `coalmine sweep emit`: a plan in the words of an engine that is there already.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
+use super::{missing, subject};
 use crate::cli::service::OUTPUT;
 use crate::cli::{CommandError, output};
+use crate::experiment::ledger;
+use crate::experiment::sweep;
 use crate::experiment::sweep::emit::{EmitError, Host, Kubernetes, Parallel, Shards, Slurm, Work};
 
 /// Arguments of `coalmine sweep emit`.
@@ -201,17 +204,21 @@ fn parallel(arguments: &ParallelArguments) -> Result<(), CommandError> {
 /// Prints what an engine's words make of the work, where so many shards run at a time.
 fn print(
     arguments: &WorkArguments,
-    out: &std::path::Path,
+    out: &Path,
     at_once: u32,
     words: impl FnOnce(&Work<'_>) -> Result<String, EmitError>,
 ) -> Result<(), CommandError> {
-    let text = std::fs::read_to_string(&arguments.plan).unwrap_or_default();
-    let id = "0123456789abcdef".to_owned();
-    let units = 64;
-    let count = (arguments.shards).unwrap_or_else(|| Shards::sensible(units, at_once));
+    let (plan, subject) = subject::read(&arguments.plan)?;
+    let units = subject.units();
+    let count = (arguments.shards).unwrap_or_else(|| Shards::sensible(units.len() as u64, at_once));
     let shards = match &arguments.missing {
         None => Shards::all(count),
-        Some(_) => Shards::some(count, [1, 2]),
+        Some(folder) => {
+            let gathered = ledger::gather(std::slice::from_ref(folder), plan.id)?;
+            let missing = sweep::missing(&units, &gathered.union);
+            let shards = missing::shards(&missing, count).into_iter();
+            Shards::some(count, shards.map(|shard| shard as u32))
+        }
     };
     if shards.is_empty() {
         output::note("Nothing is missing: `coalmine sweep merge` has all that it needs");
@@ -219,8 +226,8 @@ fn print(
     }
     let work = Work {
         plan: &arguments.plan,
-        text: &text,
-        id: &id,
+        text: &plan.text(),
+        id: &plan.id.to_string(),
         shards: &shards,
         program: &arguments.program,
         out,

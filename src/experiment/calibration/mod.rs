@@ -22,10 +22,12 @@ pub use settings::{Correlation, Fault, Group, Setting, Stage, World, settings};
 pub use shelf::{ALPHA, Gate, shelf};
 pub use store::{check_replaceable, csv, is_one, json, read, write};
 
+use std::collections::BTreeSet;
 use std::sync::atomic::AtomicU64;
 
 use play::Scene;
 
+use super::ledger::UnitId;
 use super::{Options, ThreadsError};
 use crate::base::Seed;
 
@@ -84,16 +86,9 @@ pub fn run(
     let done = AtomicU64::new(0);
     let mut calibration = Calibration::new(effort);
     for (setting, gates) in played {
-        let tallies: Option<Vec<_>> = (setting.worlds.iter())
-            .map(|world| {
-                let scene = Scene {
-                    setting,
-                    world,
-                    gates: &gates,
-                    trials: effort.trials_of(world),
-                };
-                pool.install(|| play::play(&scene, (effort.seed, options), (&done, total)))
-            })
+        let luck = (effort.seed, options);
+        let tallies: Option<Vec<_>> = scenes(setting, &gates, effort)
+            .map(|scene| pool.install(|| play::play(&scene, luck, (&done, total))))
             .collect();
         match tallies {
             Some(tallies) => calibration.push(setting, &gates, &tallies),
@@ -104,4 +99,60 @@ pub fn run(
         }
     }
     Ok(calibration)
+}
+
+/// What a calibration plays at a time: a block of trials of one canary in one setting, past all gates.
+pub fn units(settings: &[Setting], gates: &[Gate], effort: Effort) -> Vec<UnitId> {
+    let mut units = Vec::new();
+    for (setting, gates) in fitting(settings, gates) {
+        for scene in scenes(setting, &gates, effort) {
+            units.extend(scene.units(effort.seed));
+        }
+    }
+    units
+}
+
+/// Plays these units of it and notes what comes of them in the ledger of `options`. The flag says
+/// whether all were played.
+///
+/// # Errors
+/// When the asked number of threads cannot be started.
+pub fn play_units(
+    settings: &[Setting],
+    gates: &[Gate],
+    effort: Effort,
+    wanted: &BTreeSet<UnitId>,
+    options: &Options<'_>,
+) -> Result<bool, ThreadsError> {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(options.threads.unwrap_or(0))
+        .build()?;
+    let total = wanted.iter().map(|unit| u64::from(unit.count)).sum();
+    let done = AtomicU64::new(0);
+    let luck = (effort.seed, options);
+    for (setting, gates) in fitting(settings, gates) {
+        for scene in scenes(setting, &gates, effort) {
+            let mut units = scene.units(effort.seed);
+            units.retain(|unit| wanted.contains(unit));
+            let played = pool.install(|| play::play_units(&scene, &units, luck, (&done, total)));
+            if played.iter().any(Option::is_none) {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
+}
+
+/// Every canary of a setting.
+fn scenes<'a>(
+    setting: &'a Setting,
+    gates: &'a [&'a Gate],
+    effort: Effort,
+) -> impl Iterator<Item = Scene<'a>> {
+    setting.worlds.iter().map(move |world| Scene {
+        setting,
+        world,
+        gates,
+        trials: effort.trials_of(world),
+    })
 }

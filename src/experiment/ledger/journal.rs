@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use super::attempt::{self, Digest};
-use super::{Header, LedgerError, UnitId};
+use super::{Header, LedgerError, Records, UnitId};
 
 /// Ending of a file that is complete.
 pub(super) const WHOLE: &str = ".jsonl";
@@ -58,6 +58,12 @@ impl Journal {
             state.file = Some(self.make()?);
         }
         Ok(())
+    }
+
+    /// Whether something has gone wrong.
+    pub(super) fn has_failed(&self) -> bool {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.error.is_some()
     }
 
     /// Appends a unit.
@@ -131,6 +137,27 @@ impl Journal {
         sync_folder(&self.folder).map_err(LedgerError::io("sync", &self.folder))?;
         Ok(Some(path))
     }
+}
+
+/// Writes records as one whole attempt, in place of what stands at `path`.
+///
+/// # Errors
+/// When it cannot be written; what stood there then stays.
+pub fn write(path: &Path, header: &Header, records: &Records) -> Result<(), LedgerError> {
+    let folder = match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    fs::create_dir_all(folder).map_err(LedgerError::io("create", folder))?;
+    let journal = Journal::new(folder, "merged", header.clone());
+    journal.begin()?;
+    for (unit, record) in records {
+        journal.put(unit, record);
+    }
+    if let Some(written) = journal.close()? {
+        fs::rename(&written, path).map_err(LedgerError::io("write", path))?;
+    }
+    Ok(())
 }
 
 impl Growing {

@@ -27,9 +27,9 @@ use crate::base::Seed;
 use crate::engine::r#virtual::Setting;
 
 pub use attempt::{Attempt, FORMAT, Header};
-pub use journal::Journal;
+pub use journal::{Journal, write};
 pub use trials::{decode, encode};
-pub use union::{Union, files};
+pub use union::{Gathered, Union, files, gather};
 
 /// Name of a cell, made of its content: equal content has the same name wherever it stands in a grid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -162,6 +162,11 @@ impl Ledger {
         if let Some(journal) = &self.journal {
             journal.put(unit, record);
         }
+    }
+
+    /// Whether something has gone wrong with noting; [`Ledger::close`] tells what.
+    pub fn has_failed(&self) -> bool {
+        self.journal.as_ref().is_some_and(Journal::has_failed)
     }
 
     /// How many units were asked for that were known.

@@ -1,13 +1,13 @@
 //! Records of many attempts put together: in any order, twice, or partly, with the same result.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::journal::{GROWING, WHOLE};
-use super::{Attempt, LedgerError, Records, UnitId};
+use super::{Attempt, LedgerError, PlanId, Records, UnitId};
 
 /// The union of records. A unit that comes again must come out the same: it is never the last one that
 /// wins.
@@ -55,11 +55,65 @@ impl Union {
         self.records.is_empty()
     }
 
+    /// Whether it is known what came of a unit.
+    pub fn has(&self, unit: &UnitId) -> bool {
+        self.records.contains_key(unit)
+    }
+
     /// The records alone, in the order of their units.
     pub fn into_records(self) -> Records {
         let alone = |(unit, (_, record))| (unit, record);
         self.records.into_iter().map(alone).collect()
     }
+}
+
+/// What the files at some places hold of a plan.
+#[derive(Debug, Default)]
+pub struct Gathered {
+    /// All records.
+    pub union: Union,
+    /// Files that were read.
+    pub files: usize,
+    /// Those that were ended from outside, or still grow.
+    pub torn: Vec<PathBuf>,
+    /// Shares that the files say they are, as `3/64`.
+    pub shards: BTreeSet<String>,
+}
+
+/// Puts together all files of units at these places.
+///
+/// # Errors
+/// When one cannot be read, is of another plan or version, or says otherwise than another.
+pub fn gather(places: &[PathBuf], plan: PlanId) -> Result<Gathered, LedgerError> {
+    let mut gathered = Gathered::default();
+    for place in places {
+        // A folder that nothing was written to is a share that never ran; a typing error is not.
+        if !place.exists() {
+            let cause = io::Error::from(io::ErrorKind::NotFound);
+            return Err(LedgerError::io("read", place)(cause));
+        }
+        for file in files(place)? {
+            gathered.files += 1;
+            let Some(attempt) = Attempt::read(&file)? else {
+                gathered.torn.push(file);
+                continue;
+            };
+            attempt.header.check_version(&file)?;
+            if attempt.header.plan != plan {
+                return Err(LedgerError::Plan {
+                    path: file,
+                    found: attempt.header.plan,
+                    expected: plan,
+                });
+            }
+            if !attempt.is_whole {
+                gathered.torn.push(file);
+            }
+            gathered.shards.insert(attempt.header.shard.clone());
+            gathered.union.add(attempt)?;
+        }
+    }
+    Ok(gathered)
 }
 
 /// Two records around the place where they part, short enough to be read.
@@ -107,7 +161,7 @@ pub fn files(place: &Path) -> Result<Vec<PathBuf>, LedgerError> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{CellId, Header, Journal, Ledger, PlanId};
+    use super::super::{CellId, Header, Journal, Ledger};
     use super::*;
 
     fn unit(cell: u8, from: u32) -> UnitId {

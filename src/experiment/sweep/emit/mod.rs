@@ -58,7 +58,10 @@ impl Work<'_> {
             true => format!("All {count} shards"),
             false => format!("{} of {count} shards", self.shards.len()),
         };
-        format!("{share} of the sweep in {plan} ({}), for {engine}.", self.id)
+        format!(
+            "{share} of the sweep in {plan} ({}), for {engine}.",
+            self.id
+        )
     }
 }
 

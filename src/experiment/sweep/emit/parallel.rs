@@ -134,6 +134,11 @@ for login in $logins; do
   fi
 done
 
+if [ -z \"$answering\" ]; then
+  echo 'no host answers' >&2
+  exit 1
+fi
+
 # What a host prints are the shard's results, in a file that no other run replaces.
 mkdir -p {out}
 run=$(date +%s)-$$

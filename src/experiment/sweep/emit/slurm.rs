@@ -90,7 +90,9 @@ exit \"$code\"
 ",
             heading = work.heading("Slurm"),
             count = shards.count(),
-            merge = shell(&format!("{program} sweep merge {out} --plan {plan} --out {out}-merged")),
+            merge = shell(&format!(
+                "{program} sweep merge {out} --plan {plan} --out {out}-merged"
+            )),
         ))
     }
 }

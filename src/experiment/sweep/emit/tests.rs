@@ -138,7 +138,8 @@ fn what_an_engine_cannot_take_is_refused_here() {
     }
 }
 
-const LONG: &str = "1002 shards need the indices 0 to 1001, and Slurm's MaxArraySize of 1001 ends at 1000";
+const LONG: &str =
+    "1002 shards need the indices 0 to 1001, and Slurm's MaxArraySize of 1001 ends at 1000";
 
 #[test]
 fn hosts_are_read_as_people_write_them() {
@@ -149,7 +150,16 @@ fn hosts_are_read_as_people_write_them() {
     };
     assert_eq!(host("8/me@ada"), Ok(ada));
     assert_eq!(host("ada").unwrap().at_once, None);
-    for wrong in ["", "8/", "0/ada", "x/ada", "-oProxyCommand=x", "a b", "a;b", "a,b"] {
+    for wrong in [
+        "",
+        "8/",
+        "0/ada",
+        "x/ada",
+        "-oProxyCommand=x",
+        "a b",
+        "a;b",
+        "a,b",
+    ] {
         assert!(host(wrong).unwrap_err().contains("HOST"), "{wrong}");
     }
     assert_eq!(parallel(&["8/ada", "bob"]).slots(), 10);

@@ -1,0 +1,246 @@
+//! `coalmine sweep plan`: what is to be played, in one file.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+
+use super::subject::{self, PlannedPower};
+use super::words;
+use crate::base::{Problems, Seed};
+use crate::cli::calibrate::CalibrateQuestion;
+use crate::cli::service::{self, OUTPUT};
+use crate::cli::{CommandError, output};
+use crate::experiment::sweep::{Asked, Carried, Command, Plan, SweepFile};
+use crate::report;
+use crate::scenario::{Bundle, Scenario};
+
+/// Arguments of `coalmine sweep plan`.
+#[derive(Debug, Args)]
+#[command(arg_required_else_help = true, disable_help_subcommand = true)]
+pub(super) struct PlanArguments {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// The experiment of `coalmine power`, of one scenario or several
+    Power(Box<PowerPlan>),
+    /// The experiment of `coalmine calibrate`
+    Calibrate(CalibratePlan),
+    /// A sweep file: scenarios, places in them, values to try
+    #[command(after_help = GRID)]
+    Grid(GridPlan),
+}
+
+#[derive(Debug, Args)]
+struct PowerPlan {
+    #[command(flatten)]
+    planned: PlannedPower,
+    /// File for the plan
+    #[arg(long, value_name = "FILE", default_value = "plan.json", help_heading = OUTPUT)]
+    out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct CalibratePlan {
+    #[command(flatten)]
+    question: CalibrateQuestion,
+    /// File for the plan
+    #[arg(long, value_name = "FILE", default_value = "plan.json", help_heading = OUTPUT)]
+    out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct GridPlan {
+    /// The sweep file, TOML
+    file: PathBuf,
+    /// File for the plan
+    #[arg(long, value_name = "FILE", default_value = "plan.json", help_heading = OUTPUT)]
+    out: PathBuf,
+}
+
+const GRID: &str = "\
+A sweep file:
+  scenarios = [\"my-service.toml\", \"low-traffic\"]   files, or built-in scenarios
+  trials = 2000                                    of each cell, bad and good canary
+  held = [\"5%\"]                                    also with the canary held here; may be left out
+  [grid]                                           every combination is a cell
+  \"traffic.rate\" = [\"1/s\", \"10/s\", \"100/s\"]
+  \"rollout.interval\" = [\"30s\", \"1m\"]";
+
+/// Writes a plan.
+pub(super) fn plan(arguments: &PlanArguments) -> Result<(), CommandError> {
+    let (asked, out) = match &arguments.what {
+        What::Power(arguments) => (power(&arguments.planned)?, &arguments.out),
+        What::Calibrate(arguments) => (calibrate(&arguments.question)?, &arguments.out),
+        What::Grid(arguments) => (grid(&arguments.file)?, &arguments.out),
+    };
+    let plan = Plan::new(asked);
+    // What any machine would refuse is refused here.
+    let subject = subject::of(&plan, out)?;
+    write(&plan, out)?;
+    let units = subject.units();
+    let trials: u64 = units.iter().map(|unit| u64::from(unit.count)).sum();
+    let cells: BTreeSet<_> = units.iter().map(|unit| unit.cell).collect();
+    output::note(&output::narrow(
+        &format!(
+            "Plan {}: {} of {} in {}, seed {}. Each of N machines plays its share with\n  coalmine \
+             sweep run {} --shard 1/N --out rows",
+            plan.id,
+            report::plural(trials, "rollout"),
+            report::plural(cells.len() as u64, "cell"),
+            report::plural(units.len() as u64, "unit"),
+            plan.asked.seed,
+            out.display()
+        ),
+        output::WIDTH,
+        "",
+    ));
+    Ok(())
+}
+
+fn power(planned: &PlannedPower) -> Result<Asked, CommandError> {
+    let (first, scenario) = planned
+        .question
+        .service
+        .bundle(planned.question.experiment())?;
+    let (mut bundles, mut scenarios) = (vec![first], vec![scenario]);
+    for path in &planned.more {
+        let (bundle, scenario) = Bundle::gather(service::origin(path)?, &planned.overrides())?;
+        bundles.push(bundle);
+        scenarios.push(scenario);
+    }
+    let mut names = BTreeSet::new();
+    if let Some(twice) = scenarios.iter().find(|one| !names.insert(&one.name)) {
+        return Err(CommandError::Argument {
+            message: format!("two of the scenarios are called `{}`", twice.name),
+            help: "their results would go to one folder: give them different names".to_owned(),
+        });
+    }
+    let trials = same(
+        &scenarios,
+        "numbers of trials",
+        "--trials 2000",
+        |scenario| scenario.experiment.trials,
+    )?;
+    let Some(trials) = trials else {
+        return Err(CommandError::Argument {
+            message: "a precision to reach cannot be shared out: how many trials it takes is only \
+                      found while they are played"
+                .to_owned(),
+            help: "say how many trials to play, like --trials 2000".to_owned(),
+        });
+    };
+    let seed = same(&scenarios, "seeds", "--seed 1", |scenario| {
+        scenario.experiment.seed
+    })?;
+    asked("power", Command::Power, seed, trials, &bundles)
+}
+
+/// What all scenarios have in common; a plan has one of it.
+fn same<T: PartialEq>(
+    scenarios: &[Scenario],
+    what: &str,
+    option: &str,
+    of: impl Fn(&Scenario) -> T,
+) -> Result<T, CommandError> {
+    let first = of(&scenarios[0]);
+    if scenarios.iter().all(|scenario| of(scenario) == first) {
+        return Ok(first);
+    }
+    Err(CommandError::Argument {
+        message: format!("the scenarios ask for different {what}"),
+        help: format!("a plan has one: name it, like {option}"),
+    })
+}
+
+fn calibrate(question: &CalibrateQuestion) -> Result<Asked, CommandError> {
+    let (_, _, effort) = question.subject()?;
+    asked(
+        "calibrate",
+        Command::Calibrate,
+        effort.seed,
+        effort.trials,
+        &[],
+    )
+}
+
+fn asked(
+    name: &str,
+    command: Command,
+    seed: Seed,
+    trials: u32,
+    bundles: &[Bundle],
+) -> Result<Asked, CommandError> {
+    let scenarios = bundles.iter().map(Carried::of);
+    Ok(Asked {
+        command,
+        words: words::words(std::env::args_os(), &["sweep", "plan", name], "out")?,
+        seed: seed.to_string(),
+        trials,
+        scenarios: scenarios.collect::<Result<_, _>>()?,
+        grid: None,
+    })
+}
+
+fn grid(path: &Path) -> Result<Asked, CommandError> {
+    let text = fs::read_to_string(path)
+        .map_err(|error| CommandError::Input(Problems::about(path, error.to_string())))?;
+    let file = SweepFile::read(&text, path)?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let (mut carried, mut scenarios) = (Vec::new(), Vec::new());
+    for name in &file.scenarios {
+        // Files are found beside the sweep file.
+        let beside = folder.join(name);
+        let place = match beside.is_file() {
+            true => beside,
+            false => PathBuf::from(name),
+        };
+        let origin = service::origin(&place)?;
+        let (bundle, scenario) = Bundle::gather(origin, &file.overrides())?;
+        carried.push(Carried::of(&bundle)?);
+        scenarios.push(scenario);
+    }
+    let seed = same(
+        &scenarios,
+        "seeds",
+        "seed = 1 in the sweep file",
+        |scenario| scenario.experiment.seed,
+    )?;
+    Ok(Asked {
+        command: Command::Grid,
+        words: Vec::new(),
+        seed: seed.to_string(),
+        trials: file.trials,
+        scenarios: carried,
+        grid: Some(file),
+    })
+}
+
+/// Writes a plan where none of another name is, whole or not at all.
+pub(super) fn write(plan: &Plan, path: &Path) -> Result<(), CommandError> {
+    let folder = match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    let log = |error| CommandError::Log {
+        path: path.to_owned(),
+        error,
+    };
+    fs::create_dir_all(folder).map_err(log)?;
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    let mut file = builder.prefix(".plan-").tempfile_in(folder).map_err(log)?;
+    file.write_all(plan.text().as_bytes()).map_err(log)?;
+    file.as_file().sync_all().map_err(log)?;
+    file.persist(path).map_err(|error| log(error.error))?;
+    Ok(())
+}
