@@ -53,9 +53,9 @@ fn free_ports<const N: usize>(address: IpAddr) -> [u16; N] {
     held.map(|listener| listener.local_addr().unwrap().port())
 }
 
-/// Waits until something holds, a minute and a half at most.
+/// Waits until something holds, two minutes at most.
 fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    for _ in 0..1_800 {
+    for _ in 0..2_400 {
         if holds() {
             return;
         }
