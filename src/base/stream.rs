@@ -50,6 +50,8 @@ pub enum Purpose {
     Hooks = 15,
     /// What a gate draws that judges by chance of its own.
     Gate = 16,
+    /// Which parts of a recording are drawn again.
+    Resampling = 17,
 }
 
 /// A stream of random numbers. Equal keys give equal streams, on every machine.

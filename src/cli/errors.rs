@@ -83,7 +83,7 @@ pub enum CommandError {
         /// Why not.
         error: io::Error,
     },
-    /// What was asked for with `--fail-if` has come true, or cannot be told.
+    /// What was asked for with `--fail-if` has come true, or cannot be told; or a check fails.
     #[error("{0}")]
     Failed(String),
     /// Results were computed, but could not be kept where they were asked for.

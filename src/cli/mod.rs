@@ -2,6 +2,7 @@
 //! how the process ends.
 
 mod calibrate;
+mod check;
 mod compare;
 mod conform;
 mod errors;
@@ -15,6 +16,7 @@ mod output;
 mod plan;
 mod power;
 mod promql;
+mod replay;
 mod report;
 mod resume;
 mod run;
@@ -23,6 +25,7 @@ mod schema;
 mod service;
 mod stat;
 mod sweep;
+mod tune;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -58,12 +61,18 @@ enum Command {
     Plan(Box<plan::PlanArguments>),
     /// All gates on one scenario by the same luck: who catches it, who cries wolf, how soon
     Compare(Box<compare::CompareArguments>),
+    /// The settings that keep what you ask of them and cost least, as a patch
+    Tune(Box<tune::TuneArguments>),
     /// How often each statistical gate is wrong, and how fast it is: a league table
     Calibrate(calibrate::CalibrateArguments),
     /// An experiment shared out over machines, put together, and byte for byte the same
     Sweep(sweep::SweepArguments),
+    /// Does each rollout still do what its scenario expects of it? For continuous integration
+    Check(check::CheckArguments),
     /// One rollout, tick by tick: for real over loopback, or in virtual time
     Run(Box<run::RunArguments>),
+    /// What this rollout would have decided on recorded data: last Tuesday, or with that threshold
+    Replay(Box<replay::ReplayArguments>),
     /// Why a verdict fell: what was read, by which rule, and what would have changed it
     Explain(Box<explain::ExplainArguments>),
     /// One gate on one set of figures: its verdict, its reasons, what would have changed it
@@ -112,6 +121,9 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Plan(arguments) => plan::plan(arguments),
         Command::Calibrate(arguments) => calibrate::calibrate(arguments),
         Command::Sweep(arguments) => sweep::sweep(arguments),
+        Command::Check(arguments) => check::check(arguments),
+        Command::Tune(arguments) => tune::tune(arguments),
+        Command::Replay(arguments) => replay::replay(arguments),
         Command::Run(arguments) => run::run(arguments),
         Command::Explain(arguments) => explain::explain(arguments),
         Command::Judge(arguments) => judge::judge(arguments),

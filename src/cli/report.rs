@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{CommandError, output, power};
+use super::{CommandError, output, power, tune};
 use crate::experiment::{calibration, store};
 use crate::report as reports;
 
 /// Arguments of `coalmine report`.
 #[derive(Debug, Args)]
 pub(super) struct ReportArguments {
-    /// Folder that `coalmine power` or `coalmine calibrate` wrote
+    /// Folder that `coalmine power`, `coalmine calibrate` or `coalmine tune` wrote
     folder: PathBuf,
     /// Print the summary as Markdown, for a pull request or a wiki
     #[arg(long)]
@@ -23,6 +23,9 @@ pub(super) fn report(arguments: &ReportArguments) -> Result<(), CommandError> {
     if calibration::is_one(&arguments.folder) {
         return calibrated(arguments);
     }
+    if tune::is_one(&arguments.folder) {
+        return tuned(arguments);
+    }
     let results = store::read(&arguments.folder).map_err(CommandError::Results)?;
     power::keep(&results, &arguments.folder)?;
     if arguments.markdown {
@@ -33,6 +36,17 @@ pub(super) fn report(arguments: &ReportArguments) -> Result<(), CommandError> {
     let page = arguments.folder.join("report.html");
     output::note(&format!("Drawn again: {}", page.display()));
     Ok(())
+}
+
+/// The same of a tuning.
+fn tuned(arguments: &ReportArguments) -> Result<(), CommandError> {
+    if arguments.markdown {
+        return Err(CommandError::Argument {
+            message: "a tuning is not printed as Markdown".to_owned(),
+            help: "leave out `--markdown`".to_owned(),
+        });
+    }
+    tune::again(&arguments.folder)
 }
 
 /// The same of a calibration.

@@ -11,7 +11,7 @@ use crate::scenario::{self, Bundle, EngineChoice, Origin, Overrides, Scenario};
 use crate::telemetry::{Birth, Sampling};
 
 /// Which scenario to play, and what to change in it.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct ServiceArguments {
     /// Scenario file, or the name of a built-in one [default: `default`]
     pub scenario: Option<PathBuf>,
@@ -92,7 +92,7 @@ impl From<Series> for Birth {
 
 impl ServiceArguments {
     /// Whether a controller's own manifests are named.
-    fn follows_manifests(&self) -> bool {
+    pub(super) fn follows_manifests(&self) -> bool {
         [&self.flagger, &self.argo, &self.kayenta]
             .iter()
             .any(|files| !files.is_empty())

@@ -30,6 +30,7 @@
 
 pub mod calibration;
 pub mod catalogue;
+pub mod check;
 pub mod comparison;
 pub mod conform;
 mod estimate;
@@ -39,19 +40,21 @@ mod grid;
 pub mod ledger;
 mod live;
 pub mod planner;
+pub mod replay;
 mod replicate;
 mod rivals;
 mod rows;
 pub mod store;
 pub mod summary;
 pub mod sweep;
+pub mod tuning;
 mod watch;
 pub(crate) mod words;
 mod work;
 
 pub use live::{LiveRollout, Scene, Staging, live, live_note};
 pub use replicate::{Options, Progress, ThreadsError};
-pub use watch::{Watched, watch};
+pub use watch::{Watched, watch, watch_recorded};
 
 use crate::base::{Rate, Weight};
 use crate::engine::r#virtual::{Kind, Setting};

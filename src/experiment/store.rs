@@ -479,8 +479,21 @@ fn read_rows_if_there<R: Row>(folder: &Path) -> Result<Vec<R>, StoreError> {
 }
 
 fn read_summary(folder: &Path) -> Result<Summary, StoreError> {
-    let text = read_file(folder, SUMMARY)?;
-    let path = folder.join(SUMMARY);
+    read_json(folder, SUMMARY, FORMAT)
+}
+
+/// Reads a file of JSON that carries the number of its format, at most `newest`.
+///
+/// # Errors
+///
+/// When the file is missing, a newer program made it, or it is damaged.
+pub fn read_json<T: serde::de::DeserializeOwned>(
+    folder: &Path,
+    file: &'static str,
+    newest: u32,
+) -> Result<T, StoreError> {
+    let text = read_file(folder, file)?;
+    let path = folder.join(file);
     let damaged = |line: usize, what: String| StoreError::Damaged {
         path: path.clone(),
         line: line as u64,
@@ -492,7 +505,7 @@ fn read_summary(folder: &Path) -> Result<Summary, StoreError> {
     let Some(format) = value.get("format").and_then(serde_json::Value::as_u64) else {
         return Err(damaged(1, "there is no format number".to_owned()));
     };
-    if format > u64::from(FORMAT) {
+    if format > u64::from(newest) {
         let program = value.get("program").and_then(serde_json::Value::as_str);
         return Err(StoreError::Newer {
             path: path.clone(),

@@ -1,5 +1,7 @@
 //! One rollout, tick by tick, as its metrics showed it.
 
+use std::io;
+
 use crate::base::{Probability, Seed, Span, Weight};
 use crate::engine::Tick;
 use crate::engine::Trial;
@@ -8,6 +10,7 @@ use crate::gate::{self, Explanation, Gate, Outcome, Rule, Verdict};
 use crate::model::World;
 use crate::rollout::Reach;
 use crate::scenario::Scenario;
+use crate::telemetry::recording::Recorder;
 use crate::telemetry::{Unit, Version};
 
 use super::summary::{LookRow, TimelineRow};
@@ -40,6 +43,54 @@ pub fn watch(scenario: &Scenario, seed: Seed, replicate: u64, good: bool, engine
         watched.trial.exposed_after = Player::new(setting).play(seed, replicate).exposed_after;
     }
     watched
+}
+
+/// Plays one rollout as [`watch`] does, and writes down what its gates saw and said. Every scrape is read,
+/// which deals the luck in other portions: the rollout is another one of the same law.
+///
+/// # Errors
+/// When the recording cannot be written.
+pub fn watch_recorded(
+    scenario: &Scenario,
+    seed: Seed,
+    replicate: u64,
+    good: bool,
+    engine: Kind,
+    out: impl io::Write,
+) -> io::Result<Watched> {
+    let healthy = scenario.world.healthy();
+    let world = if good { &healthy } else { &scenario.world };
+    let mut player = Player::recording(setting(scenario, world, engine));
+    let routes = scenario.world.traffic.routes.iter();
+    let subject = player.subject(
+        seed,
+        replicate,
+        routes.map(|route| route.name.clone()).collect(),
+        (scenario.world.goals.iter())
+            .map(|goal| goal.name.clone())
+            .collect(),
+    );
+    let mut recorder = Recorder::new(out, &subject)?;
+    let (mut rows, mut taken) = (Vec::new(), Vec::new());
+    let mut failed = None;
+    let trial = player.watch(seed, replicate, &mut |tick| {
+        let written = tick.notes.iter().try_for_each(|row| recorder.row(row));
+        failed = failed.take().or(written.err());
+        let row = row(scenario, tick);
+        if is_worth_showing(scenario, tick, &row, rows.last()) {
+            rows.push(row);
+        }
+        taken.extend(looks(scenario, tick));
+    });
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    recorder.finish()?;
+    Ok(Watched {
+        rows,
+        looks: taken,
+        trial,
+    })
 }
 
 /// The same, without what comes after.

@@ -113,7 +113,7 @@ fn rows<'a>(heads: &[&str; 6], lines: impl Iterator<Item = &'a [String; 6]>) -> 
 }
 
 /// Text that Markdown shows as it is, on one line.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {

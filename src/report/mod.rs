@@ -4,6 +4,7 @@
 mod answer;
 mod calibration;
 mod catalogue;
+mod check;
 mod comparison;
 mod conformity;
 mod csv;
@@ -21,12 +22,17 @@ mod plan;
 mod plot;
 mod promql;
 mod quantity;
+mod replay;
 mod table;
 mod ticks;
+mod tuning;
 mod wrap;
 
 pub use calibration::calibration;
 pub use catalogue::{faults, faults_markdown, sight_markdown};
+pub use check::{
+    check_annotations, check_json, check_junit, check_markdown, check_outcome, check_text,
+};
 pub use comparison::{comparison, comparison_files, league_files, leagues};
 pub use conformity::conformity;
 pub use csv::csv;
@@ -38,8 +44,10 @@ pub use looks::{look, looks};
 pub use markdown::markdown;
 pub use plan::plan;
 pub use promql::{promql, promql_json};
+pub use replay::{Told as ReplayTold, replay, replay_csv};
 pub use table::table;
 pub use ticks::ticks;
+pub use tuning::{tuning, tuning_files};
 
 pub(crate) use crate::experiment::words::{grouped, plural};
 pub(crate) use quantity::weight as percent;

@@ -340,6 +340,8 @@ mod tests {
             let subject = &*scenario.subject;
             assert!(SUBJECTS.contains(&subject), "{}: {subject}", builtin.name);
             assert!(scenario.title.chars().count() <= 70, "{}", builtin.name);
+            // What it teaches, as a clause that is checked.
+            assert!(!scenario.expectations.is_empty(), "{}", builtin.name);
         }
     }
 }

@@ -18,9 +18,17 @@ pub struct Expected {
     pub line: usize,
 }
 
-/// The clauses of a list, in the text that they stand in. `aftermath` is how long the experiment looks
-/// on after a rollout's end, where that is known.
-pub(super) fn read(list: &Value<'_>, text: &str, aftermath: Option<Span>) -> Option<Vec<Expected>> {
+/// What is known of the rest of a scenario: `None` where it could not be read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rest {
+    /// How long the experiment looks on after a rollout's end.
+    pub(super) aftermath: Option<Span>,
+    /// Whether any step of the rollout gives the canary traffic of users.
+    pub(super) has_steps: Option<bool>,
+}
+
+/// The clauses of a list, in the text that they stand in.
+pub(super) fn read(list: &Value<'_>, text: &str, rest: Rest) -> Option<Vec<Expected>> {
     let values = list.list()?;
     if values.len() > MOST_CLAUSES {
         list.refuse(
@@ -31,7 +39,7 @@ pub(super) fn read(list: &Value<'_>, text: &str, aftermath: Option<Span>) -> Opt
     let mut known: Vec<Expectation> = Vec::new();
     // Every one is looked at before giving up, so that all problems are found.
     let read: Vec<Option<Expected>> = (values.iter())
-        .map(|value| read_one(value.table()?, text, aftermath, &mut known))
+        .map(|value| read_one(value.table()?, text, rest, &mut known))
         .collect();
     read.into_iter().collect()
 }
@@ -39,7 +47,7 @@ pub(super) fn read(list: &Value<'_>, text: &str, aftermath: Option<Span>) -> Opt
 fn read_one(
     mut table: Table<'_>,
     text: &str,
-    aftermath: Option<Span>,
+    rest: Rest,
     known: &mut Vec<Expectation>,
 ) -> Option<Expected> {
     let that = table.require("that", "write that = \"power at 5% >= 90%\"");
@@ -53,10 +61,17 @@ fn read_one(
             );
             return None;
         }
-        if clause.metric == Metric::ExposedAfter && aftermath.is_some_and(Span::is_zero) {
+        if clause.metric == Metric::ExposedAfter && rest.aftermath.is_some_and(Span::is_zero) {
             value.refuse(
                 "nobody looks on after the end of a rollout",
                 "add [experiment] with aftermath = \"1h\"",
+            );
+            return None;
+        }
+        if clause.at.is_some() && rest.has_steps == Some(false) {
+            value.refuse(
+                "no step of the rollout gives the canary users' requests, so no percentage is held",
+                format_args!("write `{}` without `at`", clause.metric),
             );
             return None;
         }

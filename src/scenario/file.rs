@@ -15,8 +15,8 @@ use super::report::Report;
 use super::service::{self, Canary};
 use super::traffic::positive_span;
 use super::{
-    Rival, Scenario, expectations, experiment, figures, goals, hooks, live, queries, rollout,
-    split, telemetry, traffic,
+    Rival, Scenario, Tune, expectations, experiment, figures, goals, hooks, live, queries, rollout,
+    split, telemetry, traffic, tune,
 };
 use crate::base::{Probability, Problem, Problems, Severity};
 use crate::manifest::Measured;
@@ -144,11 +144,18 @@ pub(super) fn read_root(
         None => Some(experiment::unsaid()),
         Some(value) => value.table().and_then(experiment::read),
     };
+    let tuned = match table.get("tune") {
+        None => Some(Tune::default()),
+        Some(value) => value.table().and_then(|table| tune::read(table, &names)),
+    };
     let expected = match table.get("expect") {
         None => Some(Vec::new()),
         Some(value) => {
-            let aftermath = experiment.as_ref().map(|experiment| experiment.aftermath);
-            expectations::read(&value, text, aftermath)
+            let rest = expectations::Rest {
+                aftermath: experiment.as_ref().map(|experiment| experiment.aftermath),
+                has_steps: rollout.as_ref().map(|own| !own.plan.steps().is_empty()),
+            };
+            expectations::read(&value, text, rest)
         }
     };
     let live = match table.get("live") {
@@ -181,6 +188,7 @@ pub(super) fn read_root(
         rivals: rivals.iter().map(Rival::from).collect(),
         experiment: experiment?,
         expectations: expected?,
+        tune: tuned?,
         live: live?.options(vendor, rollout.service),
         warnings: (rivals.into_iter()).fold(rollout.warnings, |all, rival| {
             [all, rival.warnings].concat()

@@ -37,6 +37,7 @@ mod preset;
 mod queries;
 mod rate;
 mod reader;
+pub mod recorded;
 mod report;
 mod rollout;
 mod schema;
@@ -47,6 +48,7 @@ mod split;
 mod telemetry;
 pub mod trace;
 mod traffic;
+mod tune;
 mod week;
 
 pub use builtin::{Builtin, SUBJECTS, UnknownScenario, builtin, find, neutral};
@@ -56,9 +58,11 @@ pub use expectation::{Expectation, ExpectationError, Metric, Relation, Unit};
 pub use expectations::Expected;
 pub use files::Texts;
 pub use latency::{LatencyTextError, latency, quantile};
+pub use measured::Holdings;
 pub use overrides::Overrides;
 pub use schema::schema;
 pub use telemetry::sampling;
+pub use tune::{Aim, Move, MoveError, Tune, tunable};
 
 use std::path::Path;
 use std::str::FromStr;
@@ -107,6 +111,8 @@ pub struct Scenario {
     pub experiment: Experiment,
     /// What its own rollout is expected to do.
     pub expectations: Vec<Expected>,
+    /// What `coalmine tune` looks for in its own rollout.
+    pub tune: Tune,
     /// How it is played for real.
     pub live: Options,
     /// What was understood differently from what was written, or ignored: for the reader.
@@ -151,6 +157,7 @@ impl Scenario {
             horizon: rival.rollout.longest() + hooks::longest(&rival.hooks),
             rivals: Vec::new(),
             expectations: Vec::new(),
+            tune: Tune::default(),
             warnings: Vec::new(),
             ..self.clone()
         }

@@ -77,6 +77,11 @@ impl<'r> Value<'r> {
         shortened(self.report.text.get(self.span()).unwrap_or_default())
     }
 
+    /// The value as it is, without its place.
+    pub(super) fn plain(&self) -> toml::Value {
+        super::change::value(self.report.text.get(self.span()).unwrap_or_default())
+    }
+
     /// The text of a string.
     pub(super) fn text(&self) -> Option<&'r str> {
         self.node.get_ref().as_str()

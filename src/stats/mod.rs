@@ -5,6 +5,7 @@
 
 mod beta;
 mod binomial;
+mod bootstrap;
 mod difference;
 pub mod draw;
 mod fisher;
@@ -32,6 +33,7 @@ mod welch;
 mod zeroin;
 
 pub use binomial::{binomial, binomial_above, race};
+pub use bootstrap::{block_length, stationary_indices};
 pub use difference::{agresti_caffo, miettinen_nurminen};
 pub use fisher::{
     OddsRatio, R_TOLERANCE, conditional_odds_ratio, fisher_mid_p, fisher_p, fisher_two_sided_p,

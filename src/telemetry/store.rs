@@ -246,7 +246,7 @@ impl Telemetry {
     }
 
     /// What a metrics server answered to a query at `now`, kept as [`Telemetry::answer`] keeps what
-    /// windows show: where somebody else keeps the figures, queries are not evaluated but looked up.
+    /// windows show: a query that has been answered is looked up, and not evaluated.
     pub fn answer_query(&mut self, now: Time, text: &str, answer: promql::Answer) {
         self.answers.add_query(now, text, answer);
     }

@@ -5,11 +5,12 @@ use std::path::Path;
 use super::{answered, coalmine};
 
 /// All commands but for those of the same options as another.
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 19] = [
     "power",
     "plan",
     "compare",
     "calibrate",
+    "check",
     "gates",
     "run",
     "explain",

@@ -3,6 +3,7 @@
 
 mod answers;
 mod bad_input;
+mod check;
 mod explained;
 mod help;
 mod import;

@@ -3,6 +3,7 @@
 mod screen;
 
 use std::fs::File;
+use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -32,7 +33,7 @@ pub(super) struct RunArguments {
     #[command(flatten)]
     service: ServiceArguments,
     /// In virtual time, as fast as it goes, instead of for real
-    #[arg(long = "virtual", conflicts_with_all = ["splitter", "prometheus", "targets", "metrics", "speed", "out", "no_files", "hdr", "record"])]
+    #[arg(long = "virtual", conflicts_with_all = ["splitter", "prometheus", "targets", "metrics", "speed", "out", "no_files", "hdr"])]
     in_virtual_time: bool,
     /// Play a canary as good as stable in place of the faulty one
     #[arg(long)]
@@ -51,7 +52,7 @@ pub(super) struct RunArguments {
     /// Log latencies second by second to this file (HdrHistogram, V2)
     #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
     hdr: Option<PathBuf>,
-    /// Record what the gate saw in this file, a line of JSON for each scrape or answer
+    /// Record what the gate saw and said in this file, for `coalmine replay`
     #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
     record: Option<PathBuf>,
     /// Explain every check: what was read, by which rule, and what would have changed it
@@ -124,7 +125,19 @@ pub(super) fn run(arguments: &RunArguments) -> Result<(), CommandError> {
 fn run_virtual(scenario: &Scenario, arguments: &RunArguments) -> Result<(), CommandError> {
     let (engine, _) = experiment::engine(scenario);
     let seed = scenario.experiment.seed;
-    let watched = experiment::watch(scenario, seed, arguments.replicate, arguments.good, engine);
+    let (replicate, good) = (arguments.replicate, arguments.good);
+    let watched = match &arguments.record {
+        None => experiment::watch(scenario, seed, replicate, good, engine),
+        Some(path) => {
+            let refuse = |error| CommandError::Log {
+                path: path.clone(),
+                error,
+            };
+            let out = BufWriter::new(File::create(path).map_err(refuse)?);
+            experiment::watch_recorded(scenario, seed, replicate, good, engine, out)
+                .map_err(refuse)?
+        }
+    };
     if arguments.json {
         let mut text = String::new();
         for row in &watched.rows {

@@ -14,6 +14,8 @@ mod unseen;
 pub(super) use achieved::Achieved;
 pub(super) use lines::{rollout_line, world_line};
 
+use crate::model::World;
+use crate::model::fault::Target;
 use crate::rollout::flagger::Strategy;
 use crate::rollout::{Plan, Rollback};
 use crate::scenario::Scenario;
@@ -25,6 +27,11 @@ use super::words::{count, exact_share, share, time};
 const GOOD_POWER: f64 = 0.8;
 /// See [`GOOD_POWER`].
 const GOOD_FALSE: f64 = 0.05;
+
+/// What is wrong with the canary of a world, in a phrase.
+pub(super) fn fault_line(world: &World) -> String {
+    faults::of(world, Target::Canary).join(", ")
+}
 
 /// The findings, the most important first.
 pub(super) fn findings(scenario: &Scenario, cells: &[Cell], achieved: &[Achieved]) -> Vec<String> {

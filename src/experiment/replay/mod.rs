@@ -1,7 +1,11 @@
 //! A scenario's gates and controller on recorded data, tick by tick, beside what was recorded.
 
-pub mod resample;
+mod resample;
+mod split;
 mod words;
+
+pub use resample::{Parts, ResampleError, Resampled};
+pub use split::{SplitError, split};
 
 use std::path::Path;
 
@@ -12,7 +16,8 @@ use super::watch;
 use crate::base::{Problems, Seed, Span, Time};
 use crate::engine::Ending;
 use crate::engine::recorded::{self, Outcome, Setting, Tick};
-use crate::scenario::Scenario;
+use crate::scenario::{Holdings, Scenario};
+use crate::telemetry::promql::Answer;
 use crate::telemetry::recording::{Recording, Row};
 use crate::telemetry::{Version, Window};
 
@@ -70,23 +75,74 @@ pub struct Measured {
 }
 
 impl Measured {
-    /// Versions that have any sample or answer.
-    pub fn versions(&self) -> Vec<Version> {
+    /// What there is to read.
+    pub fn holdings(&self) -> Holdings {
+        let rows = &self.recording.rows;
         let has = |version: &Version| {
-            self.recording.rows.iter().any(|row| match row {
+            rows.iter().any(|row| match row {
                 Row::Scrape { version: of, .. } | Row::Answer { version: of, .. } => of == version,
                 _ => false,
             })
         };
-        Version::ALL.into_iter().filter(has).collect()
+        Holdings {
+            versions: Version::ALL.into_iter().filter(has).collect(),
+            latencies: rows.iter().any(|row| match row {
+                Row::Scrape { counters, .. } => counters.buckets.iter().any(|count| *count > 0),
+                Row::Answer { figures, .. } => !figures.buckets.is_empty(),
+                _ => false,
+            }),
+            users: rows.iter().any(|row| match row {
+                Row::Scrape { counters, .. } => counters.failures.sums.opportunities > 0.0,
+                _ => false,
+            }),
+        }
     }
 
-    /// A scenario whose gates read this.
+    /// A scenario whose gates read this; see [`Scenario::measured_as`].
     ///
     /// # Errors
     /// When they read what was not measured.
-    pub fn scenario(&self, scenario: Scenario, file: &Path) -> Result<Scenario, Problems> {
-        scenario.measured_as(&self.recording.subject, &self.versions(), file)
+    pub fn scenario(
+        &self,
+        scenario: Scenario,
+        leave_out: bool,
+        file: &Path,
+    ) -> Result<Scenario, Problems> {
+        scenario.measured_as(&self.recording.subject, &self.holdings(), leave_out, file)
+    }
+
+    /// The times of day at which a controller ticks while this goes on, in milliseconds since 1970; none
+    /// where the recording does not know the time of day.
+    pub fn ticks(&self, scenario: &Scenario) -> Vec<i64> {
+        let Some(begun) = self.begun else {
+            return Vec::new();
+        };
+        let cadence = scenario.rollout.cadence();
+        let last = recorded::end(&self.recording).min(Time::START + scenario.horizon);
+        let mut ticks = Vec::new();
+        let mut tick = cadence.first;
+        while tick <= last && !cadence.period.is_zero() {
+            let millis = (begun + i128::from(tick.as_nanos())).div_euclid(1_000_000);
+            ticks.extend(i64::try_from(millis));
+            tick += cadence.period;
+        }
+        ticks
+    }
+
+    /// Adds what a metrics server answered to a query at such a tick.
+    pub fn add_answer(&mut self, millis: i64, query: &str, answer: Answer) {
+        let Some(begun) = self.begun else { return };
+        let nanos = i128::from(millis) * 1_000_000 - begun;
+        // A tick is as fine as the clock, and the question was asked by the millisecond.
+        let at = u64::try_from(nanos.max(0)).map_or(Time::NEVER, Time::from_nanos);
+        self.recording.rows.push(Row::Query {
+            at,
+            text: query.to_owned(),
+            answer,
+        });
+        self.recording
+            .rows
+            .sort_by_key(|row| (row.at(), row.is_decision()));
     }
 
     /// The time of day of an instant in RFC 3339.

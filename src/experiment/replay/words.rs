@@ -45,9 +45,9 @@ pub(super) fn ending(scenario: &Scenario, measured: &Measured, replay: &Replay) 
         Ending::Promoted => {
             format!("The {controller} controller would have promoted the canary {when}; {told}.")
         }
-        Ending::Horizon if outcome.ran_out => format!(
-            "The recording ends {when}, with the rollout still under way; {told}."
-        ),
+        Ending::Horizon if outcome.ran_out => {
+            format!("The recording ends {when}, with the rollout still under way; {told}.")
+        }
         Ending::Horizon => format!("Still under way when it was cut off {when}; {told}."),
     };
     match replay.agreement {
@@ -106,10 +106,15 @@ pub(super) fn cautions(scenario: &Scenario, measured: &Measured, replay: &Replay
     let hooks = !scenario.world.hooks.is_empty();
     let decided = measured.recording.rows.iter();
     if hooks && !decided.clone().any(|row| matches!(row, Row::Tick { .. })) {
-        cautions.push("hooks are taken to agree: the recording has no answers of theirs".to_owned());
+        cautions
+            .push("hooks are taken to agree: the recording has no answers of theirs".to_owned());
     }
     let asked = !scenario.questions.is_empty();
-    if asked && !decided.clone().any(|row| matches!(row, Row::Supplied { .. } | Row::Step { .. })) {
+    if asked
+        && !decided
+            .clone()
+            .any(|row| matches!(row, Row::Supplied { .. } | Row::Step { .. }))
+    {
         cautions.push(format!(
             "{} answered as the scenario says: the recording has no answers of other systems",
             match scenario.questions.len() {

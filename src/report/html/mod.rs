@@ -3,8 +3,10 @@
 
 mod comparison;
 mod prose;
+mod tuning;
 
 pub(super) use comparison::comparison_page;
+pub(super) use tuning::tuning_page;
 
 use askama::Template;
 

@@ -13,6 +13,7 @@ mod frontier;
 mod heat;
 mod paint;
 mod panel;
+mod pareto;
 mod power;
 mod rivals;
 pub(crate) mod style;
@@ -25,6 +26,7 @@ use super::ReportError;
 use crate::experiment::calibration::Calibration;
 use crate::experiment::comparison::{Comparison, League};
 use crate::experiment::summary::{Cell, Mode, Results};
+use crate::experiment::tuning::Tuning;
 use drawing::Drawing;
 
 /// One figure, painted.
@@ -75,6 +77,16 @@ fn paint_all(drawings: Vec<(&'static str, Drawing)>) -> Result<Vec<Figure>, Repo
             })
         })
         .collect()
+}
+
+/// Draws the figure of a tuning.
+pub(crate) fn tuning(tuning: &Tuning) -> Result<Figure, ReportError> {
+    let drawing = pareto::draw(tuning);
+    Ok(Figure {
+        name: "pareto",
+        png: paint::png(&drawing)?,
+        svg: paint::svg(&drawing)?,
+    })
 }
 
 /// Draws the figure of a calibration.

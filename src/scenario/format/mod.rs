@@ -14,6 +14,7 @@ mod service;
 mod split;
 mod telemetry;
 mod traffic;
+mod tune;
 
 pub use expect::Expect;
 pub use fault::{Corruption, Fault, Reach, ResetPhase};
@@ -38,6 +39,8 @@ pub use traffic::{
     Mmpp, OnOff, Preset, Ramp, Recording, Route, SessionKind, Sessions, Swing, Traffic,
     TrafficRate, Week, WeibullGaps,
 };
+
+pub use tune::{Aim, Aims, Tune};
 
 use schemars::JsonSchema;
 
@@ -125,6 +128,8 @@ pub struct Scenario {
     pub experiment: Option<Experiment>,
     /// What the rollout is expected to do: `coalmine check` says whether it does.
     pub expect: Option<Vec<Expect>>,
+    /// What `coalmine tune` looks for.
+    pub tune: Option<Tune>,
     /// How it is played for real.
     pub live: Option<Live>,
 }

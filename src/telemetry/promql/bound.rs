@@ -236,8 +236,8 @@ impl Bound {
     /// When Prometheus would answer with an error, as for two partners in a match, and when a metrics
     /// server that answers instead has not done so ([`Telemetry::answer_query`]).
     pub fn ask(&self, now: Time, telemetry: &Telemetry) -> Result<Answer, AskError> {
-        if !telemetry.has_samples() {
-            return self.looked_up(now, telemetry);
+        if let Some(answer) = self.looked_up(now, telemetry) {
+            return answer;
         }
         let nanos = i64::try_from(now.as_nanos()).unwrap_or(i64::MAX);
         let moment = self.moment(Source::Simulated(telemetry, now), nanos);
@@ -256,8 +256,8 @@ impl Bound {
         step: Span,
         telemetry: &Telemetry,
     ) -> Result<Answer, AskError> {
-        if !telemetry.has_samples() {
-            return self.looked_up(now, telemetry);
+        if let Some(answer) = self.looked_up(now, telemetry) {
+            return answer;
         }
         let nanos = |time: Time| i64::try_from(time.as_nanos()).unwrap_or(i64::MAX);
         let step = i64::try_from(step.as_nanos()).unwrap_or(i64::MAX);
@@ -282,8 +282,8 @@ impl Bound {
             *values = self.ask(now, telemetry)?.values();
             return Ok(());
         };
-        if !telemetry.has_samples() {
-            *values = self.looked_up(now, telemetry)?.values();
+        if let Some(answer) = self.looked_up(now, telemetry) {
+            *values = answer?.values();
             return Ok(());
         }
         let nanos = i64::try_from(now.as_nanos()).unwrap_or(i64::MAX);
@@ -305,10 +305,14 @@ impl Bound {
         })
     }
 
-    /// What a metrics server has answered.
-    fn looked_up(&self, now: Time, telemetry: &Telemetry) -> Result<Answer, AskError> {
+    /// What a metrics server has answered; `None` where there are samples to evaluate instead.
+    fn looked_up(&self, now: Time, telemetry: &Telemetry) -> Option<Result<Answer, AskError>> {
         let answer = telemetry.answered(now, self.text());
-        answer.cloned().ok_or(AskError::NoAnswer)
+        match answer {
+            Some(answer) => Some(Ok(answer.clone())),
+            None if telemetry.has_samples() => None,
+            None => Some(Err(AskError::NoAnswer)),
+        }
     }
 
     /// The answer at an instant in milliseconds, of recorded samples that the query was bound to.

@@ -78,6 +78,13 @@ impl Series {
         &self.labels
     }
 
+    /// Its samples in order of time: milliseconds and values. Markers of its end are values that are not
+    /// numbers.
+    pub fn points(&self) -> impl Iterator<Item = (i64, f64)> {
+        let times = self.times.iter().map(|nanos| nanos.div_euclid(1_000_000));
+        times.zip(self.values.iter().copied())
+    }
+
     pub(super) fn times(&self) -> &[i64] {
         &self.times
     }

@@ -194,10 +194,11 @@ impl Window<'_> {
         let count = |bucket: usize| {
             last[bucket] - first[bucket] + last[width + bucket] - first[width + bucket]
         };
-        let total = (Status::BOTH.into_iter())
-            .filter_map(|status| self.volume(status))
-            .sum::<f64>() as u64;
-        debug_assert_eq!(total, (0..width).map(count).sum::<u64>());
+        let total: u64 = (0..width).map(count).sum();
+        // Requests that were counted without their latencies show none.
+        if total == 0 && self.requests() > 0.0 {
+            return None;
+        }
         Some(quantile_of_counts(q, self.bounds.bounds(), total, count))
     }
 

@@ -85,17 +85,28 @@ impl Element {
     }
 }
 
+/// An error where an answer is a refusal.
+pub(super) fn refused(fetched: &Fetched) -> Result<(), AskError> {
+    #[derive(Deserialize)]
+    struct Refusal {
+        error: String,
+    }
+    if fetched.status == 200 {
+        return Ok(());
+    }
+    let reply: Result<Refusal, _> = serde_json::from_slice(&fetched.body);
+    let reason = match reply {
+        Ok(reply) if !reply.error.is_empty() => reply.error,
+        _ => beginning(&fetched.body),
+    };
+    let status = fetched.status;
+    Err(AskError::Refused { status, reason })
+}
+
 /// The instant vector of an answer.
 pub(super) fn vector(fetched: &Fetched) -> Result<Vec<Element>, AskError> {
+    refused(fetched)?;
     let reply: Result<Reply, _> = serde_json::from_slice(&fetched.body);
-    if fetched.status != 200 {
-        let reason = match reply {
-            Ok(reply) if !reply.error.is_empty() => reply.error,
-            _ => beginning(&fetched.body),
-        };
-        let status = fetched.status;
-        return Err(AskError::Refused { status, reason });
-    }
     let senseless = |what: String| Err(AskError::Senseless(what));
     match reply {
         Err(error) => senseless(error.to_string()),

@@ -8,9 +8,11 @@
 //! sample on its left edge too, and before 2.51 a young series reaches further back.
 
 mod answer;
+mod history;
 mod question;
 
 pub use answer::AskError;
+pub use history::{History, HistoryError, Past};
 pub use question::{Wanted, wanted};
 
 use std::collections::BTreeMap;
