@@ -5,12 +5,22 @@ use std::path::Path;
 use super::{answered, coalmine};
 
 /// All commands but for those of the same options as another.
-const COMMANDS: [&str; 19] = [
+const COMMANDS: [&str; 29] = [
     "power",
     "plan",
     "compare",
     "calibrate",
     "check",
+    "sweep",
+    "sweep plan power",
+    "sweep plan calibrate",
+    "sweep plan grid",
+    "sweep emit kubernetes",
+    "sweep emit slurm",
+    "sweep emit parallel",
+    "sweep run",
+    "sweep merge",
+    "sweep missing",
     "gates",
     "run",
     "explain",

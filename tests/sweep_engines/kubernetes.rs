@@ -13,7 +13,7 @@ const CLUSTER: [&str; 6] = [
     "--image",
     "registry/coalmine:1",
     "--claim",
-    "shards",
+    "rows",
     "--at-once",
     "3",
 ];

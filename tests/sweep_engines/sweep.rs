@@ -39,7 +39,7 @@ impl Sweep {
 
     /// Where the engine leaves what came of the shards.
     pub(crate) fn out(&self) -> PathBuf {
-        self.folder().join("shards")
+        self.folder().join("rows")
     }
 
     /// The program, in the sweep's folder.
@@ -61,7 +61,7 @@ impl Sweep {
         let mut words = vec!["sweep", "emit", engine, "plan.json", "--shards", &shards];
         words.extend(["--program", program()]);
         words.extend(if missing {
-            &["--missing", "shards"][..]
+            &["--missing", "rows"][..]
         } else {
             &[]
         });
@@ -72,7 +72,7 @@ impl Sweep {
     /// The shards that `sweep missing` names.
     pub(crate) fn missing(&self) -> String {
         let shards = SHARDS.to_string();
-        let words = ["sweep", "missing", "shards", "--plan", "plan.json"];
+        let words = ["sweep", "missing", "rows", "--plan", "plan.json"];
         let output = self.answered(&[&words[..], &["--shard-count", &shards]].concat());
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
@@ -93,7 +93,7 @@ impl Sweep {
         let words = [
             "sweep",
             "merge",
-            "shards",
+            "rows",
             "--plan",
             "plan.json",
             "--out",

@@ -80,7 +80,7 @@ struct SlurmArguments {
     #[command(flatten)]
     work: WorkArguments,
     /// Folder for the results, which all nodes see
-    #[arg(long, default_value = "shards", value_name = "FOLDER", help_heading = OUTPUT)]
+    #[arg(long, default_value = "rows", value_name = "FOLDER", help_heading = OUTPUT)]
     out: PathBuf,
     /// Tasks that may run at a time
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100_000), default_value_t = 16, value_name = "NUMBER", help_heading = SHARDS)]
@@ -106,7 +106,7 @@ struct ParallelArguments {
     #[command(flatten)]
     work: WorkArguments,
     /// Folder for the results
-    #[arg(long, default_value = "shards", value_name = "FOLDER", help_heading = OUTPUT)]
+    #[arg(long, default_value = "rows", value_name = "FOLDER", help_heading = OUTPUT)]
     out: PathBuf,
     /// Machine to work on, over ssh: HOST, or 4/HOST for four at a time; again for more [default: this
     /// one]
@@ -134,15 +134,15 @@ Examples:
 
 const SLURM: &str = "\
 Examples:
-  coalmine sweep emit slurm plan.json --out shards > sweep.sbatch
+  coalmine sweep emit slurm plan.json --out rows > sweep.sbatch
   sbatch sweep.sbatch
-  coalmine sweep emit slurm plan.json --out shards --missing shards | sbatch";
+  coalmine sweep emit slurm plan.json --out rows --missing rows | sbatch";
 
 const PARALLEL: &str = "\
 Examples:
   coalmine sweep emit parallel plan.json | sh
   coalmine sweep emit parallel plan.json --host 8/ada --host 4/bob --program bin/coalmine | sh
-  coalmine sweep emit parallel plan.json --missing shards | sh";
+  coalmine sweep emit parallel plan.json --missing rows | sh";
 
 /// Prints what the engine takes.
 pub(super) fn emit(arguments: &EmitArguments) -> Result<(), CommandError> {

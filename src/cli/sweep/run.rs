@@ -9,10 +9,8 @@ use clap::Args;
 
 use super::{plan, subject};
 use crate::cli::service::{EXPERIMENT, OUTPUT};
-use crate::cli::{CommandError, output, power};
-use crate::experiment::ledger::{
-    self, Attempt, Header, Journal, Ledger, PlanId, Records, Union, UnitId,
-};
+use crate::cli::{CommandError, output, power, resume};
+use crate::experiment::ledger::{Header, Journal, Ledger, PlanId, Records, Union, UnitId};
 use crate::experiment::sweep::{Plan, Shard};
 use crate::experiment::{Options, Progress};
 use crate::report;
@@ -170,7 +168,7 @@ fn leave_plan(wanted: &Plan, folder: &Path) -> Result<(), CommandError> {
     })
 }
 
-/// What was played before of these units; whatever else is there is named and left alone.
+/// What was played before of these units.
 fn known(
     places: &[PathBuf],
     plan: PlanId,
@@ -178,26 +176,8 @@ fn known(
 ) -> Result<Union, CommandError> {
     let mut union = Union::default();
     for place in places {
-        for file in ledger::files(place)? {
-            let attempt = match Attempt::read(&file) {
-                Ok(Some(mut attempt)) => {
-                    // Other shards' records would only take room, in every shard that resumes.
-                    attempt.records.retain(|(unit, _)| units.contains(unit));
-                    attempt
-                }
-                Ok(None) => continue,
-                Err(error) => {
-                    output::note(&format!("Ignored: {error}"));
-                    continue;
-                }
-            };
-            if let Err(error) = attempt.header.check_version(&file) {
-                output::note(&format!("Ignored: {error}"));
-            } else if attempt.header.plan == plan {
-                union.add(attempt)?;
-            } else {
-                output::note(&format!("Ignored: {} is of another plan", file.display()));
-            }
+        for attempt in resume::older(place, plan, |unit| units.contains(unit))? {
+            union.add(attempt)?;
         }
     }
     Ok(union)

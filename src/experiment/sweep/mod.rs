@@ -14,7 +14,7 @@ mod subject;
 
 pub use grid::{GridResults, GridRow, SweepFile, csv};
 pub use plan::{Asked, Carried, Command, FORMAT, Plan, PlanError, Text};
-pub use shard::{Shard, ranges};
+pub use shard::{Shard, ranges, steps};
 pub use subject::{GridPoint, Subject};
 
 use super::ledger::{Union, UnitId};
