@@ -90,19 +90,7 @@ pub(super) fn read_root(
     foreign: &mut Option<Problems>,
 ) -> Option<(Scenario, Places)> {
     let places = find_places(&mut table);
-    let name = read_name(&mut table, file);
-    let title = match table.get("title") {
-        None => Some(None),
-        Some(value) => value.words().map(|title| Some(title.trim().to_owned())),
-    };
-    let subject = match table.get("subject") {
-        None => Some(defaults::SUBJECT.to_owned()),
-        Some(value) => value.words().map(|subject| subject.trim().to_owned()),
-    };
-    let story = match table.get("story") {
-        None => Some(String::new()),
-        Some(value) => value.words().map(|story| story.trim().to_owned()),
-    };
+    let heading = read_heading(&mut table, file);
     let horizon = match table.get("horizon") {
         None => Some(None),
         Some(value) => positive_span(&value).map(Some),
@@ -124,14 +112,7 @@ pub(super) fn read_root(
         )
         .and_then(|value| value.table())
         .and_then(|table| rollout::read(table, files, foreign, &names, &shown));
-    // Rivals read what is shown to the scenario's own rollout.
-    let of_own = (rollout.as_ref()).map(|own| (own.buckets.clone(), own.reporter));
-    let (buckets, reporter) = of_own.unwrap_or_default();
-    let shown = Measured {
-        buckets: (shown.buckets.or(buckets)).or_else(|| Some(shown.plan.buckets.clone())),
-        reporter: (shown.reporter.or(reporter)).or(Some(shown.plan.reporter)),
-        ..shown
-    };
+    let shown = shown_to_rivals(shown, rollout.as_ref());
     let rivals = match table.get("rivals") {
         None => Some(Vec::new()),
         Some(value) => rollout::read_rivals(&value, files, foreign, &names, &shown),
@@ -151,11 +132,16 @@ pub(super) fn read_root(
     let expected = match table.get("expect") {
         None => Some(Vec::new()),
         Some(value) => {
-            let rest = expectations::Rest {
-                aftermath: experiment.as_ref().map(|experiment| experiment.aftermath),
-                has_steps: rollout.as_ref().map(|own| !own.plan.steps().is_empty()),
-            };
-            expectations::read(&value, text, rest)
+            let aftermath = experiment.as_ref().map(|experiment| experiment.aftermath);
+            let has_steps = rollout.as_ref().map(|own| !own.plan.steps().is_empty());
+            expectations::read(
+                &value,
+                text,
+                expectations::Rest {
+                    aftermath,
+                    has_steps,
+                },
+            )
         }
     };
     let live = match table.get("live") {
@@ -164,7 +150,7 @@ pub(super) fn read_root(
     };
     table.hint("gates", "gates are the rollout's: write [[rollout.gates]]");
     table.finish();
-    let (name, mut world, measured, rollout) = (name?, world?, measured?, rollout?);
+    let (heading, mut world, measured, rollout) = (heading?, world?, measured?, rollout?);
     let (written, rivals) = (written?, rivals?);
     world.figures = figures::resolve(&written, &rollout.questions);
     let vendor = measured.vendor().or(rollout.vendor);
@@ -172,10 +158,10 @@ pub(super) fn read_root(
     let longest = rollout.plan.longest() + hooks::longest(&rollout.hooks);
     world.hooks = rollout.hooks;
     let scenario = Scenario {
-        title: title?.unwrap_or_else(|| name.clone()),
-        name,
-        subject: subject?,
-        story: story?,
+        title: heading.title,
+        name: heading.name,
+        subject: heading.subject,
+        story: heading.story,
         source: text.to_owned(),
         world,
         figures: written,
@@ -195,6 +181,48 @@ pub(super) fn read_root(
         }),
     };
     Some((scenario, places))
+}
+
+/// Rivals read what is shown to the scenario's own rollout.
+fn shown_to_rivals(shown: Measured, own: Option<&rollout::Rollout>) -> Measured {
+    let of_own = own.map(|own| (own.buckets.clone(), own.reporter));
+    let (buckets, reporter) = of_own.unwrap_or_default();
+    Measured {
+        buckets: (shown.buckets.or(buckets)).or_else(|| Some(shown.plan.buckets.clone())),
+        reporter: (shown.reporter.or(reporter)).or(Some(shown.plan.reporter)),
+        ..shown
+    }
+}
+
+/// What a scenario is called, and what is told about it.
+struct Heading {
+    name: String,
+    title: String,
+    subject: String,
+    story: String,
+}
+
+fn read_heading(table: &mut Table<'_>, file: &Path) -> Option<Heading> {
+    let name = read_name(table, file);
+    let title = match table.get("title") {
+        None => Some(None),
+        Some(value) => value.words().map(|title| Some(title.trim().to_owned())),
+    };
+    let subject = match table.get("subject") {
+        None => Some(defaults::SUBJECT.to_owned()),
+        Some(value) => value.words().map(|subject| subject.trim().to_owned()),
+    };
+    let story = match table.get("story") {
+        None => Some(String::new()),
+        Some(value) => value.words().map(|story| story.trim().to_owned()),
+    };
+    let name = name?;
+    Some(Heading {
+        title: title?.unwrap_or_else(|| name.clone()),
+        name,
+        subject: subject?,
+        story: story?,
+    })
 }
 
 fn read_name(table: &mut Table<'_>, file: &Path) -> Option<String> {
