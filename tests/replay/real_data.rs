@@ -72,7 +72,8 @@ fn latencies_without_counts_ask_for_an_assumption() {
     };
     let file = file.to_str().unwrap();
     let place = Place::new();
-    place.put_rollout(r#"
+    place.put_rollout(
+        r#"
 [rollout]
 controller = "staged"
 interval = "10m"
@@ -114,7 +115,8 @@ fn one_series_can_be_split_at_random() {
     };
     let file = file.to_str().unwrap();
     let place = Place::new();
-    place.put_rollout(r#"
+    place.put_rollout(
+        r#"
 [rollout]
 controller = "staged"
 interval = "1h"

@@ -96,7 +96,7 @@ pub fn last_tick(recording: &Recording) -> Time {
     let ticks = |row: &Row| matches!(row, Row::Tick { .. });
     match recording.subject.plan.sampling {
         Sampling::Scraped { interval, .. } if !recording.rows.iter().any(ticks) => {
-            last + interval.saturating_sub(Span::from_nanos(1))
+            last + (interval - Span::from_nanos(1))
         }
         _ => last,
     }
@@ -123,10 +123,7 @@ pub fn replay(setting: &Setting<'_>, watch: &mut dyn FnMut(&Tick<'_>)) -> Outcom
     jury.pass_over(Time::START, &telemetry);
     let older = answered(&telemetry);
     let cadence = setting.rollout.cadence();
-    let (last, cut) = (
-        last_tick(setting.recording),
-        Time::START + setting.horizon,
-    );
+    let (last, cut) = (last_tick(setting.recording), Time::START + setting.horizon);
     let (mut routing, mut looks) = (Routing::STABLE, Vec::<Verdict>::new());
     let mut outcome: Option<Outcome> = None;
     let mut now = cadence.first;
