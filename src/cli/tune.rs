@@ -7,8 +7,10 @@ use std::sync::atomic::AtomicBool;
 use clap::Args;
 
 use super::power::{bar, on_interruption};
+use super::resume::ResumeArguments;
 use super::service::{EXPERIMENT, OUTPUT, ServiceArguments};
 use super::{CommandError, output};
+use crate::experiment::ledger::PlanId;
 use crate::experiment::store::{self, Layout};
 use crate::experiment::tuning::{self, Extent, TuneError, Tuning};
 use crate::experiment::{Options, Progress};
@@ -76,6 +78,8 @@ pub(super) struct TuneArguments {
         help_heading = EXPERIMENT
     )]
     threads: Option<u16>,
+    #[command(flatten)]
+    resume: ResumeArguments,
     /// Write the recommended change as a patch for `patch -p1` or `git apply`
     #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
     patch: Option<PathBuf>,
@@ -133,6 +137,15 @@ pub(super) fn tune(arguments: &TuneArguments) -> Result<(), CommandError> {
     if let Some(folder) = &folder {
         store::check_replaceable_as(folder, &LAYOUT).map_err(CommandError::Results)?;
     }
+    let extent = Extent {
+        trials: arguments.trials,
+        budget: arguments.budget,
+        candidates: arguments.candidates,
+        fresh: arguments.fresh,
+    };
+    let asked = asked(arguments, &scenario);
+    let plan = PlanId::of_content(&("tune", &scenario, &asked, &extent));
+    let session = arguments.resume.begin(folder.as_deref(), plan)?;
     let stop = Arc::new(AtomicBool::new(false));
     let bar = bar();
     on_interruption(Arc::clone(&stop), bar.clone());
@@ -145,17 +158,10 @@ pub(super) fn tune(arguments: &TuneArguments) -> Result<(), CommandError> {
     let options = Options {
         threads: arguments.threads.map(usize::from),
         keep_trials: false,
-        ledger: None,
+        ledger: Some(session.ledger()),
         stop: &stop,
         progress: &progress,
     };
-    let extent = Extent {
-        trials: arguments.trials,
-        budget: arguments.budget,
-        candidates: arguments.candidates,
-        fresh: arguments.fresh,
-    };
-    let asked = asked(arguments, &scenario);
     let tuning = tuning::tune(&bundle, &scenario, &asked, &extent, &options).map_err(refused)?;
     if let Some(bar) = &bar {
         bar.finish_and_clear();
@@ -170,6 +176,7 @@ pub(super) fn tune(arguments: &TuneArguments) -> Result<(), CommandError> {
         let report = folder.join("report.html");
         output::note(&format!("Report, figure and rows: {}", report.display()));
     }
+    session.end(tuning.complete, &arguments.resume);
     printed
 }
 

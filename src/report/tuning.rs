@@ -113,10 +113,10 @@ pub(super) fn rows(tuning: &Tuning) -> Vec<[String; 6]> {
         let mark = match (tuning.recommended == Some(at), point.on_front) {
             (true, _) => "►",
             (_, true) => "●",
-            _ => fault_of(point),
+            _ => mark(point),
         };
         [
-            format!("{mark} {}", names.line(point)),
+            format!("{mark} {}", names.line(&point.changes)),
             mean(&point.exposed_requests, quantity::count),
             (point.promotion_seconds.as_ref())
                 .map_or_else(|| "–".to_owned(), |time| quantity::time(time.estimate)),
@@ -128,12 +128,12 @@ pub(super) fn rows(tuning: &Tuning) -> Vec<[String; 6]> {
     order.into_iter().map(row).collect()
 }
 
-fn fault_of(point: &Point) -> &'static str {
+fn mark(point: &Point) -> &'static str {
     let any = |what| point.clauses.iter().any(|clause| clause.holds == what);
     match (any(Some(false)), any(None)) {
         (true, _) => "✗",
         (_, true) => "?",
-        _ => " ",
+        _ => "·",
     }
 }
 
@@ -149,39 +149,61 @@ struct Names {
 
 impl Names {
     fn of(tuning: &Tuning) -> Names {
-        let mut places: Vec<&str> = (tuning.points.iter())
+        let closest = tuning.advice.iter().flat_map(|advice| &advice.closest);
+        let mut places: Vec<String> = (tuning.points.iter())
             .flat_map(|point| &point.changes)
-            .map(|change| place_and_value(change).0)
+            .chain(closest)
+            .map(|change| without_numbers(place_and_value(change).0))
             .collect();
         places.sort_unstable();
         places.dedup();
-        let short = |place: &str| {
+        let short = |place: &String| {
             let ends = place
                 .rmatch_indices(['.', ':'])
                 .map(|(at, _)| &place[at + 1..]);
             let is_told = |end: &&str| {
                 let others = places.iter().filter(|other| ends_with(other, end));
-                others.count() == 1
+                // What an item of a list has says nothing without the list.
+                let is_whole = end.contains("[*]") || !place.contains("[*]");
+                others.count() == 1 && is_whole
             };
             ends.into_iter().find(is_told).unwrap_or(place).to_owned()
         };
         Names {
             short: places
                 .iter()
-                .map(|place| ((*place).to_owned(), short(place)))
+                .map(|place| (place.clone(), short(place)))
                 .collect(),
         }
     }
 
-    /// What differs from the start, on one line.
-    fn line(&self, point: &Point) -> String {
-        if point.changes.is_empty() {
+    /// What differs from the start, on one line; items of a list that move alike as one.
+    fn line(&self, changes: &[String]) -> String {
+        if changes.is_empty() {
             return "as written".to_owned();
         }
-        let each = point.changes.iter().map(|change| {
+        let mut groups: Vec<(String, Vec<&str>, Vec<&str>)> = Vec::new();
+        for change in changes {
             let (place, value) = place_and_value(change);
-            let name = self.short.get(place).map_or(place, String::as_str);
-            format!("{name} {value}")
+            let pattern = without_numbers(place);
+            match groups.iter_mut().find(|group| group.0 == pattern) {
+                Some((_, places, values)) => {
+                    places.push(place);
+                    values.push(value);
+                }
+                None => groups.push((pattern, vec![place], vec![value])),
+            }
+        }
+        let each = groups.iter().map(|(pattern, places, values)| {
+            let short = self.short.get(pattern).unwrap_or(pattern);
+            let name = match places.as_slice() {
+                // The number of the only one says which it is.
+                [place] => of_same_steps(place, short),
+                _ => short.clone(),
+            };
+            let mut told = values.clone();
+            told.dedup();
+            format!("{name} {}", told.join("/"))
         });
         each.collect::<Vec<String>>().join(", ")
     }
@@ -189,6 +211,27 @@ impl Names {
 
 fn place_and_value(change: &str) -> (&str, &str) {
     change.split_once(" = ").unwrap_or((change, ""))
+}
+
+/// `steps[3].hold` as `steps[*].hold`.
+fn without_numbers(place: &str) -> String {
+    let parts = place.split_inclusive('[').map(|part| {
+        let number = part.split(']').next().unwrap_or_default();
+        let is_number = !number.is_empty() && number.chars().all(|c| c.is_ascii_digit());
+        match is_number && part.contains(']') {
+            true => format!("*{}", &part[number.len()..]),
+            false => part.to_owned(),
+        }
+    });
+    parts.collect()
+}
+
+/// The end of a place that has as many steps as its shortened pattern.
+fn of_same_steps(place: &str, short: &str) -> String {
+    let steps = short.matches('.').count();
+    let mut dots = place.rmatch_indices(['.', ':']);
+    let start = dots.nth(steps).map_or(0, |(at, _)| at + 1);
+    place[start..].to_owned()
 }
 
 fn ends_with(place: &str, end: &str) -> bool {
@@ -237,7 +280,11 @@ fn answer(tuning: &Tuning, best: &Point) -> Vec<String> {
         let first = format!("Leave it as it is: {}.", figures(best));
         return vec![first];
     }
-    let mut sentences = vec![format!("Set {}: {}.", names.line(best), figures(best))];
+    let mut sentences = vec![format!(
+        "Set {}: {}.",
+        names.line(&best.changes),
+        figures(best)
+    )];
     if let Some(start) = start {
         sentences.push(format!("As it is written, {}.", figures(start)));
     }
@@ -257,7 +304,7 @@ fn answer(tuning: &Tuning, best: &Point) -> Vec<String> {
 fn obstacle(tuning: &Tuning, advice: &Advice) -> Vec<String> {
     let closest = match advice.closest.as_slice() {
         [] => "the rollout as written".to_owned(),
-        changes => changes.join(", "),
+        changes => Names::of(tuning).line(changes),
     };
     let fault = advice.fault.as_ref();
     let fault = fault.map_or(String::new(), |fault| format!(" of a release with {fault}"));
@@ -268,11 +315,17 @@ fn obstacle(tuning: &Tuning, advice: &Advice) -> Vec<String> {
         advice.binding,
         stands(&advice.clauses, Some(&advice.binding))
     )];
+    let is_met = |clause: &String| {
+        let of = tuning.points.iter().flat_map(|point| &point.clauses);
+        of.into_iter()
+            .any(|one| one.clause == *clause && one.holds == Some(true))
+    };
     match advice.out_of_reach.as_slice() {
-        [] => sentences.push(
+        [] if tuning.require.iter().all(is_met) => sentences.push(
             "Each requirement alone is met by some point: it is together that they ask too much."
                 .to_owned(),
         ),
+        [] => {}
         alone => sentences.push(format!("No point meets {} even alone.", alone.join(" or "))),
     }
     let enough = advice.replays.iter().find(|replay| replay.meets);
@@ -451,4 +504,49 @@ fn csv(tuning: &Tuning) -> Result<Vec<u8>, ReportError> {
         record(row)?;
     }
     writer.into_inner().map_err(ReportError::drawing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(changes: &[&str]) -> String {
+        let changes: Vec<String> = changes.iter().map(|text| (*text).to_owned()).collect();
+        let places = changes
+            .iter()
+            .map(|change| without_numbers(place_and_value(change).0));
+        let places: Vec<String> = places.collect();
+        let short = places.iter().map(|place| {
+            let end = place.rsplit(['.', ':']).next().unwrap_or(place);
+            (place.clone(), end.to_owned())
+        });
+        let names = Names {
+            short: short.collect(),
+        };
+        names.line(&changes)
+    }
+
+    #[test]
+    fn items_of_a_list_that_move_alike_are_told_as_one() {
+        assert_eq!(line(&[]), "as written");
+        assert_eq!(line(&["rollout.interval = 30s"]), "interval 30s");
+        let holds = [
+            "rollout.steps[0] = 2m",
+            "rollout.steps[1] = 2m",
+            "rollout.failures = 2",
+        ];
+        assert_eq!(line(&holds), "steps[*] 2m, failures 2");
+        assert_eq!(
+            line(&["a.steps[0] = 5", "a.steps[2] = 10"]),
+            "steps[*] 5/10"
+        );
+        assert_eq!(line(&["a.gates[1] = 5"]), "gates[1] 5");
+    }
+
+    #[test]
+    fn numbers_of_items_are_told_from_names() {
+        assert_eq!(without_numbers("a[0].b[12].c"), "a[*].b[*].c");
+        assert_eq!(without_numbers("a[name].b"), "a[name].b");
+        assert_eq!(of_same_steps("a.m[1].r.min", "m[*].r.min"), "m[1].r.min");
+    }
 }

@@ -18,6 +18,7 @@ mod promql;
 #[path = "../shared_folder/mod.rs"]
 mod shared_folder;
 mod statistics;
+mod tuned;
 
 use std::path::Path;
 use std::process::Command;

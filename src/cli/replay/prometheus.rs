@@ -18,6 +18,9 @@ use crate::telemetry::exposition::Vendor;
 /// How long an answer may take.
 const PATIENCE: Span = Span::from_secs(60);
 
+/// Milliseconds for which a series that is not scraped any more stands where it stood.
+const LOOK_BACK: i64 = 300_000;
+
 /// What is asked.
 pub(super) struct Asked {
     /// First and last instant in nanoseconds since 1970.
@@ -59,7 +62,8 @@ pub(super) fn read(
         ..asked.wanted.clone()
     };
     let past = Past {
-        from,
+        // What a counter read when the rollout began stands in the last sample before.
+        from: from.saturating_sub(LOOK_BACK),
         to,
         step: asked.step,
     };
@@ -68,7 +72,7 @@ pub(super) fn read(
         .samples(&selectors, past)
         .map_err(|error| failed(*address, &error))?;
     let stretch = Stretch {
-        from: None,
+        from: Some(asked.past.0),
         to: Some(asked.past.1),
     };
     let Some(plan) = scenarios.first().map(|scenario| &scenario.telemetry) else {

@@ -9,6 +9,7 @@ use super::search::{self, Found};
 use super::stage::Stage;
 use super::{Clause, written};
 use crate::experiment::CONFIDENCE;
+use crate::experiment::expectation::Standing;
 use crate::experiment::findings::fault_line;
 
 /// How many times the traffic is tried.
@@ -25,7 +26,7 @@ pub struct Advice {
     pub fault: Option<String>,
     /// How its requirements stand.
     pub clauses: Vec<Clause>,
-    /// Requirements that no candidate meets, even alone.
+    /// Requirements that surely no candidate meets, even alone.
     pub out_of_reach: Vec<String>,
     /// The closest at more traffic.
     pub replays: Vec<Replay>,
@@ -73,8 +74,8 @@ pub(super) fn advice(stage: &Stage<'_>, found: &Found, trials: u32) -> Option<Ad
     });
     let out_of_reach = question.require.iter().filter(|clause| {
         played.iter().all(|one| {
-            let (measured, _) = question.clause(clause, &found.samples[*one], CONFIDENCE);
-            short_of(clause, &measured) > 0.0
+            let (_, standing) = question.clause(clause, &found.samples[*one], search::SURE);
+            standing == Standing::Broken
         })
     });
     Some(Advice {

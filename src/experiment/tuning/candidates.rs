@@ -6,6 +6,7 @@ use rand::{Rng, RngExt};
 
 use super::usual::Knob;
 use crate::base::{Purpose, Seed};
+use crate::experiment::ledger::CellId;
 use crate::model::World;
 use crate::model::fault::Fault;
 use crate::scenario::change::shown;
@@ -40,6 +41,13 @@ impl Candidate {
             scenario,
             worlds,
         }
+    }
+
+    /// Equal for candidates that play the same.
+    fn id(&self) -> CellId {
+        let own = &self.scenario;
+        let rules = (&own.rollout, &own.analysis, &own.telemetry, own.horizon);
+        CellId::of_content(&(rules, &self.worlds))
     }
 }
 
@@ -76,6 +84,7 @@ pub(super) fn candidates(
         refusal: None,
     };
     let mut seen = BTreeSet::from([String::new()]);
+    let mut played = BTreeSet::from([found.all[0].id()]);
     for index in chosen(grid, most, seed) {
         let changes = pick(knobs, index);
         let mut news = Vec::new();
@@ -96,7 +105,13 @@ pub(super) fn candidates(
             read.map_err(|problems| problems.to_string())
         });
         match read {
-            Ok(scenario) => found.all.push(Candidate::new(news, scenario, &tune.faults)),
+            Ok(scenario) => {
+                let candidate = Candidate::new(news, scenario, &tune.faults);
+                // A default written out makes no other rollout.
+                if played.insert(candidate.id()) {
+                    found.all.push(candidate);
+                }
+            }
             Err(why) => {
                 found.refused += 1;
                 found

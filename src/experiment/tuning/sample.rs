@@ -4,7 +4,7 @@
 use crate::base::{Time, Weight};
 use crate::engine::{Ending, Trial};
 use crate::experiment::expectation::{Measured, Standing, measured, standing};
-use crate::scenario::{Aim, Expectation};
+use crate::scenario::{Aim, Expectation, Relation, Unit};
 use crate::stats;
 
 /// A cell of a candidate: where the canary's share is held, and which of the worlds.
@@ -158,8 +158,8 @@ impl Question {
 /// Whether `a` is on the worse side of `b` for a clause.
 fn further(clause: &Expectation, a: &Measured, b: &Measured) -> bool {
     match clause.relation {
-        crate::scenario::Relation::AtLeast => a.estimate < b.estimate,
-        crate::scenario::Relation::AtMost => a.estimate > b.estimate,
+        Relation::AtLeast => a.estimate < b.estimate,
+        Relation::AtMost => a.estimate > b.estimate,
     }
 }
 
@@ -241,14 +241,19 @@ impl Question {
     }
 }
 
-/// How far an estimate is beyond a clause's bound, as a share of the distance between bound and the
-/// worst that is possible for shares, of the bound for everything else; 0 where it is not.
+/// How far an estimate is beyond a clause's bound: for shares as a part of the way from the bound to
+/// the worst that is possible, for everything else as a part of the bound; 0 where it is not.
 pub(super) fn short_of(clause: &Expectation, measured: &Measured) -> f64 {
     let bound = clause.bound;
     let beyond = match clause.relation {
-        crate::scenario::Relation::AtLeast => bound - measured.estimate,
-        crate::scenario::Relation::AtMost => measured.estimate - bound,
+        Relation::AtLeast => bound - measured.estimate,
+        Relation::AtMost => measured.estimate - bound,
     };
-    let scale = bound.abs().max(1e-9);
+    let is_share = clause.metric.unit() == Unit::Share;
+    let scale = match clause.relation {
+        Relation::AtMost if is_share => 1.0 - bound,
+        _ => bound.abs(),
+    };
+    let scale = scale.max(1e-9);
     (beyond / scale).clamp(0.0, 1e6)
 }

@@ -1,1 +1,324 @@
+use std::sync::atomic::AtomicBool;
 
+use super::candidates::candidates;
+use super::sample::{Fitness, Sample};
+use super::*;
+use crate::experiment::ledger::Ledger;
+use crate::scenario::{Move, Origin, Overrides, find};
+
+/// What is tuned: a built-in scenario with moves and clauses.
+struct Case {
+    bundle: Bundle,
+    start: Scenario,
+    tune: Tune,
+}
+
+fn case(name: &str, moves: &[&str], require: &[&str], minimise: &[Aim]) -> Case {
+    let origin = Origin::Builtin(find(name).unwrap());
+    let (bundle, start) = Bundle::gather(origin, &Overrides::default()).unwrap();
+    let read = |text: &&str| text.parse::<Move>().unwrap();
+    Case {
+        bundle,
+        start,
+        tune: Tune {
+            require: require.iter().map(|text| text.parse().unwrap()).collect(),
+            minimise: minimise.to_vec(),
+            moves: moves.iter().map(read).collect(),
+            faults: Vec::new(),
+        },
+    }
+}
+
+const FLAGGER: [&str; 2] = [
+    "flagger:spec.analysis.threshold=1,2,3,5",
+    "flagger:spec.analysis.stepWeight=10,20",
+];
+
+fn with_options<T>(
+    threads: usize,
+    ledger: Option<&Ledger>,
+    work: impl FnOnce(&Options<'_>) -> T,
+) -> T {
+    let stop = AtomicBool::new(false);
+    work(&Options {
+        threads: Some(threads),
+        keep_trials: false,
+        ledger,
+        stop: &stop,
+        progress: &|_| {},
+    })
+}
+
+fn tuned(case: &Case, extent: &Extent, threads: usize) -> Tuning {
+    with_options(threads, None, |options| {
+        tune(&case.bundle, &case.start, &case.tune, extent, options).unwrap()
+    })
+}
+
+const SMALL: Extent = Extent {
+    trials: 800,
+    budget: 100_000,
+    candidates: 20,
+    fresh: 1_000,
+};
+
+/// All candidates with so many trials each, none dropped: the obvious way.
+fn exhaustive(
+    case: &Case,
+    trials: u32,
+    seed: Seed,
+    records: bool,
+) -> (Question, Vec<Candidate>, Vec<Sample>) {
+    let knobs: Vec<Knob> = case.tune.moves.iter().map(Knob::of).collect();
+    let found = candidates(&case.bundle, &case.start, &case.tune, &knobs, (1_000, seed));
+    let question = question(&case.tune);
+    let samples = with_options(2, None, |options| {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(2)
+            .build()
+            .unwrap();
+        let (done, total) = (AtomicU64::new(0), AtomicU64::new(0));
+        let stage = Stage {
+            question: &question,
+            candidates: &found.all,
+            seed,
+            options,
+            pool: &pool,
+            records,
+            done: &done,
+            total: &total,
+        };
+        let all: Vec<usize> = (0..found.all.len()).collect();
+        let mut samples = vec![Sample::new(&question); all.len()];
+        stage.play(&all, trials, &mut samples);
+        samples
+    });
+    (question, found.all, samples)
+}
+
+#[test]
+fn each_round_has_four_times_the_trials_of_the_last() {
+    assert_eq!(search::rungs(3_200), [50, 200, 800, 3_200]);
+    assert_eq!(search::rungs(200), [50, 200]);
+    assert_eq!(search::rungs(20), [20]);
+}
+
+#[test]
+fn the_search_finds_what_playing_everything_finds() {
+    for (require, minimise) in [
+        (
+            ["power >= 95%", "false_rollback <= 2%"],
+            vec![Aim::Exposure],
+        ),
+        (["power >= 95%", "false_rollback <= 2%"], vec![Aim::Time]),
+        (
+            ["power >= 90%", "detection_p90 <= 20m"],
+            vec![Aim::Exposure, Aim::Time],
+        ),
+    ] {
+        let case = case("plain-flagger", &FLAGGER, &require, &minimise);
+        let (question, all, samples) = exhaustive(&case, 800, case.start.experiment.seed, true);
+        let samples: Vec<&Sample> = samples.iter().collect();
+        let (front, best) = search::choose(&question, &samples).unwrap();
+        let tuning = tuned(&case, &SMALL, 2);
+        let winner = &tuning.points[tuning.recommended.unwrap()];
+        assert_eq!(
+            winner.changes,
+            written(&all[best]),
+            "{require:?} {minimise:?}"
+        );
+        // Of one aim the front is the winner.
+        assert!(front.contains(&best));
+        assert!(minimise.len() > 1 || front.len() == 1);
+    }
+}
+
+/// Fresh figures lie where yet another seed puts them. Each of four shares and two means may be off by
+/// chance with probability 1e-4 at most: 4 standard errors of the difference.
+#[test]
+fn what_is_promised_is_what_another_seed_gives() {
+    let case = case("plain-flagger", &FLAGGER, &[], &[Aim::Exposure]);
+    let tuning = tuned(&case, &SMALL, 2);
+    let (question, all, samples) = exhaustive(&case, 1_000, Seed(99), true);
+    for point in &tuning.points {
+        let at = all
+            .iter()
+            .position(|one| written(one) == point.changes)
+            .unwrap();
+        let again = &samples[at];
+        let exposure = question.aim(Aim::Exposure, again, 0.95);
+        let arm = |low: f64, high: f64| (high - low) / 2.0 / 1.96;
+        let error = arm(exposure.low, exposure.high)
+            .hypot(arm(point.exposed_requests.low, point.exposed_requests.high));
+        let off = (exposure.estimate - point.exposed_requests.estimate).abs();
+        assert!(off <= 4.0 * error, "{point:?}: {exposure:?}");
+        let power = crate::experiment::estimate::rollback_share(&again.cells[0]);
+        let error = arm(power.low, power.high).hypot(arm(point.power.low, point.power.high));
+        assert!(
+            (power.estimate - point.power.estimate).abs() <= 4.0 * error,
+            "{point:?}"
+        );
+    }
+}
+
+/// 1,500 trials judged on recordings and as many played: shares within 4 standard errors of their
+/// difference, a chance of 1e-4 each.
+#[test]
+fn a_recorded_rollout_tells_what_a_rollout_of_its_own_would() {
+    let case = case("default", &["rollout.gates[0].min=98%,99%,99.5%"], &[], &[]);
+    let (_, all, recorded) = exhaustive(&case, 1_500, Seed(1), true);
+    let (question, _, alone) = exhaustive(&case, 1_500, Seed(2), false);
+    assert_eq!(all.len(), 3);
+    for (recorded, alone) in recorded.iter().zip(&alone) {
+        for world in 0..2 {
+            let shares = [recorded, alone]
+                .map(|sample| crate::experiment::estimate::rollback_share(&sample.cells[world]));
+            let error = shares.map(|share| (share.high - share.low) / 2.0 / 1.96);
+            let off = (shares[0].estimate - shares[1].estimate).abs();
+            assert!(off <= 4.0 * error[0].hypot(error[1]), "{shares:?}");
+        }
+        for aim in [Aim::Exposure, Aim::Time] {
+            let means = [recorded, alone].map(|sample| question.aim(aim, sample, 0.95));
+            let error = means.map(|mean| (mean.high - mean.low) / 2.0 / 1.96);
+            let off = (means[0].estimate - means[1].estimate).abs();
+            assert!(
+                off <= 4.0 * error[0].hypot(error[1]) + 1e-9,
+                "{aim}: {means:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn threads_and_a_ledger_change_nothing() {
+    let extent = Extent {
+        trials: 80,
+        fresh: 100,
+        ..SMALL
+    };
+    let case = case(
+        "default",
+        &["rollout.gates[0].min=98%,99%", "rollout.interval=1m,30s"],
+        &[],
+        &[],
+    );
+    let one = tuned(&case, &extent, 1);
+    assert_eq!(one, tuned(&case, &extent, 2));
+    assert!(one.recorded > 0);
+    let folder = tempfile::tempdir().unwrap();
+    let plan = crate::experiment::ledger::PlanId::of_content(&"tune");
+    let header = crate::experiment::ledger::Header::new(plan, "1/1");
+    let journal = crate::experiment::ledger::Journal::new(folder.path(), "attempt", header);
+    let ledger = Ledger::noting(crate::experiment::ledger::Records::new(), journal);
+    let noted = with_options(2, Some(&ledger), |options| {
+        tune(&case.bundle, &case.start, &case.tune, &extent, options).unwrap()
+    });
+    assert_eq!(one, noted);
+    let path = ledger.close().unwrap().unwrap();
+    let attempt = crate::experiment::ledger::Attempt::read(&path)
+        .unwrap()
+        .unwrap();
+    let ledger = Ledger::with(attempt.records.into_iter().collect());
+    let again = with_options(2, Some(&ledger), |options| {
+        tune(&case.bundle, &case.start, &case.tune, &extent, options).unwrap()
+    });
+    assert_eq!(one, again);
+    assert!(ledger.found() > 0);
+}
+
+#[test]
+fn where_nothing_will_do_the_requirement_that_binds_is_named() {
+    let moves = ["rollout.gates[0].min=50%,60%"];
+    let little = Extent {
+        trials: 800,
+        fresh: 400,
+        ..SMALL
+    };
+    let together = case(
+        "default",
+        &moves,
+        &["power >= 95%", "false_rollback <= 1%"],
+        &[],
+    );
+    let tuning = tuned(&together, &little, 2);
+    assert_eq!(tuning.recommended, None);
+    assert_eq!(tuning.patch, "");
+    let advice = tuning.advice.unwrap();
+    assert_eq!(advice.binding, "false_rollback <= 1%");
+    assert_eq!(advice.closest, [""; 0]);
+    assert_eq!(advice.out_of_reach, [""; 0]);
+    // Ten times the requests, ten times the standing of a limit.
+    assert_eq!(
+        advice.replays.iter().map(|replay| replay.meets).next_back(),
+        Some(true)
+    );
+
+    let slow = case("default", &moves, &["promotion_p50 <= 1m"], &[]);
+    let advice = tuned(&slow, &little, 2).advice.unwrap();
+    assert_eq!(advice.binding, "promotion_p50 <= 1m");
+    assert_eq!(advice.out_of_reach, ["promotion_p50 <= 1m"]);
+    assert!(!advice.is_about_catching);
+    assert!(advice.replays.iter().all(|replay| !replay.meets));
+}
+
+#[test]
+fn every_fault_that_is_listed_must_be_caught() {
+    let mut case = case(
+        "plain-flagger",
+        &FLAGGER,
+        &["power >= 95%"],
+        &[Aim::Exposure],
+    );
+    case.tune.faults = case.start.world.faults.clone();
+    let (question, _, samples) = exhaustive(&case, 100, Seed(5), true);
+    assert_eq!(question.faults, 2);
+    assert_eq!(samples[0].cells.len(), 3);
+    let caught = |world: usize| {
+        crate::experiment::estimate::rollback_share(&samples[0].cells[world]).estimate
+    };
+    let (measured, _) = question.clause(&question.require[0], &samples[0], 0.95);
+    assert_eq!(measured.estimate, caught(0).min(caught(1)));
+}
+
+#[test]
+fn what_holds_comes_before_what_may_hold() {
+    assert!(Fitness::Shown < Fitness::Likely);
+    assert!(Fitness::Likely < Fitness::Unlikely);
+    assert!(Fitness::Unlikely < Fitness::Broken);
+}
+
+#[test]
+fn every_controller_has_something_that_usually_moves() {
+    for name in [
+        "plain-flagger",
+        "plain-argo",
+        "default",
+        "evidence-promotion",
+        "kayenta-canary",
+    ] {
+        let case = case(name, &[], &[], &[]);
+        let knobs = usual::knobs(&case.bundle, &case.start);
+        let seed = Seed::DEFAULT;
+        let found = candidates(&case.bundle, &case.start, &case.tune, &knobs, (30, seed));
+        assert!(found.all.len() > 3, "{name}: {:?}", found.refusal);
+    }
+}
+
+#[test]
+fn without_a_bad_release_or_a_move_there_is_nothing_to_tune() {
+    let mut case = case(
+        "plain-flagger",
+        &["flagger:spec.analysis.treshold=1"],
+        &[],
+        &[],
+    );
+    let tune_it = |case: &Case| {
+        with_options(1, None, |options| {
+            tune(&case.bundle, &case.start, &case.tune, &SMALL, options).map(drop)
+        })
+    };
+    let error = tune_it(&case).unwrap_err().to_string();
+    assert!(error.contains("did you mean threshold?"), "{error}");
+    case.start.world = case.start.world.healthy();
+    assert!(matches!(tune_it(&case), Err(TuneError::NoFault)));
+}

@@ -154,6 +154,8 @@ struct Rising {
     role: Role,
     /// Milliseconds, and the rise until then.
     points: Vec<(i64, f64)>,
+    /// What its first sample read.
+    first: Option<f64>,
 }
 
 pub(super) fn read(
@@ -190,6 +192,7 @@ pub(super) fn read(
             version: *version,
             role,
             points: rises(series.points()),
+            first: (series.points()).find_map(|(_, value)| (!value.is_nan()).then_some(value)),
         });
     }
     if !rising
@@ -208,7 +211,8 @@ pub(super) fn read(
          it rose since its first sample",
         names.requests, names.code, names.latency
     )];
-    let mut series = Series::new(buckets, Birth::Zero);
+    keep_births(&mut rising);
+    let mut series = Series::new(buckets, Birth::FirstRequest);
     for version in Version::ALL {
         let own: Vec<&Rising> = rising.iter().filter(|one| one.version == version).collect();
         series.versions[version as usize] = sums(&own, &series.buckets);
@@ -259,6 +263,28 @@ fn rises(points: impl Iterator<Item = (i64, f64)>) -> Vec<(i64, f64)> {
         rises.push((millis, sum));
     }
     rises
+}
+
+/// Gives the first series of each version and status back what its first sample read: it is then that
+/// their sum is born, with that value. Where a later one is born, the sum does not rise.
+fn keep_births(rising: &mut [Rising]) {
+    let begins = |one: &Rising| one.points.first().map_or(i64::MAX, |(at, _)| *at);
+    let mut first: Vec<(Version, Role, usize)> = Vec::new();
+    for (index, one) in rising.iter().enumerate() {
+        let same = |(version, role, _): &&mut (Version, Role, usize)| {
+            (*version, *role) == (one.version, one.role)
+        };
+        match first.iter_mut().find(same) {
+            Some((_, _, earliest)) if begins(one) < begins(&rising[*earliest]) => *earliest = index,
+            Some(_) => {}
+            None => first.push((one.version, one.role, index)),
+        }
+    }
+    for (_, _, index) in first {
+        let one = &mut rising[index];
+        let value = one.first.unwrap_or_default();
+        one.points.iter_mut().for_each(|(_, rise)| *rise += value);
+    }
 }
 
 /// The finite bounds that any series has.

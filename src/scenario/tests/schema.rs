@@ -70,6 +70,7 @@ fn every_table() -> Vec<String> {
         texts.push(with("canary", &fault));
         texts.push(with("stable", &fault));
         texts.push(format!("{fault}\n{LEAST}"));
+        texts.push(format!("tune = {{ {fault} }}\n{LEAST}"));
     }
     texts.push(format!("figures = [{{}}]\n{LEAST}"));
     texts.push(format!("expect = [{{}}]\n{LEAST}"));
