@@ -112,6 +112,10 @@ impl Manifest {
                     pods.push(self.start(job, index, Fate::Quiet));
                 }
             }
+            if given_up {
+                // What still runs is ended.
+                pods.clear();
+            }
             if pods.is_empty() {
                 return ended;
             }

@@ -79,32 +79,29 @@ fn keep(words: &str) {
     process::set_child_subreaper(Some(process::getpid())).unwrap();
     let mut words = words.split(BETWEEN);
     let mut command = Command::new(words.next().unwrap());
-    let child = (command.args(words).env_remove(KEEP))
-        .stdin(Stdio::null())
-        .spawn();
-    if let Ok(child) = &child {
-        let _ = std::io::stdin().read_to_end(&mut Vec::new());
-        let own = std::process::id();
-        assert_ne!(own, child.id());
-        loop {
-            let all = below(own);
-            if all.is_empty() {
-                break;
-            }
-            // Stopped first, none of them sees another die, as when the power fails.
-            for signal in [Signal::STOP, Signal::KILL] {
-                for pid in &all {
-                    let pid = Pid::from_raw(i32::try_from(*pid).unwrap()).unwrap();
-                    let _ = process::kill_process(pid, signal);
-                }
-            }
-            while let Ok(Some(_)) = process::wait(WaitOptions::NOHANG) {}
+    command.args(words).env_remove(KEEP).stdin(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    // It ends with the test that holds the other side, however that ends.
+    let _ = std::io::stdin().read_to_end(&mut Vec::new());
+    loop {
+        let all = below(std::process::id());
+        if all.is_empty() {
+            break;
         }
+        // Stopped first, none of them sees another die, as when the power fails.
+        for signal in [Signal::STOP, Signal::KILL] {
+            for pid in &all {
+                let pid = Pid::from_raw(i32::try_from(*pid).unwrap()).unwrap();
+                let _ = process::kill_process(pid, signal);
+            }
+        }
+        while let Ok(Some(_)) = process::wait(WaitOptions::NOHANG) {}
     }
-    child.unwrap();
+    // With the others, it has been waited for.
+    let _ = child.wait();
 }
 
-/// All living descendants of a process.
+/// All descendants of a process, the dead among them until somebody has waited for them.
 fn below(root: u32) -> Vec<u32> {
     let processes = fs::read_dir("/proc").unwrap().flatten();
     let parents: Vec<(u32, u32)> = processes
@@ -113,9 +110,8 @@ fn below(root: u32) -> Vec<u32> {
             let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
             // The name before the last parenthesis may hold anything.
             let mut rest = stat.rsplit_once(')')?.1.split_whitespace();
-            let state = rest.next()?;
-            let parent = rest.next()?.parse().ok()?;
-            (state != "X").then_some((pid, parent))
+            let parent = rest.nth(1)?.parse().ok()?;
+            Some((pid, parent))
         })
         .collect();
     let mut found = vec![root];

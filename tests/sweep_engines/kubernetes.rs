@@ -35,18 +35,23 @@ fn the_manifest_is_what_kubernetes_takes() {
     let sweep = Sweep::new();
     fs::create_dir(sweep.out()).unwrap();
     let file = sweep.folder().join("sweep.yaml");
-    let validate = |text: &str| {
+    let validate = |text: &str, version: &[&str]| {
         fs::write(&file, text).unwrap();
         let mut command = Command::new(&validator);
-        command.arg("--strict").arg(&file).output().unwrap()
+        command.arg("--strict").args(version).arg(&file);
+        command.output().unwrap()
     };
+    // The newest that the validator knows, and the oldest that the manifest says it is for.
+    let versions: [&[&str]; 2] = [&[], &["-k", "1.33"]];
     let options = ["--threads", "2", "--memory", "1Gi", "--namespace", "tests"];
     for (missing, options) in [(false, &[][..]), (true, &options[..])] {
         let text = sweep.emit("kubernetes", missing, &[&CLUSTER[..], options].concat());
-        let output = validate(&text);
-        assert!(output.status.success(), "{}\n{text}", both(&output));
+        for version in versions {
+            let output = validate(&text, version);
+            assert!(output.status.success(), "{}\n{text}", both(&output));
+        }
         // It would have said so.
-        let output = validate(&text.replace("completionMode", "completionsMode"));
+        let output = validate(&text.replace("completionMode", "completionsMode"), &[]);
         assert!(!output.status.success() && both(&output).contains("completionsMode"));
     }
 }

@@ -5,6 +5,8 @@
 //! Each test needs the engine's own programs and is skipped, on record, where they are not installed.
 //! Nothing is taken from the machine's configuration and nothing is left running: daemons run from a
 //! temporary folder, on ports of their own, each in the hands of a keeper.
+// Keepers and addresses like 127.0.0.2 are Linux's.
+#![cfg(target_os = "linux")]
 
 mod emulator;
 mod keeper;

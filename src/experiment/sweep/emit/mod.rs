@@ -96,8 +96,8 @@ impl EmitError {
     pub fn help(&self) -> String {
         match self {
             EmitError::Large { .. } => {
-                "put the plan on the claim and run a Slurm-like array there, or shorten \
-                 the traces that the scenario names: the plan carries their text"
+                "shorten the traces that the scenario names, whose text the plan \
+                 carries, or run it with Slurm or GNU parallel"
                     .to_owned()
             }
             EmitError::Long { most, .. } => format!(
