@@ -68,7 +68,7 @@ pub enum PlaceError {
 #[error("{place}: {why}")]
 pub struct ChangeError {
     /// The place that was to be changed.
-    pub place: Place,
+    pub place: Box<Place>,
     /// What stands against it.
     pub why: Obstacle,
 }
@@ -228,7 +228,7 @@ impl Bundle {
         let mut bundle = self.clone();
         for change in changes {
             bundle.change(change).map_err(|why| ChangeError {
-                place: change.place.clone(),
+                place: Box::new(change.place.clone()),
                 why,
             })?;
         }
@@ -269,7 +269,7 @@ impl Bundle {
             }
         };
         value.map_err(|why| ChangeError {
-            place: place.clone(),
+            place: Box::new(place.clone()),
             why,
         })
     }
