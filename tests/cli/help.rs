@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{answered, coalmine};
 
 /// All commands but for those of the same options as another.
-const COMMANDS: [&str; 28] = [
+const COMMANDS: [&str; 31] = [
     "power",
     "plan",
     "compare",
@@ -16,6 +16,9 @@ const COMMANDS: [&str; 28] = [
     "sweep plan power",
     "sweep plan calibrate",
     "sweep plan grid",
+    "sweep emit kubernetes",
+    "sweep emit slurm",
+    "sweep emit parallel",
     "sweep run",
     "sweep merge",
     "sweep missing",

@@ -50,6 +50,13 @@ impl Place {
         std::fs::write(self.path(name), bytes).unwrap();
     }
 
+    /// Writes a scenario here as `mine.toml`: this rollout, on a service that nobody reads.
+    fn put_rollout(&self, rollout: &str) {
+        let service = "[traffic]\nrate = \"20/s\"\n\n[stable]\nlatency = \"p50=40ms,p99=250ms\"\n\
+                       errors = \"0.1%\"\n\n[canary]\nerrors = \"1%\"\n";
+        self.put("mine.toml", format!("{service}{rollout}"));
+    }
+
     /// Runs the program here.
     fn said(&self, arguments: &[&str]) -> Said {
         let output = Command::new(env!("CARGO_BIN_EXE_coalmine"))

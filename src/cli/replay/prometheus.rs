@@ -13,7 +13,6 @@ use crate::gate::Gate;
 use crate::report;
 use crate::scenario::Scenario;
 use crate::scenario::recorded::{self, MatrixWanted, Stretch};
-use crate::telemetry::exposition::Vendor;
 
 /// How long an answer may take.
 const PATIENCE: Span = Span::from_secs(60);
@@ -56,7 +55,7 @@ pub(super) fn read(
         .wanted
         .vendor
         .or(scenarios.first().map(|scenario| scenario.live.vendor));
-    let vendor = vendor.unwrap_or(Vendor::default());
+    let vendor = vendor.unwrap_or_default();
     let wanted = MatrixWanted {
         vendor: Some(vendor),
         ..asked.wanted.clone()

@@ -65,13 +65,13 @@ pub(super) fn run(arguments: &RunArguments) -> Result<(), CommandError> {
     let shard = shard(arguments)?;
     let (plan, subject) = subject::read(&arguments.plan)?;
     leave_plan(&plan, &arguments.out)?;
-    let known = known(&arguments.resume, plan.id)?;
     let units = subject.units();
     let all = units.len();
-    let of_shard: Vec<UnitId> = (units.into_iter().enumerate())
+    let of_shard: BTreeSet<UnitId> = (units.into_iter().enumerate())
         .filter(|(position, _)| shard.takes(*position))
         .map(|(_, unit)| unit)
         .collect();
+    let known = known(&arguments.resume, plan.id, &of_shard)?;
     let wanted: BTreeSet<UnitId> = (of_shard.iter())
         .filter(|unit| !known.has(unit))
         .copied()
@@ -168,11 +168,15 @@ fn leave_plan(wanted: &Plan, folder: &Path) -> Result<(), CommandError> {
     })
 }
 
-/// What was played before.
-fn known(places: &[PathBuf], plan: PlanId) -> Result<Union, CommandError> {
+/// What was played before of these units.
+fn known(
+    places: &[PathBuf],
+    plan: PlanId,
+    units: &BTreeSet<UnitId>,
+) -> Result<Union, CommandError> {
     let mut union = Union::default();
     for place in places {
-        for attempt in resume::older(place, plan)? {
+        for attempt in resume::older(place, plan, |unit| units.contains(unit))? {
             union.add(attempt)?;
         }
     }

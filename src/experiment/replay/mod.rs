@@ -118,7 +118,7 @@ impl Measured {
             return Vec::new();
         };
         let cadence = scenario.rollout.cadence();
-        let last = recorded::end(&self.recording).min(Time::START + scenario.horizon);
+        let last = recorded::last_tick(&self.recording).min(Time::START + scenario.horizon);
         let mut ticks = Vec::new();
         let mut tick = cadence.first;
         while tick <= last && !cadence.period.is_zero() {

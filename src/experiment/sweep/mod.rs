@@ -6,6 +6,7 @@
 //! whether all is there is judged from the records alone, never from how a process ended: no engine
 //! runs each share exactly once.
 
+pub mod emit;
 mod grid;
 mod plan;
 mod shard;
