@@ -182,7 +182,9 @@ impl fmt::Display for Place {
 pub fn value(text: &str) -> toml::Value {
     let text = text.trim();
     let read = format!("v = {text}").parse::<toml::Table>().ok();
-    match read.and_then(|mut table| table.remove("v")) {
+    // Words that would be more lines of TOML are words.
+    let alone = read.filter(|table| table.len() == 1);
+    match alone.and_then(|mut table| table.remove("v")) {
         // A date is a text to everybody here.
         None | Some(toml::Value::Datetime(_)) => toml::Value::String(text.to_owned()),
         Some(value) => value,
