@@ -116,7 +116,8 @@ pub fn start() -> ExitCode {
 /// Runs one command and reports its error, if any. Exit codes: 0 answered, 1 something other than
 /// the input went wrong, 2 the input was refused.
 pub fn run(arguments: Arguments) -> ExitCode {
-    let outcome = match &arguments.command {
+    let Arguments { command } = arguments;
+    let outcome = match &command {
         Command::Power(arguments) => power::power(arguments),
         Command::Plan(arguments) => plan::plan(arguments),
         Command::Calibrate(arguments) => calibrate::calibrate(arguments),
@@ -143,7 +144,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             errors::report(&error);
-            ExitCode::from(match &arguments.command {
+            ExitCode::from(match &command {
                 Command::Sweep(arguments) => sweep::exit_code(arguments, &error),
                 _ => error.exit_code(),
             })

@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::service::EXPERIMENT;
 use super::{CommandError, output};
-use crate::experiment::ledger::{self, Attempt, Header, Journal, Ledger, PlanId, Union};
+use crate::experiment::ledger::{self, Attempt, Header, Journal, Ledger, PlanId, Union, UnitId};
 
 /// What to take up.
 #[derive(Debug, Args)]
@@ -50,7 +50,7 @@ impl ResumeArguments {
                 ..Session::default()
             });
         };
-        let older = older(&units, plan)?;
+        let older = older(&units, plan, |_| true)?;
         let mut taken = Vec::new();
         if self.resume {
             taken = take_up(older, &units, &mut union)?;
@@ -87,20 +87,20 @@ impl Session {
             let found = self.ledger.found();
             output::note(&format!("Units that were not played again: {found}."));
         }
-        let closed = self.ledger.close();
         let Some(units) = &self.units else {
             return;
         };
-        match closed {
-            Ok(written) if complete => {
-                let done = written.iter().chain(&self.taken);
-                for path in done {
-                    // What cannot be removed is found, and found complete, by the next --resume.
-                    let _ = fs::remove_file(path);
-                }
-                // Only where nothing of another run is in it.
-                let _ = fs::remove_dir(units);
+        if complete {
+            self.ledger.discard();
+            for path in &self.taken {
+                // What cannot be removed is found, and found complete, by the next --resume.
+                let _ = fs::remove_file(path);
             }
+            // Only where nothing of another run is in it.
+            let _ = fs::remove_dir(units);
+            return;
+        }
+        match self.ledger.close() {
             Ok(Some(_)) => output::note(&format!(
                 "What was played is kept in {}: the same command with --resume goes on from there.",
                 units.display()
@@ -138,12 +138,21 @@ fn take_rows(place: &Path, union: &mut Union) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// What earlier runs of the same left; whatever else is there is named and left alone.
-fn older(units: &Path, plan: PlanId) -> Result<Vec<Attempt>, CommandError> {
+/// What earlier runs of the same left at a place, of the units that are wanted; whatever else is there
+/// is named and left alone.
+pub(super) fn older(
+    units: &Path,
+    plan: PlanId,
+    is_wanted: impl Fn(&UnitId) -> bool,
+) -> Result<Vec<Attempt>, CommandError> {
     let mut attempts = Vec::new();
     for file in ledger::files(units)? {
         let attempt = match Attempt::read(&file) {
-            Ok(Some(attempt)) => attempt,
+            Ok(Some(mut attempt)) => {
+                // What others play would only take room, in every share that goes on.
+                attempt.records.retain(|(unit, _)| is_wanted(unit));
+                attempt
+            }
             Ok(None) => continue,
             Err(error) => {
                 output::note(&format!("Ignored: {error}"));

@@ -9,7 +9,7 @@ pub mod r#virtual;
 
 use crate::base::{Span, Time};
 use crate::gate::{self, Jury, Verdict};
-use crate::rollout::{Controller, Need, Routing, State, Surroundings};
+use crate::rollout::{Action, Controller, Need, Routing, State, Surroundings};
 use crate::telemetry::Telemetry;
 use crate::telemetry::recording::Row;
 use actors::systems::Others;
@@ -93,6 +93,22 @@ fn decide(
         systems.count(now, jury.analysis(), &looks[before..]);
         need = controller.handle_verdicts(now, &looks[before..]);
     }
+}
+
+/// Takes a controller's actions: where requests go from now on, and how the rollout ended, if it did.
+fn act(controller: &mut Controller, routing: &mut Routing) -> Option<Ending> {
+    let mut ending = None;
+    while let Some(action) = controller.poll_action() {
+        match action {
+            Action::Route(to) => *routing = to,
+            Action::Promote => ending = Some(Ending::Promoted),
+            Action::RollBack => {
+                *routing = Routing::STABLE;
+                ending = Some(Ending::RolledBack);
+            }
+        }
+    }
+    ending
 }
 
 /// The look that decided at a tick: `None` when the controller needed none.

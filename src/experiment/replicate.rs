@@ -213,8 +213,8 @@ pub(super) fn replicate(
     let worlds = |pair: &Pair<'_>| 1 + u64::from(pair.healthy.is_some());
     let mut samples = vec![Sample::default(); pairs.len()];
     let mut targets = vec![until.first(); pairs.len()];
-    let ids: Option<Vec<[CellId; 2]>> =
-        (options.ledger).map(|_| pairs.iter().map(|pair| pair.ids(seed)).collect());
+    let ids: Option<Vec<[CellId; 2]>> = (options.ledger.filter(|ledger| !ledger.is_idle()))
+        .map(|_| pairs.iter().map(|pair| pair.ids(seed)).collect());
     let done = AtomicU64::new(0);
     loop {
         let blocks = blocks(pairs, &samples, &targets);

@@ -43,6 +43,16 @@ impl<'a> Jury<'a> {
         }
     }
 
+    /// Passes over what was counted up to `now`, where counters are older than the rollout: gates that
+    /// count from look to look begin there.
+    pub fn pass_over(&mut self, now: Time, telemetry: &Telemetry) {
+        for (gate, memory) in self.analysis.iter().zip(&mut self.memories) {
+            if let (Gate::Statistical(gate), Some(memory)) = (gate, memory) {
+                memory.pass_over(gate, now, telemetry);
+            }
+        }
+    }
+
     /// The looks behind [`judge`](super::judge): a verdict of each gate in order, up to the first
     /// that fails; one that says so when there is no gate.
     pub fn judge_in_order(&mut self, now: Time, telemetry: &Telemetry, looks: &mut Vec<Verdict>) {

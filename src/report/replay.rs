@@ -116,13 +116,11 @@ fn side_by_side(rows: &[ReplayRow], changed: &[ReplayRow], width: usize) -> Tabl
         for one in &both {
             let wants = one.as_ref().map(|row| quantity::weight(row.row.weight));
             let decided = one.as_ref().map(|row| {
-                let phase = match row.row.phase.as_str() {
-                    ended @ ("Succeeded" | "Failed" | "Terminal" | "Degraded" | "Healthy") => {
-                        format!("{ended}; ")
-                    }
-                    _ => String::new(),
-                };
-                format!("{phase}{}", check(row))
+                let ended = ["Succeeded", "Failed", "Terminal", "Degraded", "Healthy"];
+                let phase = ended.iter().find(|phase| **phase == row.row.phase);
+                let parts = [phase.map(|phase| (*phase).to_owned()), Some(check(row))];
+                let parts = parts.into_iter().flatten().filter(|part| !part.is_empty());
+                parts.collect::<Vec<String>>().join("; ")
             });
             cells.push(Cell::new(wants.unwrap_or_default()));
             cells.push(Cell::new(decided.unwrap_or_default()));

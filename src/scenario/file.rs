@@ -90,7 +90,10 @@ pub(super) fn read_root(
     foreign: &mut Option<Problems>,
 ) -> Option<(Scenario, Places)> {
     let places = find_places(&mut table);
-    let heading = read_heading(&mut table, file);
+    let name = read_name(&mut table, file);
+    let title = read_words(&mut table, "title");
+    let subject = read_words(&mut table, "subject");
+    let story = read_words(&mut table, "story");
     let horizon = match table.get("horizon") {
         None => Some(None),
         Some(value) => positive_span(&value).map(Some),
@@ -112,7 +115,14 @@ pub(super) fn read_root(
         )
         .and_then(|value| value.table())
         .and_then(|table| rollout::read(table, files, foreign, &names, &shown));
-    let shown = shown_to_rivals(shown, rollout.as_ref());
+    // Rivals read what is shown to the scenario's own rollout.
+    let of_own = (rollout.as_ref()).map(|own| (own.buckets.clone(), own.reporter));
+    let (buckets, reporter) = of_own.unwrap_or_default();
+    let shown = Measured {
+        buckets: (shown.buckets.or(buckets)).or_else(|| Some(shown.plan.buckets.clone())),
+        reporter: (shown.reporter.or(reporter)).or(Some(shown.plan.reporter)),
+        ..shown
+    };
     let rivals = match table.get("rivals") {
         None => Some(Vec::new()),
         Some(value) => rollout::read_rivals(&value, files, foreign, &names, &shown),
@@ -129,28 +139,18 @@ pub(super) fn read_root(
         None => Some(Tune::default()),
         Some(value) => value.table().and_then(|table| tune::read(table, &names)),
     };
-    let expected = match table.get("expect") {
-        None => Some(Vec::new()),
-        Some(value) => {
-            let aftermath = experiment.as_ref().map(|experiment| experiment.aftermath);
-            let has_steps = rollout.as_ref().map(|own| !own.plan.steps().is_empty());
-            expectations::read(
-                &value,
-                text,
-                expectations::Rest {
-                    aftermath,
-                    has_steps,
-                },
-            )
-        }
+    let rest = expectations::Rest {
+        aftermath: experiment.as_ref().map(|experiment| experiment.aftermath),
+        has_steps: rollout.as_ref().map(|own| !own.plan.steps().is_empty()),
     };
+    let expected = expectations::read(table.get("expect"), text, rest);
     let live = match table.get("live") {
         None => Some(live::unsaid()),
         Some(value) => value.table().and_then(live::read),
     };
     table.hint("gates", "gates are the rollout's: write [[rollout.gates]]");
     table.finish();
-    let (heading, mut world, measured, rollout) = (heading?, world?, measured?, rollout?);
+    let (name, mut world, measured, rollout) = (name?, world?, measured?, rollout?);
     let (written, rivals) = (written?, rivals?);
     world.figures = figures::resolve(&written, &rollout.questions);
     let vendor = measured.vendor().or(rollout.vendor);
@@ -158,10 +158,10 @@ pub(super) fn read_root(
     let longest = rollout.plan.longest() + hooks::longest(&rollout.hooks);
     world.hooks = rollout.hooks;
     let scenario = Scenario {
-        title: heading.title,
-        name: heading.name,
-        subject: heading.subject,
-        story: heading.story,
+        title: title?.unwrap_or_else(|| name.clone()),
+        name,
+        subject: subject?.unwrap_or_else(|| defaults::SUBJECT.to_owned()),
+        story: story?.unwrap_or_default(),
         source: text.to_owned(),
         world,
         figures: written,
@@ -183,46 +183,12 @@ pub(super) fn read_root(
     Some((scenario, places))
 }
 
-/// Rivals read what is shown to the scenario's own rollout.
-fn shown_to_rivals(shown: Measured, own: Option<&rollout::Rollout>) -> Measured {
-    let of_own = own.map(|own| (own.buckets.clone(), own.reporter));
-    let (buckets, reporter) = of_own.unwrap_or_default();
-    Measured {
-        buckets: (shown.buckets.or(buckets)).or_else(|| Some(shown.plan.buckets.clone())),
-        reporter: (shown.reporter.or(reporter)).or(Some(shown.plan.reporter)),
-        ..shown
-    }
-}
-
-/// What a scenario is called, and what is told about it.
-struct Heading {
-    name: String,
-    title: String,
-    subject: String,
-    story: String,
-}
-
-fn read_heading(table: &mut Table<'_>, file: &Path) -> Option<Heading> {
-    let name = read_name(table, file);
-    let title = match table.get("title") {
+/// The text of a field, `None` within where it is not there.
+fn read_words(table: &mut Table<'_>, key: &'static str) -> Option<Option<String>> {
+    match table.get(key) {
         None => Some(None),
-        Some(value) => value.words().map(|title| Some(title.trim().to_owned())),
-    };
-    let subject = match table.get("subject") {
-        None => Some(defaults::SUBJECT.to_owned()),
-        Some(value) => value.words().map(|subject| subject.trim().to_owned()),
-    };
-    let story = match table.get("story") {
-        None => Some(String::new()),
-        Some(value) => value.words().map(|story| story.trim().to_owned()),
-    };
-    let name = name?;
-    Some(Heading {
-        title: title?.unwrap_or_else(|| name.clone()),
-        name,
-        subject: subject?,
-        story: story?,
-    })
+        Some(value) => value.words().map(|words| Some(words.trim().to_owned())),
+    }
 }
 
 fn read_name(table: &mut Table<'_>, file: &Path) -> Option<String> {

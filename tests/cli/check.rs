@@ -219,7 +219,7 @@ fn bad_clauses_and_bad_baselines_are_refused() {
         &[
             "expect[0].that: `powr` is no metric",
             "did you mean power?",
-            "bad.toml:18",
+            "bad.toml:19",
         ],
     );
     let blue = CANARY.replace("stepWeight: 10\n    maxWeight: 50", "iterations: 5");

@@ -5,13 +5,23 @@ use std::path::Path;
 use super::{answered, coalmine};
 
 /// All commands but for those of the same options as another.
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 31] = [
     "power",
     "plan",
     "compare",
     "tune",
     "calibrate",
     "check",
+    "sweep",
+    "sweep plan power",
+    "sweep plan calibrate",
+    "sweep plan grid",
+    "sweep emit kubernetes",
+    "sweep emit slurm",
+    "sweep emit parallel",
+    "sweep run",
+    "sweep merge",
+    "sweep missing",
     "gates",
     "run",
     "explain",
@@ -21,6 +31,7 @@ const COMMANDS: [&str; 20] = [
     "load",
     "import",
     "promql",
+    "replay",
     "report",
     "scenarios",
     "faults",
@@ -68,7 +79,7 @@ fn the_readme_names_every_command_and_no_other_option() {
         .collect();
     let code = readme.split('`').skip(1).step_by(2);
     let words = code.flat_map(str::split_whitespace);
-    let cargo = ["--path", "--open", "--release"];
+    let cargo = ["--path", "--open", "--release", "--locked", "--git"];
     for option in words.filter(|word| word.starts_with("--") && !cargo.contains(word)) {
         assert!(pages.contains(option), "the README names {option}");
     }

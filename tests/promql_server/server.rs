@@ -106,6 +106,11 @@ impl Server {
         serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {body}"))
     }
 
+    /// Where it listens.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Its version.
     pub(super) fn version(&self) -> String {
         let info = self.json("/api/v1/status/buildinfo");

@@ -1,7 +1,9 @@
 //! Work that is ended from outside and taken up again, and work that is shared out: always the bytes
 //! of one undisturbed process.
 
+mod merging;
 mod resume;
+mod shards;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -45,7 +47,7 @@ fn answered(folder: &Path, arguments: &str) -> Said {
 
 /// Every file in a folder, with what it holds.
 fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let files = paths(folder).into_iter();
+    let files = paths(folder).into_iter().filter(|path| path.is_file());
     files
         .map(|path| {
             let name = path.file_name().unwrap().to_str().unwrap().to_owned();

@@ -2,7 +2,7 @@
 #![cfg(unix)]
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
@@ -13,9 +13,10 @@ fn wait() {
     std::thread::sleep(Duration::from_millis(2));
 }
 
-/// Lines in all files of a folder.
+/// Lines in all files of units of a folder.
 fn lines(folder: &Path) -> usize {
-    let files = paths(folder).into_iter();
+    let are_units = |path: &PathBuf| path.to_string_lossy().contains(".jsonl");
+    let files = paths(folder).into_iter().filter(are_units);
     let texts = files.map(|path| fs::read(path).unwrap_or_default());
     texts
         .map(|text| text.iter().filter(|byte| **byte == b'\n').count())
@@ -75,7 +76,65 @@ fn so_does_one_that_plays_until_it_is_precise() {
 
 #[test]
 fn a_killed_calibration_goes_on_to_the_same_bytes() {
-    survives("calibrate --setting tiny,busy,latency --trials 1000 --fault-trials 200");
+    survives("calibrate fisher cusum --setting tiny --trials 4000 --fault-trials 1000");
+}
+
+#[test]
+fn a_killed_shard_goes_on_to_the_same_bytes() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    answered(folder, "sweep plan power low-traffic --trials 3000");
+    answered(folder, "sweep run plan.json --shard 1/1 --out whole");
+    answered(folder, "sweep merge whole --out one");
+    let again = "sweep run plan.json --shard 1/1 --out rows --resume rows";
+    let mut kills = 0;
+    for more in [2, 5, 1] {
+        kills += usize::from(killed(folder, again, &folder.join("rows"), more));
+    }
+    assert!(kills >= 2, "it was too quick to be killed: {kills}");
+    let said = coalmine(folder, "sweep merge rows");
+    assert_eq!(said.code, 3, "{}", said.err);
+    assert!(said.err.contains("without their ends"), "{}", said.err);
+    let said = answered(folder, again);
+    assert!(said.err.contains("taken up"), "{}", said.err);
+    answered(folder, "sweep merge rows --out two");
+    assert_same(&folder.join("one"), &folder.join("two"));
+    assert_same(
+        &folder.join("one/low-traffic"),
+        &folder.join("two/low-traffic"),
+    );
+}
+
+#[test]
+fn a_shard_that_is_told_to_end_asks_to_be_retried() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    answered(folder, "sweep plan power low-traffic --trials 20000");
+    let rows = folder.join("rows");
+    let child = program(folder, "sweep run plan.json --shard 1/1 --out rows")
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The first line, and some units.
+    while lines(&rows) < 4 {
+        wait();
+    }
+    let status = std::process::Command::new("kill")
+        .args(["-TERM", &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(status.success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(75));
+    let files = paths(&rows);
+    let ended = files
+        .iter()
+        .filter(|path| path.extension().unwrap() == "jsonl");
+    let ended: Vec<_> = ended.collect();
+    assert_eq!(ended.len(), 1, "{files:?}");
+    let attempt = coalmine::experiment::ledger::Attempt::read(ended[0]);
+    let attempt = attempt.unwrap().unwrap();
+    assert!(attempt.is_whole && !attempt.records.is_empty());
 }
 
 #[test]
@@ -101,8 +160,7 @@ fn what_is_of_another_run_is_named_and_left_alone() {
     assert_eq!(fs::read(&left[0]).unwrap(), bytes);
 
     // The same without --resume says what could be done, and leaves it too.
-    let stop = killed(folder, asked, &units, 1);
-    assert!(stop);
+    assert!(killed(folder, asked, &units, 1));
     assert_eq!(fs::read(&left[0]).unwrap(), bytes);
     let small = "power --trials 20 --out small";
     answered(folder, small);

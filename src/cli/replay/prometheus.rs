@@ -13,10 +13,12 @@ use crate::gate::Gate;
 use crate::report;
 use crate::scenario::Scenario;
 use crate::scenario::recorded::{self, MatrixWanted, Stretch};
-use crate::telemetry::exposition::Vendor;
 
 /// How long an answer may take.
 const PATIENCE: Span = Span::from_secs(60);
+
+/// Milliseconds for which a series that is not scraped any more stands where it stood.
+const LOOK_BACK: i64 = 300_000;
 
 /// What is asked.
 pub(super) struct Asked {
@@ -53,13 +55,14 @@ pub(super) fn read(
         .wanted
         .vendor
         .or(scenarios.first().map(|scenario| scenario.live.vendor));
-    let vendor = vendor.unwrap_or(Vendor::default());
+    let vendor = vendor.unwrap_or_default();
     let wanted = MatrixWanted {
         vendor: Some(vendor),
         ..asked.wanted.clone()
     };
     let past = Past {
-        from,
+        // What a counter read when the rollout began stands in the last sample before.
+        from: from.saturating_sub(LOOK_BACK),
         to,
         step: asked.step,
     };
@@ -68,7 +71,7 @@ pub(super) fn read(
         .samples(&selectors, past)
         .map_err(|error| failed(*address, &error))?;
     let stretch = Stretch {
-        from: None,
+        from: Some(asked.past.0),
         to: Some(asked.past.1),
     };
     let Some(plan) = scenarios.first().map(|scenario| &scenario.telemetry) else {

@@ -134,7 +134,7 @@ fn lack(
          of --shard-count {count}): {}",
         report::grouped(missing.len() as u64),
         report::plural(all as u64, "unit"),
-        ranges(missing.iter().copied()),
+        sweep::steps(missing),
         ranges(missing::shards(missing, count))
     ))
 }

@@ -1,5 +1,6 @@
 //! `coalmine sweep`: an experiment shared out over machines that know nothing of each other.
 
+mod emit;
 mod merge;
 mod missing;
 mod plan;
@@ -29,6 +30,8 @@ pub(super) struct SweepArguments {
 enum SweepCommand {
     /// Write down what is to be played, with all its files, as one plan
     Plan(plan::PlanArguments),
+    /// Print a plan as Kubernetes, Slurm or GNU parallel take it
+    Emit(emit::EmitArguments),
     /// Play one share of a plan
     Run(run::RunArguments),
     /// Put shares together, say what is missing, and write the finished result
@@ -51,6 +54,7 @@ Exit codes of `run`: 0 played, 64 never retry, 75 retry. Of `merge`: 0 complete,
 pub(super) fn sweep(arguments: &SweepArguments) -> Result<(), CommandError> {
     match &arguments.command {
         SweepCommand::Plan(arguments) => plan::plan(arguments),
+        SweepCommand::Emit(arguments) => emit::emit(arguments),
         SweepCommand::Run(arguments) => run::run(arguments),
         SweepCommand::Merge(arguments) => merge::merge(arguments),
         SweepCommand::Missing(arguments) => missing::missing(arguments),

@@ -9,10 +9,8 @@ use clap::Args;
 
 use super::{plan, subject};
 use crate::cli::service::{EXPERIMENT, OUTPUT};
-use crate::cli::{CommandError, output, power};
-use crate::experiment::ledger::{
-    self, Attempt, Header, Journal, Ledger, PlanId, Records, Union, UnitId,
-};
+use crate::cli::{CommandError, output, power, resume};
+use crate::experiment::ledger::{Header, Journal, Ledger, PlanId, Records, Union, UnitId};
 use crate::experiment::sweep::{Plan, Shard};
 use crate::experiment::{Options, Progress};
 use crate::report;
@@ -67,13 +65,13 @@ pub(super) fn run(arguments: &RunArguments) -> Result<(), CommandError> {
     let shard = shard(arguments)?;
     let (plan, subject) = subject::read(&arguments.plan)?;
     leave_plan(&plan, &arguments.out)?;
-    let known = known(&arguments.resume, plan.id)?;
     let units = subject.units();
     let all = units.len();
-    let of_shard: Vec<UnitId> = (units.into_iter().enumerate())
+    let of_shard: BTreeSet<UnitId> = (units.into_iter().enumerate())
         .filter(|(position, _)| shard.takes(*position))
         .map(|(_, unit)| unit)
         .collect();
+    let known = known(&arguments.resume, plan.id, &of_shard)?;
     let wanted: BTreeSet<UnitId> = (of_shard.iter())
         .filter(|unit| !known.has(unit))
         .copied()
@@ -170,26 +168,16 @@ fn leave_plan(wanted: &Plan, folder: &Path) -> Result<(), CommandError> {
     })
 }
 
-/// What was played before; whatever else is there is named and left alone.
-fn known(places: &[PathBuf], plan: PlanId) -> Result<Union, CommandError> {
+/// What was played before of these units.
+fn known(
+    places: &[PathBuf],
+    plan: PlanId,
+    units: &BTreeSet<UnitId>,
+) -> Result<Union, CommandError> {
     let mut union = Union::default();
     for place in places {
-        for file in ledger::files(place)? {
-            let attempt = match Attempt::read(&file) {
-                Ok(Some(attempt)) => attempt,
-                Ok(None) => continue,
-                Err(error) => {
-                    output::note(&format!("Ignored: {error}"));
-                    continue;
-                }
-            };
-            if let Err(error) = attempt.header.check_version(&file) {
-                output::note(&format!("Ignored: {error}"));
-            } else if attempt.header.plan == plan {
-                union.add(attempt)?;
-            } else {
-                output::note(&format!("Ignored: {} is of another plan", file.display()));
-            }
+        for attempt in resume::older(place, plan, |unit| units.contains(unit))? {
+            union.add(attempt)?;
         }
     }
     Ok(union)

@@ -14,13 +14,13 @@ pub(in crate::engine) use notes::{Noted, Over};
 use std::collections::VecDeque;
 
 use super::actors::systems::{Others, Systems};
-use super::{Ending, decide, deciding};
+use super::{Ending, act, decide, deciding};
 use crate::base::{Purpose, Seed, Span, Time};
 use crate::gate::{Gate, Jury, Verdict};
 use crate::model::World;
-use crate::rollout::{self, Action, Routing, Surroundings};
+use crate::rollout::{self, Routing, Surroundings};
 use crate::telemetry::recording::{LookNote, Luck, Recording, Row, TickNote, feed};
-use crate::telemetry::{Figure, Telemetry, Version, Weights};
+use crate::telemetry::{Figure, Sampling, Telemetry, Version, Weights};
 use notes::{ending_word, hooks_of};
 
 /// What is replayed, and to whom.
@@ -89,6 +89,19 @@ pub fn end(recording: &Recording) -> Time {
     times.max().unwrap_or(Time::START)
 }
 
+/// When a controller ticks last: as long as no further sample would have come, where the recording does not
+/// have the ticks themselves.
+pub fn last_tick(recording: &Recording) -> Time {
+    let last = end(recording);
+    let ticks = |row: &Row| matches!(row, Row::Tick { .. });
+    match recording.subject.plan.sampling {
+        Sampling::Scraped { interval, .. } if !recording.rows.iter().any(ticks) => {
+            last + (interval - Span::from_nanos(1))
+        }
+        _ => last,
+    }
+}
+
 /// Replays a recording up to its end or the rollout's, whichever comes first.
 pub fn replay(setting: &Setting<'_>, watch: &mut dyn FnMut(&Tick<'_>)) -> Outcome {
     let luck = setting.recording.subject.luck.unwrap_or(Luck {
@@ -99,15 +112,18 @@ pub fn replay(setting: &Setting<'_>, watch: &mut dyn FnMut(&Tick<'_>)) -> Outcom
     jury.begin(luck.gate);
     let mut controller = setting.rollout.start();
     let mut telemetry = setting.recording.telemetry();
-    let mut reader = Reader::new(&setting.recording.rows);
+    let mut reader = Reader::new(setting.recording);
     let mut others = Replayed {
         systems: Systems::new(setting.world, setting.seed, setting.replicate),
         recorded: (setting.recording.rows.iter())
             .any(|row| matches!(row, Row::Supplied { .. } | Row::Step { .. })),
         figures: VecDeque::new(),
     };
+    reader.begin(&mut telemetry);
+    jury.pass_over(Time::START, &telemetry);
+    let older = answered(&telemetry);
     let cadence = setting.rollout.cadence();
-    let (last, cut) = (end(setting.recording), Time::START + setting.horizon);
+    let (last, cut) = (last_tick(setting.recording), Time::START + setting.horizon);
     let (mut routing, mut looks) = (Routing::STABLE, Vec::<Verdict>::new());
     let mut outcome: Option<Outcome> = None;
     let mut now = cadence.first;
@@ -119,9 +135,10 @@ pub fn replay(setting: &Setting<'_>, watch: &mut dyn FnMut(&Tick<'_>)) -> Outcom
         let then = reader.then(now);
         let surroundings = Surroundings {
             new_revision: now == cadence.first,
-            canary_requests: then
-                .tick
-                .map_or_else(|| answered(&telemetry), |tick| tick.canary_requests),
+            canary_requests: match then.tick {
+                Some(tick) => tick.canary_requests,
+                None => answered(&telemetry).saturating_sub(older),
+            },
             patience: luck.patience,
             hooks: reader.hooks.map(hooks_of).unwrap_or_default(),
             ..Surroundings::default()
@@ -135,17 +152,7 @@ pub fn replay(setting: &Setting<'_>, watch: &mut dyn FnMut(&Tick<'_>)) -> Outcom
             &mut others,
             &mut looks,
         );
-        let mut ending = None;
-        while let Some(action) = controller.poll_action() {
-            match action {
-                Action::Route(to) => routing = to,
-                Action::Promote => ending = Some(Ending::Promoted),
-                Action::RollBack => {
-                    routing = Routing::STABLE;
-                    ending = Some(Ending::RolledBack);
-                }
-            }
-        }
+        let ending = act(&mut controller, &mut routing);
         let shown = outcome.is_none().then_some(ending).flatten();
         watch(&Tick {
             tick: super::Tick {
@@ -174,7 +181,7 @@ pub fn replay(setting: &Setting<'_>, watch: &mut dyn FnMut(&Tick<'_>)) -> Outcom
     }
     outcome.unwrap_or(Outcome {
         ending: Ending::Horizon,
-        at: last.min(cut),
+        at: end(setting.recording).min(cut),
         ran_out: last < cut,
     })
 }
@@ -209,13 +216,30 @@ struct Then<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn new(rows: &'a [Row]) -> Reader<'a> {
+    fn new(recording: &'a Recording) -> Reader<'a> {
         Reader {
-            rows,
+            rows: &recording.rows,
             next: 0,
-            held: None,
+            // A rollout of ours begins with nothing on the canary.
+            held: recording.subject.luck.map(|_| Weights::default()),
             hooks: None,
         }
+    }
+
+    /// Hands over the samples at the start, where nothing of the rollout has been counted.
+    fn begin(&mut self, telemetry: &mut Telemetry) {
+        let rows = self.rows.iter();
+        let at_start = |row: &&Row| {
+            matches!(
+                row,
+                Row::Scrape {
+                    at: Time::START,
+                    ..
+                }
+            )
+        };
+        self.next = rows.take_while(at_start).count();
+        feed(&self.rows[..self.next], telemetry);
     }
 
     /// Hands over what there was to see at `now`. What was decided at that very instant came after it.

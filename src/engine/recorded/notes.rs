@@ -106,19 +106,21 @@ pub(super) fn hooks_of(list: [bool; 6]) -> Hooks {
     }
 }
 
-/// Simulated systems whose answers are written down.
+/// Simulated systems whose answers are written down, where somebody records.
 #[derive(Debug)]
 pub(in crate::engine) struct Noted<'n, 'w> {
     pub(in crate::engine) systems: &'n mut Systems<'w>,
-    pub(in crate::engine) rows: &'n mut Vec<Row>,
+    pub(in crate::engine) rows: Option<&'n mut Vec<Row>>,
 }
 
 impl Others for Noted<'_, '_> {
     fn supply(&mut self, now: Time, telemetry: &mut Telemetry) {
         self.systems.supply(now, telemetry);
         let all = 0..self.systems.questions();
-        if !all.is_empty() {
-            self.rows.push(Row::Supplied {
+        if let Some(rows) = &mut self.rows
+            && !all.is_empty()
+        {
+            rows.push(Row::Supplied {
                 at: now,
                 figures: all.map(|question| telemetry.supplied(question)).collect(),
             });
@@ -126,6 +128,9 @@ impl Others for Noted<'_, '_> {
     }
 
     fn record(&mut self, now: Time, analysis: &[Gate], telemetry: &mut Telemetry) {
+        let Some(rows) = &mut self.rows else {
+            return self.systems.record(now, analysis, telemetry);
+        };
         let asked: Vec<_> = analysis.iter().flat_map(Gate::recorded).collect();
         let before: Vec<usize> = (asked.iter())
             .map(|recorded| telemetry.supplied_series(recorded.question).len())
@@ -134,15 +139,12 @@ impl Others for Noted<'_, '_> {
         for (index, (recorded, before)) in asked.iter().zip(before).enumerate() {
             let question = recorded.question;
             // Several gates may ask the same.
-            if asked[..index]
-                .iter()
-                .any(|other| other.question == question)
-            {
+            if (asked[..index].iter()).any(|other| other.question == question) {
                 continue;
             }
             let new = telemetry.supplied_series(question).iter().enumerate();
             for (step, figure) in new.skip(before) {
-                self.rows.push(Row::Step {
+                rows.push(Row::Step {
                     at: Time::START + recorded.step * step as u64,
                     question,
                     figure: *figure,

@@ -26,14 +26,14 @@ pub(in crate::engine) use play::Flow;
 use crate::base::{Purpose, Seed, Span, Time, Weight};
 use crate::gate::{self, Gate, Jury, Verdict};
 use crate::model::World;
-use crate::rollout::{self, Action, Routing, Surroundings};
+use crate::rollout::{self, Routing, Surroundings};
 use crate::telemetry::recording::{self, Row};
 use crate::telemetry::{self, Demand, Telemetry, Version};
 
 use super::actors::hooks::Callees;
 use super::actors::systems::Systems;
 use super::recorded::{Noted, Over};
-use super::{Ending, Tick, Trial, decide, deciding};
+use super::{Ending, Tick, Trial, act, decide, deciding};
 use conditions::Condition;
 use counts::Counts;
 use coupled::Coupled;
@@ -164,11 +164,8 @@ impl<'a> Player<'a> {
 
     /// A player whose ticks tell what a recording needs ([`Tick::notes`]): every scrape of every version is
     /// read. Luck is then dealt from scrape to scrape, so that its rollouts are others of the same law.
-    pub fn recording(setting: Setting<'a>) -> Player<'a> {
-        let setting = Setting {
-            observe: true,
-            ..setting
-        };
+    pub fn recording(mut setting: Setting<'a>) -> Player<'a> {
+        setting.observe = true;
         Player::with(setting, true)
     }
 
@@ -316,48 +313,27 @@ impl<'a> Player<'a> {
                 hooks: callees.answers(now),
                 ..Surroundings::default()
             };
-            let (telemetry, jury) = (&mut self.play.telemetry, &mut self.jury);
-            match &mut self.notes {
-                None => decide(
-                    &mut controller,
-                    jury,
-                    now,
-                    &surroundings,
-                    telemetry,
-                    &mut systems,
-                    &mut self.looks,
-                ),
-                Some(rows) => {
-                    rows.clear();
-                    let before = (index > 0).then(|| scene.schedule.ticks[index - 1]);
-                    telemetry.samples_since(before, rows);
-                    let mut systems = Noted {
-                        systems: &mut systems,
-                        rows,
-                    };
-                    decide(
-                        &mut controller,
-                        jury,
-                        now,
-                        &surroundings,
-                        telemetry,
-                        &mut systems,
-                        &mut self.looks,
-                    );
-                }
+            if let Some(rows) = &mut self.notes {
+                rows.clear();
+                let before = index
+                    .checked_sub(1)
+                    .map(|before| scene.schedule.ticks[before]);
+                self.play.telemetry.samples_since(before, rows);
             }
+            decide(
+                &mut controller,
+                &mut self.jury,
+                now,
+                &surroundings,
+                &mut self.play.telemetry,
+                &mut Noted {
+                    systems: &mut systems,
+                    rows: self.notes.as_mut(),
+                },
+                &mut self.looks,
+            );
             callees.note(now, controller.asked());
-            let mut ending = None;
-            while let Some(action) = controller.poll_action() {
-                match action {
-                    Action::Route(to) => routing = to,
-                    Action::Promote => ending = Some(Ending::Promoted),
-                    Action::RollBack => {
-                        routing = Routing::STABLE;
-                        ending = Some(Ending::RolledBack);
-                    }
-                }
-            }
+            let ending = act(&mut controller, &mut routing);
             if !routing.canary.is_zero() || !routing.mirror.is_zero() {
                 first_traffic.get_or_insert(now);
             }
@@ -393,10 +369,7 @@ impl<'a> Player<'a> {
                 }
             }
             let done = end.is_some() && setting.aftermath.is_zero();
-            if (done && !to_the_end) || (controller.is_over() && end.is_none()) {
-                break;
-            }
-            if to_the_end && controller.is_over() {
+            if (done && !to_the_end) || (controller.is_over() && (to_the_end || end.is_none())) {
                 break;
             }
         }

@@ -60,17 +60,31 @@ impl PlanId {
 }
 
 fn hash_of(content: &impl fmt::Debug) -> u128 {
-    let mut hash = Hash(SipHasher24::new());
+    let mut hash = Hash {
+        hash: SipHasher24::new(),
+        waiting: Vec::with_capacity(AT_ONCE),
+    };
     // Hashing does not fail, and no derived `Debug` does.
     let _ = write!(hash, "{content:?}");
-    hash.0.finish128().as_u128()
+    hash.hash.write(&hash.waiting);
+    hash.hash.finish128().as_u128()
 }
 
-struct Hash(SipHasher24);
+/// `Debug` writes few bytes at a time, which would cost more than the hashing.
+struct Hash {
+    hash: SipHasher24,
+    waiting: Vec<u8>,
+}
+
+const AT_ONCE: usize = 4096;
 
 impl Write for Hash {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.0.write(text.as_bytes());
+        self.waiting.extend_from_slice(text.as_bytes());
+        if self.waiting.len() >= AT_ONCE {
+            self.hash.write(&self.waiting);
+            self.waiting.clear();
+        }
         Ok(())
     }
 }
@@ -149,6 +163,11 @@ impl Ledger {
         }
     }
 
+    /// Whether it neither knows nor notes anything: then no cell needs a name.
+    pub fn is_idle(&self) -> bool {
+        self.taken.is_empty() && self.journal.is_none()
+    }
+
     /// What came of a unit, where it is known.
     pub fn get(&self, unit: &UnitId) -> Option<&str> {
         let record = self.taken.get(unit)?;
@@ -172,6 +191,13 @@ impl Ledger {
     /// How many units were asked for that were known.
     pub fn found(&self) -> u64 {
         self.found.load(Ordering::Relaxed)
+    }
+
+    /// Takes the journal away: what it holds has been put to use.
+    pub fn discard(self) {
+        if let Some(journal) = self.journal {
+            journal.discard();
+        }
     }
 
     /// Ends the journal; where it is, if anything was noted.

@@ -197,7 +197,7 @@ mod tests {
             (unit(1, 10), "[]"),
         ];
         let path = written(folder.path(), &records);
-        assert_eq!(files(folder.path()).unwrap(), [path.clone()]);
+        assert_eq!(files(folder.path()).unwrap(), std::slice::from_ref(&path));
         let attempt = read(&path);
         assert!(attempt.is_whole);
         assert_eq!(attempt.header, Header::new(plan(), "1/1"));

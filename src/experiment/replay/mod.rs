@@ -118,7 +118,7 @@ impl Measured {
             return Vec::new();
         };
         let cadence = scenario.rollout.cadence();
-        let last = recorded::end(&self.recording).min(Time::START + scenario.horizon);
+        let last = recorded::last_tick(&self.recording).min(Time::START + scenario.horizon);
         let mut ticks = Vec::new();
         let mut tick = cadence.first;
         while tick <= last && !cadence.period.is_zero() {
@@ -207,15 +207,23 @@ fn setting<'a>(
     }
 }
 
-/// When the canary was first seen to have answered.
+/// When the canary was first seen to have answered a request of the rollout.
 fn first_canary(recording: &Recording) -> Option<Time> {
+    let mut older = None;
     recording.rows.iter().find_map(|row| match row {
         Row::Scrape {
             at,
             version: Version::Canary,
+            route: None,
             counters,
-            ..
-        } if counters.requests != [0, 0] => Some(*at),
+        } => {
+            let count: u64 = counters.requests.iter().sum();
+            let before = *older.get_or_insert(match *at {
+                Time::START => count,
+                _ => 0,
+            });
+            (count > before).then_some(*at)
+        }
         Row::Answer {
             at,
             version: Version::Canary,

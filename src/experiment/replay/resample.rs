@@ -75,7 +75,7 @@ impl Resampled {
                 "This takes the moments of the recording at one weight as equally likely at any time of \
                  it, and what lies more than a block ({} on average) apart as unrelated; the intervals are \
                  of the {} draws, not of other days.",
-                Span::from_secs_f64(self.block_seconds.max(0.001)),
+                Span::from_secs(self.block_seconds.round().max(1.0) as u64),
                 grouped(self.trials)
             ),
         ]

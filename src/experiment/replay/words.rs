@@ -33,11 +33,12 @@ pub(super) fn ending(scenario: &Scenario, measured: &Measured, replay: &Replay) 
     let when = when(measured, replay, outcome.at);
     let checks = replay.rows.iter().filter(|row| !row.row.verdict.is_empty());
     let failed = checks.clone().filter(|row| row.row.verdict == "fail");
-    let told = format!(
-        "{} of its {} failed",
-        grouped(failed.count() as u64),
-        plural(checks.count() as u64, "check")
-    );
+    let told = match (checks.count() as u64, failed.count() as u64) {
+        (0, _) => "nothing was checked".to_owned(),
+        (1, 0) => "its one check did not fail".to_owned(),
+        (1, _) => "its one check failed".to_owned(),
+        (all, failed) => format!("{} of its {} checks failed", grouped(failed), grouped(all)),
+    };
     let mut text = match outcome.ending {
         Ending::RolledBack => {
             format!("The {controller} controller would have rolled back {when}; {told}.")

@@ -142,8 +142,8 @@ impl SweepFile {
     /// Cells of the grid over all scenarios and percentages; `None` where nobody can count them.
     fn cells(&self) -> Option<usize> {
         let lengths = self.grid.iter().map(|(_, values)| values.len());
-        let counts = lengths.chain([self.scenarios.len(), 1 + self.held.len()]);
-        counts.fold(Some(1), |all: Option<usize>, one| all?.checked_mul(one))
+        let mut counts = lengths.chain([self.scenarios.len(), 1 + self.held.len()]);
+        counts.try_fold(1, usize::checked_mul)
     }
 
     /// What it changes in every scenario besides the places of the grid.

@@ -6,6 +6,7 @@
 //! whether all is there is judged from the records alone, never from how a process ended: no engine
 //! runs each share exactly once.
 
+pub mod emit;
 mod grid;
 mod plan;
 mod shard;
@@ -13,7 +14,7 @@ mod subject;
 
 pub use grid::{GridResults, GridRow, SweepFile, csv};
 pub use plan::{Asked, Carried, Command, FORMAT, Plan, PlanError, Text};
-pub use shard::{Shard, ranges};
+pub use shard::{Shard, ranges, steps};
 pub use subject::{GridPoint, Subject};
 
 use super::ledger::{Union, UnitId};

@@ -77,6 +77,28 @@ pub fn ranges(numbers: impl IntoIterator<Item = usize>) -> String {
     texts.collect::<Vec<String>>().join(",")
 }
 
+/// The same where numbers may come in equal steps, as shares of a plan do: `3, 7-239:4` is 3, 7, 11
+/// and so on to 239.
+pub fn steps(numbers: &[usize]) -> String {
+    let mut texts = Vec::new();
+    let mut rest = numbers;
+    while let [first, after @ ..] = rest {
+        let step = after.first().map_or(1, |second| second - first);
+        let pairs = rest.windows(2);
+        let length = 1 + pairs.take_while(|pair| pair[1] - pair[0] == step).count();
+        // Two numbers at a distance are no row.
+        let length = if length == 2 && step > 1 { 1 } else { length };
+        let last = rest[length - 1];
+        texts.push(match (length, step) {
+            (1, _) => first.to_string(),
+            (_, 1) => format!("{first}-{last}"),
+            (_, step) => format!("{first}-{last}:{step}"),
+        });
+        rest = &rest[length..];
+    }
+    texts.join(", ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,5 +133,11 @@ mod tests {
         assert_eq!(ranges([3, 17, 18, 19, 21]), "3,17-19,21");
         assert_eq!(ranges([0, 1]), "0-1");
         assert_eq!(ranges([]), "");
+        assert_eq!(
+            steps(&[3, 7, 11, 15, 16, 17, 18, 30, 90]),
+            "3-15:4, 16-18, 30, 90"
+        );
+        assert_eq!(steps(&[1, 3]), "1, 3");
+        assert_eq!(steps(&[]), "");
     }
 }

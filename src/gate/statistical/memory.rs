@@ -94,6 +94,22 @@ impl Memory {
         (self.before, self.begun, self.settled) = (Time::START, None, None);
     }
 
+    /// Passes over what was counted up to `now`: it is older than the rollout.
+    pub(in crate::gate) fn pass_over(
+        &mut self,
+        gate: &Statistical,
+        now: Time,
+        telemetry: &Telemetry,
+    ) {
+        let route = gate.route.as_ref().map(|route| route.index);
+        let versions = [gate.against, Version::Canary];
+        for (arm, version) in self.arms.iter_mut().zip(versions) {
+            if let Some(totals) = telemetry.totals(version, route, now) {
+                arm.take(&totals, self.latencies, self.apart);
+            }
+        }
+    }
+
     /// Judges everything up to `now`. Whoever was rolled back once stays so: evidence against the
     /// canary is not forgotten because later batches are kinder.
     pub(in crate::gate) fn judge(

@@ -96,7 +96,7 @@ fn reason(clause: &Clause) -> String {
         measured(clause)
     );
     match clause.outcome {
-        Outcome::Undecided => format!("{found}: too near to it to tell"),
+        Outcome::Undecided => format!("{found}; too near to tell"),
         Outcome::Holds | Outcome::Broken => found,
     }
 }
@@ -218,25 +218,30 @@ fn tally(checked: &Checked) -> String {
 pub fn check_outcome(all: &[Checked], strict: bool) -> String {
     let failing = all.iter().filter(|one| !one.passes(strict)).count();
     let sum = |of: fn(&Checked) -> usize| all.iter().map(of).sum::<usize>() as u64;
-    let mut reasons = Vec::new();
-    for (some, noun) in [
-        (sum(|one| one.count(Outcome::Broken)), "broken clause"),
-        (sum(Checked::regressions), "figure worse than before"),
-        (sum(|one| usize::from(!one.complete)), "interrupted check"),
-    ] {
-        match (some, noun.split_once(' ')) {
-            (0, _) => {}
-            (1, _) | (_, None) => reasons.push(format!("1 {noun}")),
-            (some, Some((first, rest))) if first == "figure" => {
-                reasons.push(format!("{} figures {rest}", grouped(some)));
-            }
-            (some, _) => reasons.push(plural(some, noun)),
-        }
-    }
-    let open = sum(|one| one.count(Outcome::Undecided));
-    if strict && open > 0 {
-        reasons.push(plural(open, "undecided clause"));
-    }
+    let open = if strict {
+        sum(|one| one.count(Outcome::Undecided))
+    } else {
+        0
+    };
+    let reasons: Vec<String> = [
+        (
+            sum(|one| one.count(Outcome::Broken)),
+            ["broken clause", "broken clauses"],
+        ),
+        (
+            sum(Checked::regressions),
+            ["figure worse than before", "figures worse than before"],
+        ),
+        (open, ["undecided clause", "undecided clauses"]),
+        (
+            sum(|one| usize::from(!one.complete)),
+            ["interrupted check", "interrupted checks"],
+        ),
+    ]
+    .into_iter()
+    .filter(|(some, _)| *some > 0)
+    .map(|(some, nouns)| format!("{} {}", grouped(some), nouns[usize::from(some > 1)]))
+    .collect();
     match failing {
         0 => format!(
             "{} checked, all as expected",

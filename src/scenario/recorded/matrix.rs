@@ -128,11 +128,10 @@ fn braces(text: &str) -> String {
 }
 
 fn matches(labels: &Labels, matchers: &Matchers) -> bool {
-    let all = matchers.matchers.iter();
-    let mut alternatives = matchers.or_matchers.iter();
     let one = |matcher: &promql_parser::label::Matcher| matcher.is_match(labels.get(&matcher.name));
+    let mut alternatives = matchers.or_matchers.iter();
     match matchers.or_matchers.is_empty() {
-        true => all.map(one).all(|found| found),
+        true => matchers.matchers.iter().all(one),
         false => alternatives.any(|group| group.iter().all(one)),
     }
 }
@@ -154,6 +153,8 @@ struct Rising {
     role: Role,
     /// Milliseconds, and the rise until then.
     points: Vec<(i64, f64)>,
+    /// What its first sample read.
+    first: Option<f64>,
 }
 
 pub(super) fn read(
@@ -190,6 +191,7 @@ pub(super) fn read(
             version: *version,
             role,
             points: rises(series.points()),
+            first: (series.points()).find_map(|(_, value)| (!value.is_nan()).then_some(value)),
         });
     }
     if !rising
@@ -208,7 +210,8 @@ pub(super) fn read(
          it rose since its first sample",
         names.requests, names.code, names.latency
     )];
-    let mut series = Series::new(buckets, Birth::Zero);
+    keep_births(&mut rising);
+    let mut series = Series::new(buckets, Birth::FirstRequest);
     for version in Version::ALL {
         let own: Vec<&Rising> = rising.iter().filter(|one| one.version == version).collect();
         series.versions[version as usize] = sums(&own, &series.buckets);
@@ -259,6 +262,28 @@ fn rises(points: impl Iterator<Item = (i64, f64)>) -> Vec<(i64, f64)> {
         rises.push((millis, sum));
     }
     rises
+}
+
+/// Gives the first series of each version and status back what its first sample read: it is then that
+/// their sum is born, with that value. Where a later one is born, the sum does not rise.
+fn keep_births(rising: &mut [Rising]) {
+    let begins = |one: &Rising| one.points.first().map_or(i64::MAX, |(at, _)| *at);
+    let mut first: Vec<(Version, Role, usize)> = Vec::new();
+    for (index, one) in rising.iter().enumerate() {
+        let same = |(version, role, _): &&mut (Version, Role, usize)| {
+            (*version, *role) == (one.version, one.role)
+        };
+        match first.iter_mut().find(same) {
+            Some((_, _, earliest)) if begins(one) < begins(&rising[*earliest]) => *earliest = index,
+            Some(_) => {}
+            None => first.push((one.version, one.role, index)),
+        }
+    }
+    for (_, _, index) in first {
+        let one = &mut rising[index];
+        let value = one.first.unwrap_or_default();
+        one.points.iter_mut().for_each(|(_, rise)| *rise += value);
+    }
 }
 
 /// The finite bounds that any series has.

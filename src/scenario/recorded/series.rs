@@ -1,6 +1,7 @@
 //! Running counters of each version on somebody's clock, and the recording that they become.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use super::{Imported, Stretch};
 use crate::base::{Probability, Rate, Span, Time, Weight};
@@ -45,8 +46,11 @@ impl Series {
     /// Just before the canary's first request that was counted, or the first instant of all.
     fn beginning(&self, instants: &[i128]) -> Option<i128> {
         let canary = &self.versions[Version::Canary as usize];
-        let counted = |counters: &Counters| counters.requests.iter().sum::<u64>() > 0;
-        let first = canary.iter().find(|(_, counters)| counted(counters));
+        let count = |counters: &Counters| counters.requests.iter().sum::<u64>();
+        // What the first sample of all has is older than the figures.
+        let older = (canary.first_key_value()).filter(|(at, _)| Some(*at) == instants.first());
+        let older = older.map_or(0, |(_, counters)| count(counters));
+        let first = canary.iter().find(|(_, counters)| count(counters) > older);
         let index = first.map_or(0, |(at, _)| {
             instants
                 .partition_point(|instant| instant < at)
@@ -80,30 +84,17 @@ impl Series {
         let mut rows = Vec::new();
         for version in Version::ALL {
             let all = &self.versions[version as usize];
-            let base = all
-                .range(..=begin)
-                .next_back()
-                .map(|(_, counters)| counters);
-            let zero = Counters::new(self.buckets.len(), 0);
-            if base.is_some() {
-                rows.push(scrape(Time::START, version, zero.clone()));
-            }
-            let later = all.range((
-                std::ops::Bound::Excluded(begin),
-                std::ops::Bound::Included(end),
-            ));
+            // What was counted before stays in the counters; nobody judges it.
+            let base = all.range(..=begin).next_back();
+            rows.extend(base.map(|(_, counters)| scrape(Time::START, version, counters)));
+            let later = all.range((Bound::Excluded(begin), Bound::Included(end)));
             for (at, counters) in later {
-                if let Some(at) = on_clock(*at) {
-                    rows.push(scrape(at, version, less(counters, base.unwrap_or(&zero))));
-                }
+                rows.extend(on_clock(*at).map(|at| scrape(at, version, counters)));
             }
         }
         let before = self.weights.range(..=begin).next_back();
         let held = before.map(|(_, weight)| (Time::START, *weight));
-        let later = self.weights.range((
-            std::ops::Bound::Excluded(begin),
-            std::ops::Bound::Included(end),
-        ));
+        let later = (self.weights).range((Bound::Excluded(begin), Bound::Included(end)));
         let later = later.filter_map(|(at, weight)| on_clock(*at).map(|at| (at, *weight)));
         for (at, canary) in held.into_iter().chain(later) {
             rows.push(Row::Weights {
@@ -159,24 +150,12 @@ impl Series {
     }
 }
 
-fn scrape(at: Time, version: Version, counters: Counters) -> Row {
+fn scrape(at: Time, version: Version, counters: &Counters) -> Row {
     Row::Scrape {
         at,
         version,
         route: None,
-        counters,
-    }
-}
-
-/// What was counted since `base`.
-fn less(counters: &Counters, base: &Counters) -> Counters {
-    Counters {
-        requests: [0, 1].map(|s| counters.requests[s].saturating_sub(base.requests[s])),
-        seconds: [0, 1].map(|s| (counters.seconds[s] - base.seconds[s]).max(0.0)),
-        buckets: (counters.buckets.iter().zip(&base.buckets))
-            .map(|(now, base)| now.saturating_sub(*base))
-            .collect(),
-        ..counters.clone()
+        counters: counters.clone(),
     }
 }
 

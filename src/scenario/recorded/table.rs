@@ -61,6 +61,16 @@ struct Line {
     mean: Option<f64>,
 }
 
+/// What a table holds.
+struct Rows {
+    /// By what stands in the version column.
+    lines: BTreeMap<String, Vec<Line>>,
+    /// The canary's weights by their times.
+    weights: BTreeMap<i128, Weight>,
+    /// Whether all times count from 1970.
+    of_day: bool,
+}
+
 /// What is wrong with a table, collected.
 struct Complaints {
     list: Vec<(usize, String, &'static str)>,
@@ -102,54 +112,12 @@ pub(super) fn read(
     let names: Vec<String> = header.iter().map(str::to_owned).collect();
     let columns =
         Columns::find(&names, wanted).map_err(|(what, help)| about(head_line, what, &help))?;
-    let (mut lines, mut weights) = (BTreeMap::<String, Vec<Line>>::new(), BTreeMap::new());
-    let (mut complaints, mut of_day) = (Complaints { list: Vec::new() }, true);
-    for record in rows.records() {
-        if complaints.full() {
-            break;
-        }
-        let record = match record {
-            Ok(record) => record,
-            Err(error) => {
-                let line = error.position().map_or(0, |at| at.line() as usize);
-                complaints.add(line, error.to_string(), "give a CSV text");
-                break;
-            }
-        };
-        let number = record.position().map_or(0, |at| at.line() as usize);
-        let cell = |column: usize| record.get(column).unwrap_or_default();
-        let Some(when) = times::read(cell(columns.time)) else {
-            complaints.add(
-                number,
-                format!("`{}` is not a time", cell(columns.time)),
-                "write RFC 3339, seconds or milliseconds since 1970, or seconds since the first row",
-            );
-            continue;
-        };
-        of_day &= when.of_day;
-        let name = columns.version.map_or("", cell).to_owned();
-        if let Some(line) = columns.line(number, when.nanos, &cell, &mut complaints) {
-            lines.entry(name).or_default().push(line);
-        }
-        if let Some(text) = columns.weight.map(cell).filter(|text| !text.is_empty()) {
-            match text
-                .trim_end_matches('%')
-                .trim()
-                .parse()
-                .ok()
-                .and_then(Weight::percent)
-            {
-                Some(weight) => {
-                    weights.insert(when.nanos, weight);
-                }
-                None => complaints.add(
-                    number,
-                    format!("`{text}` is not a percentage"),
-                    "write 0 to 100",
-                ),
-            }
-        }
-    }
+    let mut complaints = Complaints { list: Vec::new() };
+    let Rows {
+        lines,
+        weights,
+        of_day,
+    } = columns.rows(&mut rows, &mut complaints);
     let mut notes = Vec::new();
     let whose = whose(&lines, wanted).map_err(|(what, help)| about(head_line, what, &help))?;
     let buckets = columns.histogram(plan).map_err(|what| {
@@ -173,7 +141,7 @@ pub(super) fn read(
         }
         let counted = match running {
             true => of_counters(&list, &mut notes),
-            false => of_increments(&list, &mut complaints),
+            false => of_increments(&list, &mut notes),
         };
         let at = &mut series.versions[*version as usize];
         let mut sum = Counters::new(series.buckets.len(), 0);
@@ -286,6 +254,62 @@ impl Columns {
             columns.mean = Some((index, unit_of(&names[index], None)?));
         }
         Ok(columns)
+    }
+
+    /// All rows, as far as nothing much is wrong with them.
+    fn rows(&self, rows: &mut csv::Reader<&[u8]>, complaints: &mut Complaints) -> Rows {
+        let mut read = Rows {
+            lines: BTreeMap::new(),
+            weights: BTreeMap::new(),
+            of_day: true,
+        };
+        for record in rows.records() {
+            if complaints.full() {
+                break;
+            }
+            let record = match record {
+                Ok(record) => record,
+                Err(error) => {
+                    let line = error.position().map_or(0, |at| at.line() as usize);
+                    complaints.add(line, error.to_string(), "give a CSV text");
+                    break;
+                }
+            };
+            let number = record.position().map_or(0, |at| at.line() as usize);
+            let cell = |column: usize| record.get(column).unwrap_or_default();
+            let Some(when) = times::read(cell(self.time)) else {
+                complaints.add(
+                    number,
+                    format!("`{}` is not a time", cell(self.time)),
+                    "write RFC 3339, seconds or milliseconds since 1970, or seconds since the first row",
+                );
+                continue;
+            };
+            read.of_day &= when.of_day;
+            let name = self.version.map_or("", cell).to_owned();
+            if let Some(line) = self.line(number, when.nanos, &cell, complaints) {
+                read.lines.entry(name).or_default().push(line);
+            }
+            if let Some(text) = self.weight.map(cell).filter(|text| !text.is_empty()) {
+                match text
+                    .trim_end_matches('%')
+                    .trim()
+                    .parse()
+                    .ok()
+                    .and_then(Weight::percent)
+                {
+                    Some(weight) => {
+                        read.weights.insert(when.nanos, weight);
+                    }
+                    None => complaints.add(
+                        number,
+                        format!("`{text}` is not a percentage"),
+                        "write 0 to 100",
+                    ),
+                }
+            }
+        }
+        read
     }
 
     /// A row; `None` when something is wrong with it.
@@ -470,22 +494,25 @@ fn assume(
 }
 
 /// Rows that count what came from their time to the next row's: at its end each has been counted.
-fn of_increments(list: &[Line], complaints: &mut Complaints) -> Vec<(i128, Option<Line>)> {
+fn of_increments(list: &[Line], notes: &mut Vec<String>) -> Vec<(i128, Option<Line>)> {
     let instants: Vec<i128> = list.iter().map(|line| line.at).collect();
     let usual = median_step(&instants).map_or(60_000_000_000, |step| i128::from(step.as_nanos()));
+    let doubles = (list.windows(2)).filter(|pair| pair[0].at == pair[1].at);
+    if let Some(first) = doubles.clone().next() {
+        notes.push(format!(
+            "{} rows have the time of the row before them (the first is line {}) and were summed up with \
+             it",
+            doubles.count(),
+            first[1].number
+        ));
+    }
     let mut counted = Vec::with_capacity(list.len() + 1);
     for (index, line) in list.iter().enumerate() {
         if index == 0 {
             counted.push((line.at, None));
         }
-        let next = list.get(index + 1).map(|next| next.at);
-        if next == Some(line.at) {
-            complaints.add(
-                line.number,
-                "two rows are of one time and one version".to_owned(),
-                "sum them up, or say what tells them apart: --columns version=NAME",
-            );
-        }
+        let next = (list[index..].iter()).find(|next| next.at > line.at);
+        let next = next.map(|next| next.at);
         // Before a gap, what a row counts was over when the gap began.
         let end = next.filter(|next| 2 * (next - line.at) <= 3 * usual);
         let end = end.unwrap_or(line.at + usual);

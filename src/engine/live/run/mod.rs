@@ -29,9 +29,9 @@ use crate::engine::actors::hooks::Callees;
 use crate::engine::actors::systems::Systems;
 use crate::engine::recorded::{Noted, Over};
 use crate::engine::r#virtual::Flow;
-use crate::engine::{Ending, Tick, decide, deciding};
+use crate::engine::{Ending, Tick, act, decide, deciding};
 use crate::gate::{Gate, Jury, Verdict};
-use crate::rollout::{self, Action, Controller, Routing, Surroundings};
+use crate::rollout::{self, Controller, Routing, Surroundings};
 use crate::telemetry::{Demand, Telemetry};
 use books::Books;
 use sight::Sight;
@@ -254,22 +254,12 @@ impl Run<'_> {
             telemetry,
             &mut Noted {
                 systems: &mut self.systems,
-                rows: &mut notes,
+                rows: Some(&mut notes),
             },
             &mut self.looks,
         );
         self.callees.note(now, self.controller.asked());
-        let mut ending = None;
-        while let Some(action) = self.controller.poll_action() {
-            match action {
-                Action::Route(to) => self.routing = to,
-                Action::Promote => ending = Some(Ending::Promoted),
-                Action::RollBack => {
-                    self.routing = Routing::STABLE;
-                    ending = Some(Ending::RolledBack);
-                }
-            }
-        }
+        let ending = act(&mut self.controller, &mut self.routing);
         self.steer(now);
         let flow = Flow::new(self.routing, &self.script.setting.world, None);
         telemetry.note_weights(now, flow.weights());
