@@ -70,7 +70,7 @@ pub struct ChangeError {
     /// The place that was to be changed.
     pub place: Place,
     /// What stands against it.
-    pub why: Obstacle,
+    pub why: Box<Obstacle>,
 }
 
 /// What stands against a change.
@@ -231,7 +231,7 @@ impl Bundle {
         for change in changes {
             bundle.change(change).map_err(|why| ChangeError {
                 place: change.place.clone(),
-                why,
+                why: Box::new(why),
             })?;
         }
         Ok(bundle)
@@ -272,7 +272,7 @@ impl Bundle {
         };
         value.map_err(|why| ChangeError {
             place: place.clone(),
-            why,
+            why: Box::new(why),
         })
     }
 
