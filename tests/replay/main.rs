@@ -15,7 +15,7 @@ mod server;
 mod shared_folder;
 mod tables;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::Value;
@@ -113,9 +113,4 @@ fn verdicts(told: &Value) -> Vec<(f64, String)> {
             (tick["seconds"].as_f64().unwrap(), verdict)
         })
         .collect()
-}
-
-/// A file or folder of the project.
-fn of_project(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }

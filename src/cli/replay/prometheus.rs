@@ -93,17 +93,21 @@ fn ask_queries(
     let (mut asked, mut refused) = (0_u64, Vec::new());
     for scenario in scenarios {
         let ticks = source.measured.ticks(scenario);
+        let millis = ticks
+            .iter()
+            .filter_map(|tick| source.measured.millis(*tick));
+        let millis: Vec<i64> = millis.collect();
         let mut queries: Vec<&str> = scenario.analysis.iter().filter_map(query).collect();
         queries.sort_unstable();
         queries.dedup();
         for query in queries {
             let answers = history
-                .answers(query, &ticks)
+                .answers(query, &millis)
                 .map_err(|error| failed(address, &error))?;
-            for (millis, answer) in ticks.iter().zip(answers) {
+            for (tick, answer) in ticks.iter().zip(answers) {
                 asked += 1;
                 match answer {
-                    Ok(answer) => source.measured.add_answer(*millis, query, answer),
+                    Ok(answer) => source.measured.add_answer(*tick, query, answer),
                     Err(why) => refused.push(why.to_string()),
                 }
             }
