@@ -87,20 +87,20 @@ impl Session {
             let found = self.ledger.found();
             output::note(&format!("Units that were not played again: {found}."));
         }
-        let closed = self.ledger.close();
         let Some(units) = &self.units else {
             return;
         };
-        match closed {
-            Ok(written) if complete => {
-                let done = written.iter().chain(&self.taken);
-                for path in done {
-                    // What cannot be removed is found, and found complete, by the next --resume.
-                    let _ = fs::remove_file(path);
-                }
-                // Only where nothing of another run is in it.
-                let _ = fs::remove_dir(units);
+        if complete {
+            self.ledger.discard();
+            for path in &self.taken {
+                // What cannot be removed is found, and found complete, by the next --resume.
+                let _ = fs::remove_file(path);
             }
+            // Only where nothing of another run is in it.
+            let _ = fs::remove_dir(units);
+            return;
+        }
+        match self.ledger.close() {
             Ok(Some(_)) => output::note(&format!(
                 "What was played is kept in {}: the same command with --resume goes on from there.",
                 units.display()

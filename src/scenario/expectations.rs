@@ -27,8 +27,11 @@ pub(super) struct Rest {
     pub(super) has_steps: Option<bool>,
 }
 
-/// The clauses of a list, in the text that they stand in.
-pub(super) fn read(list: &Value<'_>, text: &str, rest: Rest) -> Option<Vec<Expected>> {
+/// The clauses of a list, in the text that they stand in; none where there is no list.
+pub(super) fn read(list: Option<Value<'_>>, text: &str, rest: Rest) -> Option<Vec<Expected>> {
+    let Some(list) = list else {
+        return Some(Vec::new());
+    };
     let values = list.list()?;
     if values.len() > MOST_CLAUSES {
         list.refuse(

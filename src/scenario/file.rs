@@ -91,18 +91,9 @@ pub(super) fn read_root(
 ) -> Option<(Scenario, Places)> {
     let places = find_places(&mut table);
     let name = read_name(&mut table, file);
-    let title = match table.get("title") {
-        None => Some(None),
-        Some(value) => value.words().map(|title| Some(title.trim().to_owned())),
-    };
-    let subject = match table.get("subject") {
-        None => Some(defaults::SUBJECT.to_owned()),
-        Some(value) => value.words().map(|subject| subject.trim().to_owned()),
-    };
-    let story = match table.get("story") {
-        None => Some(String::new()),
-        Some(value) => value.words().map(|story| story.trim().to_owned()),
-    };
+    let title = read_words(&mut table, "title");
+    let subject = read_words(&mut table, "subject");
+    let story = read_words(&mut table, "story");
     let horizon = match table.get("horizon") {
         None => Some(None),
         Some(value) => positive_span(&value).map(Some),
@@ -148,16 +139,11 @@ pub(super) fn read_root(
         None => Some(Tune::default()),
         Some(value) => value.table().and_then(|table| tune::read(table, &names)),
     };
-    let expected = match table.get("expect") {
-        None => Some(Vec::new()),
-        Some(value) => {
-            let rest = expectations::Rest {
-                aftermath: experiment.as_ref().map(|experiment| experiment.aftermath),
-                has_steps: rollout.as_ref().map(|own| !own.plan.steps().is_empty()),
-            };
-            expectations::read(&value, text, rest)
-        }
+    let rest = expectations::Rest {
+        aftermath: experiment.as_ref().map(|experiment| experiment.aftermath),
+        has_steps: rollout.as_ref().map(|own| !own.plan.steps().is_empty()),
     };
+    let expected = expectations::read(table.get("expect"), text, rest);
     let live = match table.get("live") {
         None => Some(live::unsaid()),
         Some(value) => value.table().and_then(live::read),
@@ -174,8 +160,8 @@ pub(super) fn read_root(
     let scenario = Scenario {
         title: title?.unwrap_or_else(|| name.clone()),
         name,
-        subject: subject?,
-        story: story?,
+        subject: subject?.unwrap_or_else(|| defaults::SUBJECT.to_owned()),
+        story: story?.unwrap_or_default(),
         source: text.to_owned(),
         world,
         figures: written,
@@ -195,6 +181,14 @@ pub(super) fn read_root(
         }),
     };
     Some((scenario, places))
+}
+
+/// The text of a field, `None` within where it is not there.
+fn read_words(table: &mut Table<'_>, key: &'static str) -> Option<Option<String>> {
+    match table.get(key) {
+        None => Some(None),
+        Some(value) => value.words().map(|words| Some(words.trim().to_owned())),
+    }
 }
 
 fn read_name(table: &mut Table<'_>, file: &Path) -> Option<String> {

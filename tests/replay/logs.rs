@@ -70,7 +70,7 @@ const NGINX: &str = "$remote_addr - $remote_user [$time_local] \"$request\" $sta
                      \"$upstream_addr\"";
 
 fn replayed(place: &Place, file: &str, more: &[&str]) -> serde_json::Value {
-    place.put("mine.toml", STAGED);
+    place.put_rollout(STAGED);
     let mut arguments = vec!["replay", file, "--scenario", "mine.toml"];
     arguments.extend(more);
     place.json(&arguments)

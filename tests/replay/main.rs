@@ -15,7 +15,7 @@ mod server;
 mod shared_folder;
 mod tables;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::Value;
@@ -48,6 +48,13 @@ impl Place {
     /// Writes a file here.
     fn put(&self, name: &str, bytes: impl AsRef<[u8]>) {
         std::fs::write(self.path(name), bytes).unwrap();
+    }
+
+    /// Writes a scenario here as `mine.toml`: this rollout, on a service that nobody reads.
+    fn put_rollout(&self, rollout: &str) {
+        let service = "[traffic]\nrate = \"20/s\"\n\n[stable]\nlatency = \"p50=40ms,p99=250ms\"\n\
+                       errors = \"0.1%\"\n\n[canary]\nerrors = \"1%\"\n";
+        self.put("mine.toml", format!("{service}{rollout}"));
     }
 
     /// Runs the program here.
@@ -106,9 +113,4 @@ fn verdicts(told: &Value) -> Vec<(f64, String)> {
             (tick["seconds"].as_f64().unwrap(), verdict)
         })
         .collect()
-}
-
-/// A file or folder of the project.
-fn of_project(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }

@@ -123,7 +123,7 @@ fn its_log_is_counted_as_it_answered() {
     let of = |status: &str| statuses.iter().filter(|of| *of == status).count();
     let (well, ill) = (of("200"), of("503"));
     assert!(well > 50 && ill > 50, "{well} {ill}");
-    place.put("mine.toml", STAGED);
+    place.put_rollout(STAGED);
     let format = "$remote_addr [$time_iso8601] $msec \"$request\" $status $request_time \
                   \"$upstream_addr\"";
     let [stable, canary] = [good, bad].map(|port| format!(":{port}$"));

@@ -5,9 +5,11 @@
 
 use std::collections::BTreeMap;
 
+use coalmine::base::Span;
 use coalmine::experiment;
 use coalmine::scenario::{self, Scenario};
-use coalmine::telemetry::Version;
+use coalmine::telemetry::Reporter;
+use coalmine::telemetry::exposition::{Dialect, Exposed, Reading};
 use coalmine::telemetry::recording::{self, Recording, Row};
 use serde_json::Value;
 
@@ -17,9 +19,17 @@ use super::{Place, verdicts};
 /// When the rollout began, in seconds since 1970.
 const BEGIN: u64 = 1_772_546_400;
 
-/// The samples of a recording as Istio shows them, up to `until` seconds.
-fn openmetrics(recording: &Recording) -> String {
-    let bounds = recording.subject.plan.buckets.bounds();
+/// The samples of a recording as the scenario's service shows them, one pod a version.
+fn openmetrics(scenario: &Scenario, recording: &Recording) -> String {
+    let dialect = Dialect {
+        service: scenario.live.service.clone(),
+        ..Dialect::new(
+            scenario.live.vendor,
+            &recording.subject.plan,
+            Vec::new(),
+            Vec::new(),
+        )
+    };
     let mut series: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for row in &recording.rows {
         let Row::Scrape {
@@ -31,47 +41,29 @@ fn openmetrics(recording: &Recording) -> String {
         else {
             continue;
         };
-        if *version == Version::Baseline {
-            continue;
-        }
-        let millis = BEGIN * 1_000 + at.as_nanos() / 1_000_000;
-        let time = format!("{}.{:03}", millis / 1_000, millis % 1_000);
-        let mut add = |name: String, value: String| {
-            series
-                .entry(name.clone())
-                .or_default()
-                .push(format!("{name} {value} {time}"));
-        };
-        let workload = match version {
-            Version::Canary => "app",
-            _ => "app-primary",
-        };
         let width = counters.buckets.len() / 2;
-        for (status, code) in [(0, "200"), (1, "503")] {
-            // Series are born with their first request.
-            if counters.requests[status] == 0 {
-                continue;
-            }
-            let labels = format!(
-                "reporter=\"destination\",destination_workload=\"{workload}\",\
-                 destination_workload_namespace=\"default\",destination_version=\"{}\",\
-                 response_code=\"{code}\"",
-                version.name()
-            );
-            add(
-                format!("istio_requests_total{{{labels}}}"),
-                counters.requests[status].to_string(),
-            );
-            let mut sum = 0;
-            for (index, count) in counters.buckets[status * width..][..width]
-                .iter()
-                .enumerate()
-            {
-                sum += count;
-                let le = bounds.get(index).map_or("+Inf".to_owned(), f64::to_string);
-                let name = "istio_request_duration_milliseconds_bucket";
-                add(format!("{name}{{{labels},le=\"{le}\"}}"), sum.to_string());
-            }
+        // Series are born with their first request.
+        let statuses = [(0, 200), (1, 503)].into_iter();
+        let readings = statuses.filter(|(status, _)| counters.requests[*status] > 0);
+        let readings = readings.map(|(status, code)| Reading {
+            version: *version,
+            route: 0,
+            code,
+            requests: counters.requests[status],
+            took: Span::from_secs_f64(counters.seconds[status]),
+            buckets: counters.buckets[status * width..][..width].to_vec(),
+        });
+        let exposed = Exposed {
+            pod: version.name(),
+            readings: &readings.collect::<Vec<_>>(),
+            ..Exposed::default()
+        };
+        let millis = BEGIN * 1_000 + at.as_nanos() / 1_000_000;
+        let text = dialect.write(&exposed, Reporter::Server);
+        for line in text.lines().filter(|line| !line.starts_with('#')) {
+            let (name, _) = line.rsplit_once(' ').unwrap();
+            let line = format!("{line} {}.{:03}", millis / 1_000, millis % 1_000);
+            series.entry(name.to_owned()).or_default().push(line);
         }
     }
     let lines: Vec<String> = series.into_values().flatten().collect();
@@ -105,7 +97,7 @@ fn what_it_remembers_gives_the_verdicts_of_the_run() {
         let place = Place::new();
         let scenario = scenario::find(name).unwrap().scenario().unwrap();
         let recording = recorded(&scenario, &place);
-        let Some(server) = Server::start(&openmetrics(&recording)) else {
+        let Some(server) = Server::start(&openmetrics(&scenario, &recording)) else {
             return;
         };
         let url = format!("http://{}", server.address());
@@ -164,7 +156,7 @@ fn what_it_remembers_gives_the_verdicts_of_the_run() {
 fn series_are_told_apart_by_labels_of_ones_own() {
     let place = Place::new();
     let scenario = scenario::find("plain-flagger").unwrap().scenario().unwrap();
-    let text = openmetrics(&recorded(&scenario, &place));
+    let text = openmetrics(&scenario, &recorded(&scenario, &place));
     let Some(server) = Server::start(&text) else {
         return;
     };
@@ -184,21 +176,16 @@ fn series_are_told_apart_by_labels_of_ones_own() {
     let own = place.json(&base);
     let options = [
         "--stable",
-        "{destination_workload=\"app-primary\"}",
+        "{destination_version=\"stable\"}",
         "--canary",
-        "{destination_workload=~\"ap.\"}",
+        "{destination_version=~\"canar.\"}",
     ];
     let told = place.json(&[&base[..], &options].concat());
     assert_eq!(verdicts(&told), verdicts(&own));
     let stepped = place.json(&[&base[..], &options, &["--step", "15s"]].concat());
     assert!(!verdicts(&stepped).is_empty());
-    let err = place.refused(
-        &[
-            &base[..],
-            &["--canary", "{destination_workload=\"nobody\"}"],
-        ]
-        .concat(),
-    );
+    let err =
+        place.refused(&[&base[..], &["--canary", "{destination_version=\"nobody\"}"]].concat());
     assert!(
         err.contains("there is no series") || err.contains("no series of"),
         "{err}"

@@ -114,6 +114,8 @@ fn the_answer_has_its_interval_and_is_the_same_on_any_number_of_threads() {
         "it.jsonl",
         "--scenario",
         "plain-flagger",
+        "--set",
+        "flagger:spec.analysis.threshold=2",
         "--resample",
         "200",
     ];

@@ -13,7 +13,6 @@ use crate::gate::Gate;
 use crate::report;
 use crate::scenario::Scenario;
 use crate::scenario::recorded::{self, MatrixWanted, Stretch};
-use crate::telemetry::exposition::Vendor;
 
 /// How long an answer may take.
 const PATIENCE: Span = Span::from_secs(60);
@@ -56,7 +55,7 @@ pub(super) fn read(
         .wanted
         .vendor
         .or(scenarios.first().map(|scenario| scenario.live.vendor));
-    let vendor = vendor.unwrap_or(Vendor::default());
+    let vendor = vendor.unwrap_or_default();
     let wanted = MatrixWanted {
         vendor: Some(vendor),
         ..asked.wanted.clone()
@@ -94,17 +93,21 @@ fn ask_queries(
     let (mut asked, mut refused) = (0_u64, Vec::new());
     for scenario in scenarios {
         let ticks = source.measured.ticks(scenario);
+        let millis = ticks
+            .iter()
+            .filter_map(|tick| source.measured.millis(*tick));
+        let millis: Vec<i64> = millis.collect();
         let mut queries: Vec<&str> = scenario.analysis.iter().filter_map(query).collect();
         queries.sort_unstable();
         queries.dedup();
         for query in queries {
             let answers = history
-                .answers(query, &ticks)
+                .answers(query, &millis)
                 .map_err(|error| failed(address, &error))?;
-            for (millis, answer) in ticks.iter().zip(answers) {
+            for (tick, answer) in ticks.iter().zip(answers) {
                 asked += 1;
                 match answer {
-                    Ok(answer) => source.measured.add_answer(*millis, query, answer),
+                    Ok(answer) => source.measured.add_answer(*tick, query, answer),
                     Err(why) => refused.push(why.to_string()),
                 }
             }

@@ -232,7 +232,12 @@ fn of_files(
         })?;
         contents.push((path.as_path(), bytes));
     }
-    let kinds: Vec<Kind> = contents.iter().map(|(_, bytes)| Kind::of(bytes)).collect();
+    // Whoever gives a log's format says that it is one.
+    let kind_of = |bytes: &[u8]| match arguments.log_format {
+        Some(_) => Kind::Log,
+        None => Kind::of(bytes),
+    };
+    let kinds: Vec<Kind> = contents.iter().map(|(_, bytes)| kind_of(bytes)).collect();
     let Some((kind, (first, bytes))) = kinds.first().copied().zip(contents.first()) else {
         return Err(refuse("there is no file", "name what is to be replayed"));
     };

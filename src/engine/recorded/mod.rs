@@ -20,7 +20,7 @@ use crate::gate::{Gate, Jury, Verdict};
 use crate::model::World;
 use crate::rollout::{self, Routing, Surroundings};
 use crate::telemetry::recording::{LookNote, Luck, Recording, Row, TickNote, feed};
-use crate::telemetry::{Figure, Telemetry, Version, Weights};
+use crate::telemetry::{Figure, Sampling, Telemetry, Version, Weights};
 use notes::{ending_word, hooks_of};
 
 /// What is replayed, and to whom.
@@ -89,6 +89,19 @@ pub fn end(recording: &Recording) -> Time {
     times.max().unwrap_or(Time::START)
 }
 
+/// When a controller ticks last: as long as no further sample would have come, where the recording does not
+/// have the ticks themselves.
+pub fn last_tick(recording: &Recording) -> Time {
+    let last = end(recording);
+    let ticks = |row: &Row| matches!(row, Row::Tick { .. });
+    match recording.subject.plan.sampling {
+        Sampling::Scraped { interval, .. } if !recording.rows.iter().any(ticks) => {
+            last + (interval - Span::from_nanos(1))
+        }
+        _ => last,
+    }
+}
+
 /// Replays a recording up to its end or the rollout's, whichever comes first.
 pub fn replay(setting: &Setting<'_>, watch: &mut dyn FnMut(&Tick<'_>)) -> Outcome {
     let luck = setting.recording.subject.luck.unwrap_or(Luck {
@@ -110,7 +123,7 @@ pub fn replay(setting: &Setting<'_>, watch: &mut dyn FnMut(&Tick<'_>)) -> Outcom
     jury.pass_over(Time::START, &telemetry);
     let older = answered(&telemetry);
     let cadence = setting.rollout.cadence();
-    let (last, cut) = (end(setting.recording), Time::START + setting.horizon);
+    let (last, cut) = (last_tick(setting.recording), Time::START + setting.horizon);
     let (mut routing, mut looks) = (Routing::STABLE, Vec::<Verdict>::new());
     let mut outcome: Option<Outcome> = None;
     let mut now = cadence.first;
@@ -168,7 +181,7 @@ pub fn replay(setting: &Setting<'_>, watch: &mut dyn FnMut(&Tick<'_>)) -> Outcom
     }
     outcome.unwrap_or(Outcome {
         ending: Ending::Horizon,
-        at: last.min(cut),
+        at: end(setting.recording).min(cut),
         ran_out: last < cut,
     })
 }

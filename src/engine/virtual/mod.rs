@@ -164,11 +164,8 @@ impl<'a> Player<'a> {
 
     /// A player whose ticks tell what a recording needs ([`Tick::notes`]): every scrape of every version is
     /// read. Luck is then dealt from scrape to scrape, so that its rollouts are others of the same law.
-    pub fn recording(setting: Setting<'a>) -> Player<'a> {
-        let setting = Setting {
-            observe: true,
-            ..setting
-        };
+    pub fn recording(mut setting: Setting<'a>) -> Player<'a> {
+        setting.observe = true;
         Player::with(setting, true)
     }
 

@@ -114,6 +114,15 @@ impl Journal {
         Ok(growing)
     }
 
+    /// Takes the file away: what it holds has been put to use.
+    pub(super) fn discard(self) {
+        let state = (self.state.into_inner()).unwrap_or_else(PoisonError::into_inner);
+        if let Some(growing) = state.file {
+            // What cannot be removed is found, and found to be of this plan, by the next reader.
+            let _ = fs::remove_file(growing.path);
+        }
+    }
+
     /// Ends the file: last line, on disk, under its final name; `None` where there was no unit.
     ///
     /// # Errors

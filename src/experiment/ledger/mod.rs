@@ -193,6 +193,13 @@ impl Ledger {
         self.found.load(Ordering::Relaxed)
     }
 
+    /// Takes the journal away: what it holds has been put to use.
+    pub fn discard(self) {
+        if let Some(journal) = self.journal {
+            journal.discard();
+        }
+    }
+
     /// Ends the journal; where it is, if anything was noted.
     ///
     /// # Errors

@@ -111,38 +111,33 @@ impl Measured {
         scenario.measured_as(&self.recording.subject, &self.holdings(), leave_out, file)
     }
 
-    /// The times of day at which a controller ticks while this goes on, in milliseconds since 1970; none
-    /// where the recording does not know the time of day.
-    pub fn ticks(&self, scenario: &Scenario) -> Vec<i64> {
-        let Some(begun) = self.begun else {
-            return Vec::new();
-        };
+    /// When a controller ticks while this goes on.
+    pub fn ticks(&self, scenario: &Scenario) -> Vec<Time> {
         let cadence = scenario.rollout.cadence();
-        let last = recorded::end(&self.recording).min(Time::START + scenario.horizon);
+        let last = recorded::last_tick(&self.recording).min(Time::START + scenario.horizon);
         let mut ticks = Vec::new();
         let mut tick = cadence.first;
         while tick <= last && !cadence.period.is_zero() {
-            let millis = (begun + i128::from(tick.as_nanos())).div_euclid(1_000_000);
-            ticks.extend(i64::try_from(millis));
+            ticks.push(tick);
             tick += cadence.period;
         }
         ticks
     }
 
+    /// The time of day of an instant in milliseconds since 1970, where the recording knows it.
+    pub fn millis(&self, at: Time) -> Option<i64> {
+        let nanos = self.begun? + i128::from(at.as_nanos());
+        i64::try_from(nanos.div_euclid(1_000_000)).ok()
+    }
+
     /// Adds what a metrics server answered to a query at such a tick.
-    pub fn add_answer(&mut self, millis: i64, query: &str, answer: Answer) {
-        let Some(begun) = self.begun else { return };
-        let nanos = i128::from(millis) * 1_000_000 - begun;
-        // A tick is as fine as the clock, and the question was asked by the millisecond.
-        let at = u64::try_from(nanos.max(0)).map_or(Time::NEVER, Time::from_nanos);
+    pub fn add_answer(&mut self, at: Time, query: &str, answer: Answer) {
         self.recording.rows.push(Row::Query {
             at,
             text: query.to_owned(),
             answer,
         });
-        self.recording
-            .rows
-            .sort_by_key(|row| (row.at(), row.is_decision()));
+        (self.recording.rows).sort_by_key(|row| (row.at(), row.is_decision()));
     }
 
     /// The time of day of an instant in RFC 3339.

@@ -80,11 +80,10 @@ pub(super) fn search(stage: &Stage<'_>, trials: u32, budget: u64) -> Found {
     };
     let mut had = 0;
     for rung in rungs(trials) {
-        let left_out = afford(stage, &mut found, (had, rung), budget);
-        if found.alive.is_empty() || (left_out > 0 && had == 0 && found.alive.len() <= 1) {
+        let Some(left_out) = afford(stage, &mut found, (had, rung), budget) else {
             found.ended = Ended::Budget;
             break;
-        }
+        };
         let effort = stage.play(&found.alive, rung, &mut found.samples);
         found.effort.simulated += effort.simulated;
         found.effort.recorded += effort.recorded;
@@ -109,12 +108,14 @@ pub(super) fn search(stage: &Stage<'_>, trials: u32, budget: u64) -> Found {
         if left_out > 0 {
             found.ended = Ended::Budget;
         }
-        if found.alive.is_empty() {
-            found.ended = Ended::Infeasible;
-            break;
-        }
-        if is_separated(question, &found) {
-            found.ended = Ended::Separated;
+        // What was left out may be better than all that is left.
+        let is_whole = found.rounds.iter().all(|round| round.left_out == 0);
+        let ended = match found.alive.is_empty() {
+            true => Some(Ended::Infeasible),
+            false => is_separated(question, &found).then_some(Ended::Separated),
+        };
+        if let Some(ended) = ended {
+            found.ended = if is_whole { ended } else { Ended::Budget };
             break;
         }
     }
@@ -122,21 +123,29 @@ pub(super) fn search(stage: &Stage<'_>, trials: u32, budget: u64) -> Found {
 }
 
 /// Leaves out the least promising candidates when the round would cost more than what is left of the
-/// budget; how many. A round that even one candidate cannot pay leaves all as they are.
-fn afford(stage: &Stage<'_>, found: &mut Found, (had, rung): (u32, u32), budget: u64) -> u64 {
+/// budget; how many. `None` where it does not pay a round of even one, except the first.
+fn afford(
+    stage: &Stage<'_>,
+    found: &mut Found,
+    (had, rung): (u32, u32),
+    budget: u64,
+) -> Option<u64> {
     let cells = stage.question.cells.len() as u64;
     let each = u64::from(rung - had) * cells;
     let spent = found.effort.simulated + found.effort.recorded;
     let can = usize::try_from(budget.saturating_sub(spent) / each.max(1)).unwrap_or(usize::MAX);
     if can >= found.alive.len() {
-        return 0;
+        return Some(0);
+    }
+    if can == 0 && had > 0 {
+        return None;
     }
     let before = found.alive.len();
     let ranked = ranked(stage.question, &found.samples, &found.alive);
     let mut kept: Vec<usize> = ranked.into_iter().take(can.max(1)).collect();
     kept.sort_unstable();
     found.alive = kept;
-    (before - found.alive.len()) as u64
+    Some((before - found.alive.len()) as u64)
 }
 
 /// The most promising first: those whose requirements are met best, then those with the smallest aims.

@@ -281,6 +281,36 @@ fn every_fault_that_is_listed_must_be_caught() {
 }
 
 #[test]
+fn a_budget_leaves_out_what_promises_least_and_says_so() {
+    let case = case("plain-flagger", &FLAGGER, &[], &[Aim::Exposure]);
+    let extent = Extent {
+        trials: 320,
+        // 20 trials of two worlds for nine points are 360; the next round would be 1,080.
+        budget: 1_000,
+        fresh: 100,
+        ..SMALL
+    };
+    let tuning = tuned(&case, &extent, 2);
+    assert_eq!(tuning.ended, Ended::Budget);
+    assert!(tuning.simulated <= 1_000, "{}", tuning.simulated);
+    assert!(tuning.rounds.iter().any(|round| round.left_out > 0));
+}
+
+#[test]
+fn what_is_required_at_a_percentage_is_played_held_there() {
+    let case = case(
+        "plain-flagger",
+        &FLAGGER,
+        &["power at 10% >= 90%", "never <= 5%"],
+        &[],
+    );
+    let (question, _, samples) = exhaustive(&case, 40, Seed(5), true);
+    assert_eq!(question.cells.len(), 3);
+    assert_eq!(samples[0].cells[2].len(), 40);
+    assert_ne!(samples[0].cells[2], samples[0].cells[0]);
+}
+
+#[test]
 fn what_holds_comes_before_what_may_hold() {
     assert!(Fitness::Shown < Fitness::Likely);
     assert!(Fitness::Likely < Fitness::Unlikely);

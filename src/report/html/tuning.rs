@@ -10,7 +10,8 @@ use crate::report::{ReportError, answer, quantity, tuning as words};
 /// What to look at in the figure.
 const CAPTION: &str = "Each disc is one choice of settings, with the 95 % interval of its exposure. Down \
     and to the left is better; the dashed steps are the front, below which nothing can be had. Green is \
-    recommended, blue is on the front, vermilion misses a requirement.";
+    recommended, blue is on the front, vermilion misses a requirement; grey is beaten, or these trials do \
+    not show that it keeps the requirements.";
 
 #[derive(Template)]
 #[template(path = "tuning.html", config = "src/report/askama.toml")]

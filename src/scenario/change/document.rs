@@ -23,7 +23,16 @@ impl Bundle {
         let new: Value = (value.to_string().parse())
             .map_err(|error: toml_edit::TomlError| Obstacle::Toml(error.message().to_owned()))?;
         set(document.as_item_mut(), place.path(), 0, new)?;
-        self.put(self.path.clone(), document.to_string());
+        let written = document.to_string();
+        let mut wanted = toml::Value::Table(self.own_table()?);
+        put(&mut wanted, place.path().steps(), value);
+        let is_so = written
+            .parse::<toml::Table>()
+            .is_ok_and(|read| toml::Value::Table(read) == wanted);
+        if !is_so {
+            return Err(EditError::Shared(place.path().to_string()).into());
+        }
+        self.put(self.path.clone(), written);
         Ok(())
     }
 
@@ -142,6 +151,31 @@ fn set_in_value(value: &mut Value, path: &Path, depth: usize, new: Value) -> Res
             }
         }
         _ => Err(missing(path, depth, Vec::new())),
+    }
+}
+
+/// What the text must say then.
+fn put(value: &mut toml::Value, steps: &[Step], new: &toml::Value) {
+    let Some((step, below)) = steps.split_first() else {
+        *value = new.clone();
+        return;
+    };
+    match (step, value) {
+        (Step::Key(key) | Step::Named(key), toml::Value::Table(table)) => {
+            let empty = || toml::Value::Table(toml::Table::new());
+            put(table.entry(key.clone()).or_insert_with(empty), below, new);
+        }
+        (step, toml::Value::Array(items)) => {
+            let name_of = |item: &toml::Value| {
+                let name = item.get("name").or_else(|| item.get("kind"))?;
+                name.as_str().map(str::to_owned)
+            };
+            let names: Vec<Option<String>> = items.iter().map(name_of).collect();
+            if let Some(item) = index_of(step, &names).and_then(|index| items.get_mut(index)) {
+                put(item, below, new);
+            }
+        }
+        _ => {}
     }
 }
 

@@ -222,3 +222,52 @@ fn a_patch_names_files_where_they_are() {
     );
     after.scenario().unwrap();
 }
+
+/// Every value of a table, by its place.
+fn values_of(value: &toml::Value, place: &str, found: &mut Vec<(String, toml::Value)>) {
+    match value {
+        toml::Value::Table(table) => {
+            for (key, below) in table {
+                let place = match place {
+                    "" => key.clone(),
+                    above => format!("{above}.{key}"),
+                };
+                values_of(below, &place, found);
+            }
+        }
+        toml::Value::Array(items) => {
+            for (index, below) in items.iter().enumerate() {
+                values_of(below, &format!("{place}[{index}]"), found);
+            }
+        }
+        other => found.push((place.to_owned(), other.clone())),
+    }
+}
+
+#[test]
+fn each_value_of_each_scenario_is_set_alone() {
+    let mut tried = 0;
+    for builtin in crate::scenario::builtin() {
+        let before = bundle(builtin.name);
+        let text = std::str::from_utf8(&before.texts[&before.path]).unwrap();
+        let own: toml::Table = text.parse().unwrap();
+        let mut all = Vec::new();
+        values_of(&toml::Value::Table(own), "", &mut all);
+        for (place, _) in &all {
+            for new in ["7", "\"a \\\"quoted\\\" word\"", "[1, { kind = \"x\" }]"] {
+                let Ok(place) = place.parse::<Place>() else {
+                    continue;
+                };
+                let change = Change {
+                    place,
+                    value: value(new),
+                };
+                // It is compared with the table that is wanted before it is given.
+                let after = before.changed(std::slice::from_ref(&change)).unwrap();
+                assert_eq!(after.value_at(&change.place).unwrap(), Some(change.value));
+                tried += 1;
+            }
+        }
+    }
+    assert!(tried > 1_000, "{tried}");
+}

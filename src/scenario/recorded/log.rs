@@ -337,16 +337,16 @@ impl Intake<'_> {
 fn request(fields: &Fields<'_>, whose: &Whose) -> Option<Request> {
     let seconds = took(fields);
     let nanos = |seconds: f64| (seconds * 1e9) as i128;
-    let own = ["time_iso8601", "msec", "time", "timestamp", "@timestamp"];
+    // The finest first.
+    let own = ["msec", "time_iso8601", "time", "timestamp", "@timestamp"];
     let common = fields
         .get("time_local")
         .and_then(|text| times::common(&text));
-    let ended = common.or_else(|| {
-        let text = own.iter().find_map(|name| fields.get(name))?;
-        times::read(&text)
-            .filter(|when| when.of_day)
-            .map(|when| when.nanos)
-    });
+    let ended = (own.iter().find_map(|name| fields.get(name)))
+        .and_then(|text| times::read(&text))
+        .filter(|when| when.of_day)
+        .map(|when| when.nanos)
+        .or(common);
     let at = match ended {
         Some(ended) => ended,
         None => {

@@ -128,11 +128,10 @@ fn braces(text: &str) -> String {
 }
 
 fn matches(labels: &Labels, matchers: &Matchers) -> bool {
-    let all = matchers.matchers.iter();
-    let mut alternatives = matchers.or_matchers.iter();
     let one = |matcher: &promql_parser::label::Matcher| matcher.is_match(labels.get(&matcher.name));
+    let mut alternatives = matchers.or_matchers.iter();
     match matchers.or_matchers.is_empty() {
-        true => all.map(one).all(|found| found),
+        true => matchers.matchers.iter().all(one),
         false => alternatives.any(|group| group.iter().all(one)),
     }
 }

@@ -141,7 +141,7 @@ pub(super) fn read(
         }
         let counted = match running {
             true => of_counters(&list, &mut notes),
-            false => of_increments(&list, &mut complaints),
+            false => of_increments(&list, &mut notes),
         };
         let at = &mut series.versions[*version as usize];
         let mut sum = Counters::new(series.buckets.len(), 0);
@@ -494,22 +494,25 @@ fn assume(
 }
 
 /// Rows that count what came from their time to the next row's: at its end each has been counted.
-fn of_increments(list: &[Line], complaints: &mut Complaints) -> Vec<(i128, Option<Line>)> {
+fn of_increments(list: &[Line], notes: &mut Vec<String>) -> Vec<(i128, Option<Line>)> {
     let instants: Vec<i128> = list.iter().map(|line| line.at).collect();
     let usual = median_step(&instants).map_or(60_000_000_000, |step| i128::from(step.as_nanos()));
+    let doubles = (list.windows(2)).filter(|pair| pair[0].at == pair[1].at);
+    if let Some(first) = doubles.clone().next() {
+        notes.push(format!(
+            "{} rows have the time of the row before them (the first is line {}) and were summed up with \
+             it",
+            doubles.count(),
+            first[1].number
+        ));
+    }
     let mut counted = Vec::with_capacity(list.len() + 1);
     for (index, line) in list.iter().enumerate() {
         if index == 0 {
             counted.push((line.at, None));
         }
-        let next = list.get(index + 1).map(|next| next.at);
-        if next == Some(line.at) {
-            complaints.add(
-                line.number,
-                "two rows are of one time and one version".to_owned(),
-                "sum them up, or say what tells them apart: --columns version=NAME",
-            );
-        }
+        let next = (list[index..].iter()).find(|next| next.at > line.at);
+        let next = next.map(|next| next.at);
         // Before a gap, what a row counts was over when the gap began.
         let end = next.filter(|next| 2 * (next - line.at) <= 3 * usual);
         let end = end.unwrap_or(line.at + usual);
