@@ -4,6 +4,7 @@
 //! It is this test's own executable, started once more: orphans among its descendants become its
 //! children, so that none gets out of sight.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read;
 use std::path::Path;
@@ -22,6 +23,7 @@ const ENTRANCE: &str = "keeper::what_a_keeper_holds_ends_with_it";
 /// A machine: its processes end with it.
 pub(crate) struct Machine {
     keeper: Child,
+    interrupted: BTreeSet<u32>,
 }
 
 impl Machine {
@@ -50,7 +52,10 @@ impl Machine {
             .stderr(log)
             .spawn()
             .unwrap();
-        Machine { keeper }
+        Machine {
+            keeper,
+            interrupted: BTreeSet::new(),
+        }
     }
 
     /// The command lines of all processes at work on the machine, words parted by blanks.
@@ -58,6 +63,18 @@ impl Machine {
         let lines = below(self.keeper.id()).into_iter().map(command_line);
         // What has ended has none.
         lines.filter(|line| !line.is_empty()).collect()
+    }
+
+    /// Sends SIGTERM, once in its life, to every process of a program that hears it by now.
+    pub(crate) fn interrupt(&mut self, program: &str) {
+        for pid in below(self.keeper.id()) {
+            let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+            let is_meant = command_line(pid).starts_with(program) && hears(&status, Signal::TERM);
+            if is_meant && self.interrupted.insert(pid) {
+                let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+                let _ = process::kill_process(pid, Signal::TERM);
+            }
+        }
     }
 
     /// Kills everything on the machine with SIGKILL.
@@ -127,6 +144,13 @@ fn below(root: u32) -> Vec<u32> {
         next += 1;
     }
     found[1..].to_vec()
+}
+
+/// Whether a signal is among those that a process handles, by what the kernel says of it.
+fn hears(status: &str, signal: Signal) -> bool {
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    let bit = 1 << (signal.as_raw() - 1);
+    caught.is_some_and(|mask| u64::from_str_radix(mask.trim(), 16).unwrap() & bit != 0)
 }
 
 fn command_line(pid: u32) -> String {

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::keeper::Machine;
-use super::sweep::{SHARDS, Sweep, shard_of};
+use super::sweep::{SHARDS, Sweep, program, shard_of};
 use super::{alone, free_ports, installed, printed, read, shared_folder, until};
 
 /// A cluster of two nodes.
@@ -94,6 +94,16 @@ impl Cluster {
         fs::write(&file, script).unwrap();
         let mut command = self.command("sbatch", &["--parsable", file.to_str().unwrap()]);
         printed(command.current_dir(folder)).trim().to_owned()
+    }
+
+    /// Shards that wait to run again.
+    fn waiting(&self, job: &str) -> Vec<u32> {
+        let queue = ["-h", "-r", "-j", job, "-t", "PD", "-o", "%K %r"];
+        let lines = self.asked("squeue", &queue);
+        let shards = lines
+            .lines()
+            .filter_map(|line| line.strip_suffix(" BeginTime"));
+        shards.map(|shard| shard.parse().unwrap()).collect()
     }
 
     /// Waits until a job has left the queue.
@@ -202,17 +212,26 @@ fn an_array_that_loses_a_node_gives_what_one_process_gives() {
     cluster.nodes[1].kill();
     let lost = lost.unwrap();
     assert_ne!(lost, last);
-    // Slurm takes what was lost back into its queue, to run it in two minutes; nobody waits for that.
-    let waits = format!("{lost} BeginTime\n");
-    until("what was lost waits to run again", || {
-        let queue = ["-h", "-r", "-j", &job, "-t", "PD", "-o", "%K %r"];
-        cluster.asked("squeue", &queue).contains(&waits)
-    });
-    let again = format!("JobId={job}_{lost}");
-    printed(&mut cluster.command("scontrol", &["update", &again, "StartTime=now"]));
+    // Slurm takes what was lost back into its queue, and the script what was interrupted (75). Both
+    // are to wait for two minutes there, which nobody has.
+    let mut waiting = Vec::new();
+    until(
+        "what was lost and what was interrupted wait to run again",
+        || {
+            waiting = cluster.waiting(&job);
+            if waiting.iter().all(|shard| *shard == lost) {
+                cluster.nodes[0].interrupt(program());
+            }
+            waiting.contains(&lost) && waiting.len() > 1
+        },
+    );
+    for shard in waiting {
+        let task = format!("JobId={job}_{shard}");
+        printed(&mut cluster.command("scontrol", &["update", &task, "StartTime=now"]));
+    }
     cluster.wait_for(&job);
 
-    // Slurm ran again what had died with the node; what was called off is named.
+    // What had died with the node and what was interrupted ran again; what was called off is named.
     let log = read(&sweep.out().join(format!("log/{lost}.txt")));
     let (code, said) = sweep.merge();
     assert_ne!(code, 0, "{said}");

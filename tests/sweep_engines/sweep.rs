@@ -65,6 +65,9 @@ impl Sweep {
         } else {
             &[]
         });
+        if engine != "kubernetes" {
+            words.extend(["--out", "rows"]);
+        }
         words.extend(options);
         String::from_utf8(self.answered(&words).stdout).unwrap()
     }
