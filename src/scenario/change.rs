@@ -70,7 +70,7 @@ pub struct ChangeError {
     /// The place that was to be changed.
     pub place: Place,
     /// What stands against it.
-    pub why: Obstacle,
+    pub why: Box<Obstacle>,
 }
 
 /// What stands against a change.
@@ -182,7 +182,9 @@ impl fmt::Display for Place {
 pub fn value(text: &str) -> toml::Value {
     let text = text.trim();
     let read = format!("v = {text}").parse::<toml::Table>().ok();
-    match read.and_then(|mut table| table.remove("v")) {
+    // Words that would be more lines of TOML are words.
+    let alone = read.filter(|table| table.len() == 1);
+    match alone.and_then(|mut table| table.remove("v")) {
         // A date is a text to everybody here.
         None | Some(toml::Value::Datetime(_)) => toml::Value::String(text.to_owned()),
         Some(value) => value,
@@ -229,7 +231,7 @@ impl Bundle {
         for change in changes {
             bundle.change(change).map_err(|why| ChangeError {
                 place: change.place.clone(),
-                why,
+                why: Box::new(why),
             })?;
         }
         Ok(bundle)
@@ -270,7 +272,7 @@ impl Bundle {
         };
         value.map_err(|why| ChangeError {
             place: place.clone(),
-            why,
+            why: Box::new(why),
         })
     }
 

@@ -222,14 +222,18 @@ fn bad_clauses_and_bad_baselines_are_refused() {
             "bad.toml:19",
         ],
     );
-    let blue = CANARY.replace("stepWeight: 10\n    maxWeight: 50", "iterations: 5");
-    assert_ne!(blue, CANARY);
-    fs::write(folder.join("plain-flagger.yaml"), blue).unwrap();
+    // Without an analysis the canary gets nobody before it gets everybody.
+    let skips = CANARY.replace(
+        "spec:\n  provider",
+        "spec:\n  skipAnalysis: true\n  provider",
+    );
+    assert_ne!(skips, CANARY);
+    fs::write(folder.join("plain-flagger.yaml"), skips).unwrap();
     let held = SCENARIO.replace("power >= 90%", "power at 5% >= 90%");
-    fs::write(folder.join("blue.toml"), held).unwrap();
+    fs::write(folder.join("skips.toml"), held).unwrap();
     refused(
         folder,
-        "check blue.toml",
+        "check skips.toml",
         &["so no percentage is held", "write `power` without `at`"],
     );
     let silent = MIXED.split("[[expect]]").next().unwrap();

@@ -58,8 +58,7 @@ fn the_patch_applies_and_gives_the_figures_that_were_promised() {
         ),
         (
             "evidence-promotion",
-            "--move rollout.gates[0].alpha=1%,2% --move rollout.interval=30s \
-             --require false_rollback<=4%",
+            "--move rollout.gates[0].alpha=1%,0.5% --require false_rollback<=1.5%",
         ),
     ] {
         let folder = tempfile::tempdir().unwrap();

@@ -109,8 +109,18 @@ pub(super) fn hooks_of(list: [bool; 6]) -> Hooks {
 /// Simulated systems whose answers are written down, where somebody records.
 #[derive(Debug)]
 pub(in crate::engine) struct Noted<'n, 'w> {
-    pub(in crate::engine) systems: &'n mut Systems<'w>,
-    pub(in crate::engine) rows: Option<&'n mut Vec<Row>>,
+    systems: &'n mut Systems<'w>,
+    rows: Option<&'n mut Vec<Row>>,
+}
+
+impl<'n, 'w> Noted<'n, 'w> {
+    /// These systems, noted in these rows if in any.
+    pub(in crate::engine) fn new(
+        systems: &'n mut Systems<'w>,
+        rows: Option<&'n mut Vec<Row>>,
+    ) -> Noted<'n, 'w> {
+        Noted { systems, rows }
+    }
 }
 
 impl Others for Noted<'_, '_> {

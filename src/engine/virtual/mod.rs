@@ -149,10 +149,12 @@ impl Engine {
         }
     }
 
-    fn promote(&mut self, now: Time) {
+    /// Gives everybody the new version, on as many instances as stable had; where requests go then.
+    fn promote(&mut self, now: Time) -> Routing {
         if let Engine::Coupled(coupled) = self {
             coupled.promote(now);
         }
+        Routing::weighted(Weight::FULL)
     }
 }
 
@@ -295,8 +297,8 @@ impl<'a> Player<'a> {
                 break;
             }
             let flow = Flow::new(routing, setting.world, held);
-            if index > 0 {
-                let since = scene.schedule.ticks[index - 1];
+            let before = (index.checked_sub(1)).map(|before| scene.schedule.ticks[before]);
+            if let Some(since) = before {
                 self.play.telemetry.note_weights(since, flow.weights());
             }
             self.play.tally.enter(flow.canary);
@@ -315,9 +317,6 @@ impl<'a> Player<'a> {
             };
             if let Some(rows) = &mut self.notes {
                 rows.clear();
-                let before = index
-                    .checked_sub(1)
-                    .map(|before| scene.schedule.ticks[before]);
                 self.play.telemetry.samples_since(before, rows);
             }
             decide(
@@ -326,10 +325,7 @@ impl<'a> Player<'a> {
                 now,
                 &surroundings,
                 &mut self.play.telemetry,
-                &mut Noted {
-                    systems: &mut systems,
-                    rows: self.notes.as_mut(),
-                },
+                &mut Noted::new(&mut systems, self.notes.as_mut()),
                 &mut self.looks,
             );
             callees.note(now, controller.asked());
@@ -363,9 +359,7 @@ impl<'a> Player<'a> {
             if let (None, Some(ending)) = (&end, ending) {
                 end = Some(self.stopped(ending, now));
                 if ending == Ending::Promoted && !setting.aftermath.is_zero() {
-                    // Everybody has the new version now, on as many instances as stable had.
-                    routing = Routing::weighted(Weight::FULL);
-                    self.engine.promote(now);
+                    routing = self.engine.promote(now);
                 }
             }
             let done = end.is_some() && setting.aftermath.is_zero();

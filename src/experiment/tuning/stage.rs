@@ -280,7 +280,7 @@ fn watch(
 ) -> Trial {
     let fault = world.first_fault();
     let mut first: Option<Time> = None;
-    let undisturbed = player.watch(seed, replicate, &mut |tick| {
+    player.watch(seed, replicate, &mut |tick| {
         let begin = fault.zip(first).map(|(fault, first)| fault.max(first));
         if !tick.routing.canary.is_zero() {
             first.get_or_insert(tick.now);
@@ -315,6 +315,5 @@ fn watch(
                 });
             }
         }
-    });
-    undisturbed
+    })
 }

@@ -1,3 +1,5 @@
+//! Tuning against brute force, against fresh seeds and against itself.
+
 use std::sync::atomic::AtomicBool;
 
 use super::candidates::candidates;

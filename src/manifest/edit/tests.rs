@@ -1,3 +1,5 @@
+//! Edits of YAML and JSON: what is set is what is read back, and nothing else moves.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -82,8 +82,9 @@ fn set(item: &mut Item, path: &Path, depth: usize, new: Value) -> Result<(), Edi
             if !table.contains_key(key) {
                 let next_is_key = matches!(path.steps().get(depth + 1), Some(Step::Key(_)));
                 if !is_last && !next_is_key {
-                    let names = table.iter().map(|(name, _)| name.to_owned()).collect();
-                    return Err(missing(path, depth, names));
+                    let names: Vec<String> =
+                        table.iter().map(|(name, _)| name.to_owned()).collect();
+                    return Err(missing(path, depth, &names));
                 }
                 let empty = match is_last {
                     true => Item::Value(new.clone()),
@@ -93,7 +94,7 @@ fn set(item: &mut Item, path: &Path, depth: usize, new: Value) -> Result<(), Edi
             }
             match table.get_mut(key) {
                 Some(below) => set(below, path, depth + 1, new),
-                None => Err(missing(path, depth, Vec::new())),
+                None => Err(missing(path, depth, &[])),
             }
         }
         (step, Item::ArrayOfTables(tables)) => {
@@ -103,10 +104,10 @@ fn set(item: &mut Item, path: &Path, depth: usize, new: Value) -> Result<(), Edi
             };
             let names: Vec<Option<String>> = tables.iter().map(name_of).collect();
             let Some(index) = index_of(step, &names) else {
-                return Err(missing(path, depth, listed(names)));
+                return Err(missing(path, depth, &listed(names)));
             };
             let Some(table) = tables.get_mut(index) else {
-                return Err(missing(path, depth, listed(names)));
+                return Err(missing(path, depth, &listed(names)));
             };
             let mut below = Item::Table(std::mem::take(table));
             let done = set(&mut below, path, depth + 1, new);
@@ -116,7 +117,7 @@ fn set(item: &mut Item, path: &Path, depth: usize, new: Value) -> Result<(), Edi
             done
         }
         (Step::Item(_), _) => Err(EditError::NotOne(above(path, depth), kind)),
-        _ => Err(missing(path, depth, Vec::new())),
+        _ => Err(missing(path, depth, &[])),
     }
 }
 
@@ -131,8 +132,8 @@ fn set_in_value(value: &mut Value, path: &Path, depth: usize, new: Value) -> Res
                 return set_in_value(below, path, depth + 1, new);
             }
             if depth + 1 < path.steps().len() {
-                let names = table.iter().map(|(name, _)| name.to_owned()).collect();
-                return Err(missing(path, depth, names));
+                let names: Vec<String> = table.iter().map(|(name, _)| name.to_owned()).collect();
+                return Err(missing(path, depth, &names));
             }
             table.insert(key, new);
             Ok(())
@@ -147,10 +148,10 @@ fn set_in_value(value: &mut Value, path: &Path, depth: usize, new: Value) -> Res
             let item = index_of(step, &names).and_then(|index| items.get_mut(index));
             match item {
                 Some(item) => set_in_value(item, path, depth + 1, new),
-                None => Err(missing(path, depth, listed(names))),
+                None => Err(missing(path, depth, &listed(names))),
             }
         }
-        _ => Err(missing(path, depth, Vec::new())),
+        _ => Err(missing(path, depth, &[])),
     }
 }
 
@@ -212,7 +213,7 @@ fn above(path: &Path, depth: usize) -> String {
     Path::new(steps).map_or(String::new(), |path| path.to_string())
 }
 
-fn missing(path: &Path, depth: usize, names: Vec<String>) -> EditError {
+fn missing(path: &Path, depth: usize, names: &[String]) -> EditError {
     let wanted = match path.steps().get(depth) {
         Some(Step::Key(key) | Step::Named(key)) => key.clone(),
         Some(Step::Item(index)) => index.to_string(),

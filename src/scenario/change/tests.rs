@@ -1,3 +1,5 @@
+//! Changes by place: in scenarios, in manifests, and what stands against them.
+
 use std::path::Path;
 
 use super::*;

@@ -252,10 +252,7 @@ impl Run<'_> {
             now,
             &surroundings,
             telemetry,
-            &mut Noted {
-                systems: &mut self.systems,
-                rows: Some(&mut notes),
-            },
+            &mut Noted::new(&mut self.systems, Some(&mut notes)),
             &mut self.looks,
         );
         self.callees.note(now, self.controller.asked());

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter};
 use std::path::PathBuf;
 
 use super::stage::{Stage, dialect};
-use super::{Script, demand};
+use super::{Script, Setting, demand};
 use crate::base::{Purpose, Span, Time};
 use crate::engine::live::clock::WallClock;
 use crate::engine::live::options::Source;
@@ -15,7 +15,7 @@ use crate::engine::live::prometheus::{
 use crate::engine::live::scrape::{Instants, Intake, Mishaps, Scraper};
 use crate::engine::r#virtual::Luck;
 use crate::gate::{self, Gate};
-use crate::telemetry::exposition::Part;
+use crate::telemetry::exposition::{Dialect, Part};
 use crate::telemetry::recording::{Luck as Drawn, Recorder, Row, Subject};
 use crate::telemetry::{Plan, Sampling, Telemetry, Version};
 
@@ -187,21 +187,7 @@ impl Sight {
         };
         let record = match script.record.as_ref() {
             None => None,
-            Some(file) => {
-                let file = file.try_clone().map_err(SightError::Record)?;
-                let subject = Subject {
-                    plan: plan.clone(),
-                    phase,
-                    routes: dialect.routes.clone(),
-                    goals: dialect.goals.clone(),
-                    luck: Some(Drawn {
-                        gate: setting.seed.salt(setting.replicate, Purpose::Gate),
-                        patience: setting.seed.salt(setting.replicate, Purpose::Judgement),
-                    }),
-                };
-                let begun = Recorder::new(BufWriter::new(file), &subject);
-                Some(begun.map_err(SightError::Record)?)
-            }
+            Some(file) => Some(recorder(file, setting, &dialect, phase)?),
         };
         Ok(Sight {
             telemetry: Some(telemetry),
@@ -340,6 +326,27 @@ impl Sight {
             spoiled: self.spoiled,
         }
     }
+}
+
+/// A recording that begins in this file.
+fn recorder(
+    file: &File,
+    setting: &Setting,
+    dialect: &Dialect,
+    phase: Span,
+) -> Result<Recorder<BufWriter<File>>, SightError> {
+    let file = file.try_clone().map_err(SightError::Record)?;
+    let subject = Subject {
+        plan: setting.telemetry.clone(),
+        phase,
+        routes: dialect.routes.clone(),
+        goals: dialect.goals.clone(),
+        luck: Some(Drawn {
+            gate: setting.seed.salt(setting.replicate, Purpose::Gate),
+            patience: setting.seed.salt(setting.replicate, Purpose::Judgement),
+        }),
+    };
+    Recorder::new(BufWriter::new(file), &subject).map_err(SightError::Record)
 }
 
 /// Why a scrape failed, the last one of all targets.
