@@ -3,6 +3,7 @@
 //! munged, slurmctld and two slurmd run from a private configuration, as root: what they start runs as
 //! whoever submits, and there is nobody else here.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr};
@@ -106,13 +107,11 @@ impl Cluster {
         shards.map(|shard| shard.parse().unwrap()).collect()
     }
 
-    /// Waits until a job has left the queue.
-    fn wait_for(&self, job: &str) {
-        until("the job ends", || {
-            let output = self.command("squeue", &["-h", "-j", job]).output().unwrap();
-            // A job that is long gone is no longer known.
-            !output.status.success() || output.stdout.is_empty()
-        });
+    /// Whether a job has left the queue.
+    fn has_ended(&self, job: &str) -> bool {
+        let output = self.command("squeue", &["-h", "-j", job]).output().unwrap();
+        // A job that is long gone is no longer known.
+        !output.status.success() || output.stdout.is_empty()
     }
 
     /// What the controller says, for a failure's message.
@@ -213,23 +212,23 @@ fn an_array_that_loses_a_node_gives_what_one_process_gives() {
     let lost = lost.unwrap();
     assert_ne!(lost, last);
     // Slurm takes what was lost back into its queue, and the script what was interrupted (75). Both
-    // are to wait for two minutes there, which nobody has.
-    let mut waiting = Vec::new();
-    until(
-        "what was lost and what was interrupted wait to run again",
-        || {
-            waiting = cluster.waiting(&job);
-            if waiting.iter().all(|shard| *shard == lost) {
-                cluster.nodes[0].interrupt(program());
-            }
-            waiting.contains(&lost) && waiting.len() > 1
-        },
+    // would wait there for two minutes, which nobody has.
+    let mut again = BTreeSet::new();
+    until("the job ends", || {
+        for shard in cluster.waiting(&job) {
+            let task = format!("JobId={job}_{shard}");
+            cluster.asked("scontrol", &["update", &task, "StartTime=now"]);
+            again.insert(shard);
+        }
+        if again.iter().all(|shard| *shard == lost) {
+            cluster.nodes[0].interrupt(program());
+        }
+        cluster.has_ended(&job)
+    });
+    assert!(
+        again.contains(&lost) && again.len() > 1,
+        "{lost}, {again:?}"
     );
-    for shard in waiting {
-        let task = format!("JobId={job}_{shard}");
-        printed(&mut cluster.command("scontrol", &["update", &task, "StartTime=now"]));
-    }
-    cluster.wait_for(&job);
 
     // What had died with the node and what was interrupted ran again; what was called off is named.
     let log = read(&sweep.out().join(format!("log/{lost}.txt")));
@@ -245,6 +244,6 @@ fn an_array_that_loses_a_node_gives_what_one_process_gives() {
     let script = sweep.emit("slurm", true, &[]);
     assert!(script.contains(&format!("--array={last}%")), "{script}");
     let job = cluster.submit(&script, sweep.folder());
-    cluster.wait_for(&job);
+    until("the job ends", || cluster.has_ended(&job));
     sweep.assert_whole();
 }
