@@ -292,8 +292,8 @@ pub struct LookRow {
     pub from_seconds: f64,
     /// The figure with its unit; empty when there was none.
     pub value: String,
-    /// Requests behind the figure.
-    pub requests: f64,
+    /// Requests behind the figure; absent where nobody can tell, as of a score.
+    pub requests: Option<f64>,
     /// `pass`, `fail` or `inconclusive`.
     pub verdict: String,
     /// The rule that decided, with its limit.

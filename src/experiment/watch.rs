@@ -278,7 +278,7 @@ pub fn looks(scenario: &Scenario, tick: &Tick<'_>) -> Vec<LookRow> {
         reads: told.reads,
         from_seconds: told.from.as_secs_f64(),
         value: told.value.unwrap_or_default(),
-        requests: told.samples + 0.0,
+        requests: told.samples.is_finite().then_some(told.samples + 0.0),
         verdict: told.outcome.to_string(),
         rule: told.rule,
         change: told.change,

@@ -64,17 +64,19 @@ pub fn look(look: &LookRow, width: usize, colour: bool) -> String {
         quantity::time(look.from_seconds),
         quantity::time(look.seconds)
     );
-    let requests = quantity::grouped(look.requests.round() as u64);
-    let requests = match look.requests.round() == 1.0 {
-        true => format!("{requests} request"),
-        false => format!("{requests} requests"),
-    };
-    let figure = match (look.value.as_str(), look.requests.is_nan()) {
-        ("", false) => format!("none; {requests}"),
-        (value, false) => format!("{value} of {requests}"),
+    let requests = look.requests.map(|requests| {
+        let noun = match requests.round() == 1.0 {
+            true => "request",
+            false => "requests",
+        };
+        format!("{} {noun}", quantity::grouped(requests.round() as u64))
+    });
+    let figure = match (look.value.as_str(), requests) {
+        ("", Some(requests)) => format!("none; {requests}"),
+        (value, Some(requests)) => format!("{value} of {requests}"),
         // How many are behind another system's answer, or a score, nobody can tell.
-        ("", true) => "none".to_owned(),
-        (value, true) => value.to_owned(),
+        ("", None) => "none".to_owned(),
+        (value, None) => value.to_owned(),
     };
     let turned = match look.verdict.as_str() {
         "inconclusive" => "to decide",
@@ -122,7 +124,7 @@ mod tests {
             reads: "share of the canary's requests that did not fail".to_owned(),
             from_seconds: 180.0,
             value: "98.2 %".to_owned(),
-            requests: 55.0,
+            requests: Some(55.0),
             verdict: "fail".to_owned(),
             rule: "below the minimum of 99 %".to_owned(),
             change: "at most 0 failures of 55 requests, where there were 1; or a limit of 98.2 % \
