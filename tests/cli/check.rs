@@ -234,7 +234,10 @@ fn bad_clauses_and_bad_baselines_are_refused() {
     refused(
         folder,
         "check skips.toml",
-        &["no step of the rollout gives the canary", "write `power` without `at`"],
+        &[
+            "no step of the rollout gives the canary",
+            "write `power` without `at`",
+        ],
     );
     let silent = MIXED.split("[[expect]]").next().unwrap();
     fs::write(folder.join("silent.toml"), silent).unwrap();
