@@ -47,6 +47,15 @@ pub enum Metric {
     ExposedAfter,
 }
 
+/// A figure that somebody asks for, as the left side of a clause: `power at 5%`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Asked {
+    /// What is measured.
+    pub metric: Metric,
+    /// Where the canary's share is held; `None`: the rollout as it is written.
+    pub at: Option<Weight>,
+}
+
 /// What a metric is counted in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
@@ -219,6 +228,22 @@ impl FromStr for Metric {
     }
 }
 
+impl FromStr for Asked {
+    type Err = ExpectationError;
+
+    fn from_str(text: &str) -> Result<Asked, ExpectationError> {
+        let text = text.trim();
+        let (name, place) = match text.split_once(char::is_whitespace) {
+            None => (text, None),
+            Some((name, place)) => (name, Some(place.trim())),
+        };
+        Ok(Asked {
+            metric: name.parse()?,
+            at: place.map(read_place).transpose()?,
+        })
+    }
+}
+
 impl FromStr for Expectation {
     type Err = ExpectationError;
 
@@ -237,14 +262,10 @@ impl FromStr for Expectation {
         let Some((left, relation, right)) = split.filter(|(left, ..)| !left.is_empty()) else {
             return Err(ExpectationError::NoRelation(text.to_owned()));
         };
-        let (name, place) = match left.split_once(char::is_whitespace) {
-            None => (left, None),
-            Some((name, place)) => (name, Some(place.trim())),
-        };
-        let metric: Metric = name.parse()?;
+        let Asked { metric, at } = left.parse()?;
         let expectation = Expectation {
             metric,
-            at: place.map(read_place).transpose()?,
+            at,
             relation,
             bound: read_bound(metric, relation, right)?,
             text: text.to_owned(),
