@@ -3,6 +3,8 @@
 //! | Module | What it knows |
 //! |---|---|
 //! | [`book`] | The pages of the book, as HTML that is safe to show. |
+//! | [`lessons`] | The lessons. |
+//! | [`plain`] | Markdown on a terminal. |
 //! | [`door`] | Who may come in. |
 //! | [`setup`] | What a page asks for, as a scenario. |
 //! | [`choices`] | Gates to choose from. |
@@ -21,6 +23,8 @@ pub mod book;
 pub mod choices;
 pub mod door;
 pub mod knobs;
+pub mod lessons;
+pub mod plain;
 pub mod refusal;
 pub mod routes;
 pub mod setup;

@@ -315,7 +315,7 @@ fn drafted(files: &[OwnFile], mut texts: Texts, own: BTreeSet<PathBuf>) -> Resul
             },
         })
         .collect();
-    let drafted = draft::carried(&sources, &Wishes::default())?;
+    let drafted = draft::draft_carried(&sources, &Wishes::default())?;
     let path = PathBuf::from("scenario.toml");
     texts.insert(path.clone(), drafted.text.into_bytes());
     let file = |number: usize| sources.get(number).map(|one| &one.manifest);

@@ -26,6 +26,15 @@ pub struct Expectation {
     pub text: String,
 }
 
+/// A clause without its bound: a metric, and where it is measured (`power at 5%`).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Asked {
+    /// What is measured.
+    pub metric: Metric,
+    /// Where the canary's share is held; `None`: the rollout as it is written.
+    pub at: Option<Weight>,
+}
+
 /// A figure of many trials, defined as in [`crate::experiment`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Metric {
@@ -45,15 +54,6 @@ pub enum Metric {
     ExposedUsers,
     /// Failed or slowed requests after a bad release's end, for the experiment's aftermath, on average.
     ExposedAfter,
-}
-
-/// A figure that somebody asks for, as the left side of a clause: `power at 5%`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Asked {
-    /// What is measured.
-    pub metric: Metric,
-    /// Where the canary's share is held; `None`: the rollout as it is written.
-    pub at: Option<Weight>,
 }
 
 /// What a metric is counted in.
@@ -228,22 +228,6 @@ impl FromStr for Metric {
     }
 }
 
-impl FromStr for Asked {
-    type Err = ExpectationError;
-
-    fn from_str(text: &str) -> Result<Asked, ExpectationError> {
-        let text = text.trim();
-        let (name, place) = match text.split_once(char::is_whitespace) {
-            None => (text, None),
-            Some((name, place)) => (name, Some(place.trim())),
-        };
-        Ok(Asked {
-            metric: name.parse()?,
-            at: place.map(read_place).transpose()?,
-        })
-    }
-}
-
 impl FromStr for Expectation {
     type Err = ExpectationError;
 
@@ -272,6 +256,22 @@ impl FromStr for Expectation {
         };
         expectation.check_bound()?;
         Ok(expectation)
+    }
+}
+
+impl FromStr for Asked {
+    type Err = ExpectationError;
+
+    fn from_str(text: &str) -> Result<Asked, ExpectationError> {
+        let text = text.trim();
+        let (name, place) = match text.split_once(char::is_whitespace) {
+            None => (text, None),
+            Some((name, place)) => (name, Some(place.trim())),
+        };
+        Ok(Asked {
+            metric: name.parse()?,
+            at: place.map(read_place).transpose()?,
+        })
     }
 }
 
@@ -372,13 +372,21 @@ impl fmt::Display for Relation {
     }
 }
 
+impl fmt::Display for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.metric)?;
+        match self.at {
+            Some(weight) => write!(f, " at {weight}"),
+            None => Ok(()),
+        }
+    }
+}
+
 impl fmt::Display for Expectation {
     /// The clause in one form, however it was written.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.metric)?;
-        if let Some(weight) = self.at {
-            write!(f, " at {weight}")?;
-        }
+        let (metric, at) = (self.metric, self.at);
+        write!(f, "{}", Asked { metric, at })?;
         let bound = self.metric.unit().written(self.bound);
         write!(f, " {} {bound}", self.relation)
     }

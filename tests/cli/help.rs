@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{answered, coalmine};
 
 /// All commands but for those of the same options as another.
-const COMMANDS: [&str; 31] = [
+const COMMANDS: [&str; 32] = [
     "power",
     "plan",
     "compare",
@@ -35,6 +35,7 @@ const COMMANDS: [&str; 31] = [
     "report",
     "scenarios",
     "faults",
+    "docs",
     "schema",
     "stat",
 ];

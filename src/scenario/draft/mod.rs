@@ -47,24 +47,28 @@ pub struct Source {
 /// All at once: what the importers refuse, manifests of two controllers, and manifests of which none
 /// says anything about a rollout.
 pub fn draft(sources: &[Source], wishes: &Wishes, folder: &Path) -> Result<Draft, Problems> {
-    from(sources, wishes, Files::Folder(folder))
+    draft_among(sources, wishes, Files::Folder(folder))
 }
 
-/// The same where the scenario finds the manifests among these sources and nothing else.
+/// Does the same where no file is: the scenario finds the manifests of controllers among the sources
+/// themselves, as a [`Bundle`](super::Bundle) carries them.
 ///
 /// # Errors
 /// As [`draft`].
-pub fn carried(sources: &[Source], wishes: &Wishes) -> Result<Draft, Problems> {
-    let text = |one: &Source| {
-        let text = one.manifest.text.clone().into_bytes();
-        (PathBuf::from(&one.name), text)
-    };
-    let texts: Texts = sources.iter().map(text).collect();
+pub fn draft_carried(sources: &[Source], wishes: &Wishes) -> Result<Draft, Problems> {
+    let text = |source: &Source| source.manifest.text.clone().into_bytes();
+    let texts: Texts = (sources.iter())
+        .map(|source| (PathBuf::from(&source.name), text(source)))
+        .collect();
     let here = Whereabouts::Folder(Path::new(""));
-    from(sources, wishes, Files::Carried(here, &texts))
+    draft_among(sources, wishes, Files::Carried(here, &texts))
 }
 
-fn from(sources: &[Source], wishes: &Wishes, files: Files<'_>) -> Result<Draft, Problems> {
+fn draft_among(
+    sources: &[Source],
+    wishes: &Wishes,
+    files: Files<'_>,
+) -> Result<Draft, Problems> {
     let manifests: Vec<Manifest> = sources.iter().map(|one| one.manifest.clone()).collect();
     let found = sort(&manifests)?;
     let mut refused = Vec::new();
