@@ -11,9 +11,10 @@ use clap::Args;
 use super::{missing, plan, subject};
 use crate::cli::power::{self, How};
 use crate::cli::service::OUTPUT;
-use crate::cli::{CommandError, calibrate, output};
+use crate::cli::{CommandError, calibrate, output, tune};
 use crate::experiment::ledger::{self, Gathered, Header, Ledger};
 use crate::experiment::sweep::{self, GridPoint, GridResults, Plan, Subject, ranges};
+use crate::experiment::tuning::Search;
 use crate::experiment::{Options, Progress};
 use crate::report;
 use crate::scenario::Scenario;
@@ -166,7 +167,28 @@ fn finish(
             calibrate::answer(&found, Some(&folder.join("calibration")), false)
         }
         Subject::Grid(points) => grid(plan, points, ledger, folder),
+        Subject::Tune { search, .. } => tuned(search, ledger, folder),
     }
+}
+
+/// Tunes by what the shares played, and plays what could not be shared out.
+fn tuned(search: &Search, ledger: &Ledger, folder: &Path) -> Result<(), CommandError> {
+    let results = folder.join(&search.start().name);
+    tune::check_replaceable(&results)?;
+    let how = How {
+        ledger: Some(ledger),
+        ..How::default()
+    };
+    let tuning = tune::play(search, &how)?;
+    if !tuning.complete {
+        return Err(CommandError::Incomplete(format!(
+            "interrupted: the merged units are in {}; `coalmine tune` with its options and --rows {} \
+             --resume plays the rest and can be interrupted",
+            folder.display(),
+            folder.display()
+        )));
+    }
+    tune::answer(search, &tuning, &results)
 }
 
 fn power(scenario: &Scenario, ledger: &Ledger, folder: &Path) -> Result<(), CommandError> {

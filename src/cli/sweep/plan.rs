@@ -7,15 +7,17 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
-use super::subject::{self, PlannedPower};
+use super::subject::{self, PlannedPower, PlannedTune};
 use super::words;
 use crate::base::{Problems, Seed};
 use crate::cli::calibrate::CalibrateQuestion;
 use crate::cli::service::{self, OUTPUT};
+use crate::cli::tune::TuneQuestion;
 use crate::cli::{CommandError, output};
-use crate::experiment::sweep::{Asked, Carried, Command, Plan, SweepFile};
+use crate::experiment::sweep::{Asked, Carried, Command, Plan, Subject, SweepFile};
+use crate::experiment::tuning::Search;
 use crate::report;
-use crate::scenario::{Bundle, Scenario};
+use crate::scenario::{Bundle, Overrides, Scenario};
 
 /// Arguments of `coalmine sweep plan`.
 #[derive(Debug, Args)]
@@ -34,6 +36,9 @@ enum What {
     /// A sweep file: scenarios, places in them, values to try
     #[command(after_help = GRID)]
     Grid(GridPlan),
+    /// The search of `coalmine tune`
+    #[command(after_help = TUNE)]
+    Tune(Box<TunePlan>),
 }
 
 #[derive(Debug, Args)]
@@ -63,6 +68,24 @@ struct GridPlan {
     out: PathBuf,
 }
 
+#[derive(Debug, Args)]
+struct TunePlan {
+    #[command(flatten)]
+    planned: PlannedTune,
+    /// File for the plan
+    #[arg(long, value_name = "FILE", default_value = "plan.json", help_heading = OUTPUT)]
+    out: PathBuf,
+}
+
+const TUNE: &str = "\
+One process drops after each round what is surely no good. No share knows what the others found, so a
+sweep plays its rounds for every point; the merge plays what is only known then: later rounds of the
+points that are left, and the fresh trials of those that are shown.
+
+Examples:
+  coalmine sweep plan tune plain-flagger --candidates 2000 --budget 4000000
+  coalmine sweep plan tune my-service.toml --rounds 2      only the two first rounds, and small ones";
+
 const GRID: &str = "\
 A sweep file:
   scenarios = [\"my-service.toml\", \"low-traffic\"]   files, or built-in scenarios
@@ -78,6 +101,7 @@ pub(super) fn plan(arguments: &PlanArguments) -> Result<(), CommandError> {
         What::Power(arguments) => (power(&arguments.planned)?, &arguments.out),
         What::Calibrate(arguments) => (calibrate(&arguments.question)?, &arguments.out),
         What::Grid(arguments) => (grid(&arguments.file)?, &arguments.out),
+        What::Tune(arguments) => (tune(&arguments.planned.question)?, &arguments.out),
     };
     let plan = Plan::new(asked);
     // What any machine would refuse is refused here.
@@ -100,7 +124,38 @@ pub(super) fn plan(arguments: &PlanArguments) -> Result<(), CommandError> {
         output::WIDTH,
         "",
     ));
+    if let Subject::Tune { search, rounds } = &subject {
+        output::note(&output::narrow(&price(search, *rounds), output::WIDTH, ""));
+    }
     Ok(())
+}
+
+/// What a shared search costs beside one process's, and what is left to the merge.
+fn price(search: &Search, rounds: usize) -> String {
+    let price = search.price(rounds);
+    let dropping = match rounds {
+        1 => String::new(),
+        _ => format!(
+            " One process drops after each round what is surely no good, and simulates {} to {} \
+             rollouts for the same.",
+            report::grouped(price.first),
+            report::grouped(price.simulated)
+        ),
+    };
+    let later = match price.later {
+        0 => String::new(),
+        later => format!(
+            "the last {} of those that are left, and ",
+            report::plural(later, "round")
+        ),
+    };
+    format!(
+        "They are {rounds} of {} of the search, for every one of {}.{dropping} The merge plays \
+         {later}at most {} fresh rollouts of those that are shown.",
+        report::plural(search.rounds() as u64, "round"),
+        report::plural(price.candidates, "point"),
+        report::grouped(price.fresh)
+    )
 }
 
 fn power(planned: &PlannedPower) -> Result<Asked, CommandError> {
@@ -167,6 +222,12 @@ fn calibrate(question: &CalibrateQuestion) -> Result<Asked, CommandError> {
         effort.trials,
         &[],
     )
+}
+
+fn tune(question: &TuneQuestion) -> Result<Asked, CommandError> {
+    let (bundle, scenario) = question.service.bundle(Overrides::default())?;
+    let (seed, trials) = (scenario.experiment.seed, question.trials);
+    asked("tune", Command::Tune, seed, trials, &[bundle])
 }
 
 fn asked(

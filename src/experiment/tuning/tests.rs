@@ -51,10 +51,14 @@ fn with_options<T>(
     })
 }
 
+fn search_of(case: &Case, extent: &Extent) -> Result<Search, TuneError> {
+    let (bundle, start) = (case.bundle.clone(), case.start.clone());
+    Search::new(bundle, start, case.tune.clone(), *extent)
+}
+
 fn tuned(case: &Case, extent: &Extent, threads: usize) -> Tuning {
-    with_options(threads, None, |options| {
-        tune(&case.bundle, &case.start, &case.tune, extent, options).unwrap()
-    })
+    let search = search_of(case, extent).unwrap();
+    with_options(threads, None, |options| search.tune(options).unwrap())
 }
 
 const SMALL: Extent = Extent {
@@ -80,13 +84,11 @@ fn exhaustive(
             .build()
             .unwrap();
         let (done, total) = (AtomicU64::new(0), AtomicU64::new(0));
+        let cast = Cast::new(&question, &found.all, seed, records);
         let stage = Stage {
-            question: &question,
-            candidates: &found.all,
-            seed,
+            cast: &cast,
             options,
             pool: &pool,
-            records,
             done: &done,
             total: &total,
         };
@@ -212,18 +214,15 @@ fn threads_and_a_ledger_change_nothing() {
     let header = crate::experiment::ledger::Header::new(plan, "1/1");
     let journal = crate::experiment::ledger::Journal::new(folder.path(), "attempt", header);
     let ledger = Ledger::noting(crate::experiment::ledger::Records::new(), journal);
-    let noted = with_options(2, Some(&ledger), |options| {
-        tune(&case.bundle, &case.start, &case.tune, &extent, options).unwrap()
-    });
+    let search = search_of(&case, &extent).unwrap();
+    let noted = with_options(2, Some(&ledger), |options| search.tune(options).unwrap());
     assert_eq!(one, noted);
     let path = ledger.close().unwrap().unwrap();
     let attempt = crate::experiment::ledger::Attempt::read(&path)
         .unwrap()
         .unwrap();
     let ledger = Ledger::with(attempt.records.into_iter().collect());
-    let again = with_options(2, Some(&ledger), |options| {
-        tune(&case.bundle, &case.start, &case.tune, &extent, options).unwrap()
-    });
+    let again = with_options(2, Some(&ledger), |options| search.tune(options).unwrap());
     assert_eq!(one, again);
     assert!(ledger.found() > 0);
 }
@@ -344,13 +343,9 @@ fn without_a_bad_release_or_a_move_there_is_nothing_to_tune() {
         &[],
         &[],
     );
-    let tune_it = |case: &Case| {
-        with_options(1, None, |options| {
-            tune(&case.bundle, &case.start, &case.tune, &SMALL, options).map(drop)
-        })
-    };
-    let error = tune_it(&case).unwrap_err().to_string();
+    let error = search_of(&case, &SMALL).unwrap_err().to_string();
     assert!(error.contains("did you mean threshold?"), "{error}");
     case.start.world = case.start.world.healthy();
-    assert!(matches!(tune_it(&case), Err(TuneError::NoFault)));
+    let refused = search_of(&case, &SMALL);
+    assert!(matches!(refused, Err(TuneError::NoFault)));
 }
