@@ -11,7 +11,7 @@ use clap::Args;
 use super::{missing, plan, subject};
 use crate::cli::power::{self, How};
 use crate::cli::service::OUTPUT;
-use crate::cli::{CommandError, calibrate, output, tune};
+use crate::cli::{CommandError, calibrate, output, resume, tune};
 use crate::experiment::ledger::{self, Gathered, Header, Ledger};
 use crate::experiment::sweep::{self, GridPoint, GridResults, Plan, Subject, ranges};
 use crate::experiment::tuning::Search;
@@ -36,6 +36,9 @@ pub(super) struct MergeArguments {
         value_name = "NUMBER"
     )]
     shard_count: Option<u32>,
+    /// Merged rows of earlier plans that this one of `tune` goes on from: they are merged as well
+    #[arg(long, value_name = "PLACE")]
+    rows: Option<PathBuf>,
     /// Folder for merged units and finished results; FILE.jsonl for the units alone
     #[arg(long, value_name = "PLACE", help_heading = OUTPUT)]
     out: Option<PathBuf>,
@@ -57,11 +60,15 @@ const ROWS: &str = "rows.jsonl";
 pub(super) fn merge(arguments: &MergeArguments) -> Result<(), CommandError> {
     let path = plan_path(arguments)?;
     let (plan, subject) = subject::read(&path)?;
-    let gathered = ledger::gather(&arguments.places, plan.id)?;
+    refuse_odd_rows(arguments, &subject)?;
+    let mut gathered = ledger::gather(&arguments.places, plan.id)?;
     let units = subject.units();
     let missing = sweep::missing(&units, &gathered.union);
     tell(&gathered, units.len(), missing.len());
     let lack = lack(arguments, &gathered, units.len(), &missing);
+    if let Some(place) = &arguments.rows {
+        resume::take_rows(place, &mut gathered.union)?;
+    }
     let records = gathered.union.into_records();
     let folder = match &arguments.out {
         None => None,
@@ -83,6 +90,26 @@ pub(super) fn merge(arguments: &MergeArguments) -> Result<(), CommandError> {
         return Ok(());
     };
     finish(&plan, &subject, &Ledger::with(records), folder)
+}
+
+/// Earlier rows belong to a plan that goes on from some, and to no other.
+fn refuse_odd_rows(arguments: &MergeArguments, subject: &Subject) -> Result<(), CommandError> {
+    let goes_on = matches!(subject, Subject::Tune { stretch, .. } if stretch.goes_on());
+    let (message, help) = match (goes_on, &arguments.rows) {
+        (true, None) => (
+            "this plan goes on from merged rows, without which the search would be played again",
+            "name those that it was made with: --rows PLACE",
+        ),
+        (false, Some(_)) => (
+            "this plan goes on from no other rows",
+            "leave out --rows; units of the same plan are named as folders or files",
+        ),
+        _ => return Ok(()),
+    };
+    Err(CommandError::Argument {
+        message: message.to_owned(),
+        help: help.to_owned(),
+    })
 }
 
 fn plan_path(arguments: &MergeArguments) -> Result<PathBuf, CommandError> {

@@ -7,15 +7,16 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
-use super::subject::{self, PlannedPower, PlannedTune};
+use super::subject::{self, PlannedPower};
 use super::words;
 use crate::base::{Problems, Seed};
 use crate::cli::calibrate::CalibrateQuestion;
-use crate::cli::service::{self, OUTPUT};
+use crate::cli::service::{self, EXPERIMENT, OUTPUT};
 use crate::cli::tune::TuneQuestion;
-use crate::cli::{CommandError, output};
+use crate::cli::{CommandError, output, resume};
+use crate::experiment::ledger::{Ledger, Union};
 use crate::experiment::sweep::{Asked, Carried, Command, Plan, Subject, SweepFile};
-use crate::experiment::tuning::Search;
+use crate::experiment::tuning::{Search, Stretch};
 use crate::report;
 use crate::scenario::{Bundle, Overrides, Scenario};
 
@@ -71,20 +72,32 @@ struct GridPlan {
 #[derive(Debug, Args)]
 struct TunePlan {
     #[command(flatten)]
-    planned: PlannedTune,
+    question: TuneQuestion,
+    /// Rounds to share out [default: as many as --budget pays where nobody is dropped]
+    #[arg(
+        long,
+        value_parser = clap::value_parser!(u8).range(1..=4),
+        value_name = "NUMBER",
+        help_heading = EXPERIMENT
+    )]
+    rounds: Option<u8>,
+    /// Go on from these merged rows of earlier plans: the points that are left, then the fresh trials
+    #[arg(long, value_name = "PLACE", help_heading = EXPERIMENT)]
+    rows: Option<PathBuf>,
     /// File for the plan
     #[arg(long, value_name = "FILE", default_value = "plan.json", help_heading = OUTPUT)]
     out: PathBuf,
 }
 
 const TUNE: &str = "\
-One process drops after each round what is surely no good. No share knows what the others found, so a
-sweep plays its rounds for every point; the merge plays what is only known then: later rounds of the
-points that are left, and the fresh trials of those that are shown.
+No share knows what the others found, so a plan plays its rounds for every point. A plan that goes on
+from merged rows plays for those that are left. Where a merge ends the work, it plays the rest itself.
 
 Examples:
-  coalmine sweep plan tune plain-flagger --candidates 2000 --budget 4000000
-  coalmine sweep plan tune my-service.toml --rounds 2      only the two first rounds, and small ones";
+  coalmine sweep plan tune plain-flagger                  rounds of the search, for every point
+  coalmine sweep merge rows --out first.jsonl             once they are played
+  coalmine sweep plan tune plain-flagger --rows first.jsonl --out next.json
+  coalmine sweep merge more --rows first.jsonl --out merged";
 
 const GRID: &str = "\
 A sweep file:
@@ -101,7 +114,7 @@ pub(super) fn plan(arguments: &PlanArguments) -> Result<(), CommandError> {
         What::Power(arguments) => (power(&arguments.planned)?, &arguments.out),
         What::Calibrate(arguments) => (calibrate(&arguments.question)?, &arguments.out),
         What::Grid(arguments) => (grid(&arguments.file)?, &arguments.out),
-        What::Tune(arguments) => (tune(&arguments.planned.question)?, &arguments.out),
+        What::Tune(arguments) => (tune(arguments)?, &arguments.out),
     };
     let plan = Plan::new(asked);
     // What any machine would refuse is refused here.
@@ -124,20 +137,41 @@ pub(super) fn plan(arguments: &PlanArguments) -> Result<(), CommandError> {
         output::WIDTH,
         "",
     ));
-    if let Subject::Tune { search, rounds } = &subject {
-        output::note(&output::narrow(&price(search, *rounds), output::WIDTH, ""));
+    if let Subject::Tune { search, stretch } = &subject {
+        output::note(&output::narrow(&price(search, stretch), output::WIDTH, ""));
     }
     Ok(())
 }
 
-/// What a shared search costs beside one process's, and what is left to the merge.
-fn price(search: &Search, rounds: usize) -> String {
-    let price = search.price(rounds);
-    let dropping = match rounds {
+/// What a stretch of a search costs beside one process's, and what comes after it.
+fn price(search: &Search, stretch: &Stretch) -> String {
+    let price = search.price(stretch);
+    let (after, count) = match stretch {
+        Stretch::Rounds { after, count, .. } => (*after, *count),
+        Stretch::Fresh { .. } => {
+            return format!(
+                "They are the fresh trials of the {} that are shown: then all is known.",
+                report::plural(price.points, "point")
+            );
+        }
+    };
+    let rounds = match count {
+        1 => format!("round {}", after + 1),
+        _ => format!("rounds {} to {}", after + 1, after + count),
+    };
+    let points = match price.points == price.of {
+        true => format!("every one of {}", report::plural(price.of, "point")),
+        false => format!(
+            "{} of {} that are left",
+            report::grouped(price.points),
+            report::plural(price.of, "point")
+        ),
+    };
+    let dropping = match count {
         1 => String::new(),
         _ => format!(
-            " One process drops after each round what is surely no good, and simulates {} to {} \
-             rollouts for the same.",
+            " One process drops after each what is surely no good: it simulates {} to {} rollouts \
+             for the same.",
             report::grouped(price.first),
             report::grouped(price.simulated)
         ),
@@ -145,15 +179,15 @@ fn price(search: &Search, rounds: usize) -> String {
     let later = match price.later {
         0 => String::new(),
         later => format!(
-            "the last {} of those that are left, and ",
+            "{} of those that are left, and ",
             report::plural(later, "round")
         ),
     };
     format!(
-        "They are {rounds} of {} of the search, for every one of {}.{dropping} The merge plays \
-         {later}at most {} fresh rollouts of those that are shown.",
-        report::plural(search.rounds() as u64, "round"),
-        report::plural(price.candidates, "point"),
+        "They are {rounds} of {} of the search, for {points}.{dropping} What comes after them, {later}at \
+         most {} fresh rollouts, is played by `sweep merge`, or shared out by another plan that goes on \
+         from the merged --rows.",
+        search.rounds(),
         report::grouped(price.fresh)
     )
 }
@@ -224,11 +258,42 @@ fn calibrate(question: &CalibrateQuestion) -> Result<Asked, CommandError> {
     )
 }
 
-fn tune(question: &TuneQuestion) -> Result<Asked, CommandError> {
+fn tune(arguments: &TunePlan) -> Result<Asked, CommandError> {
+    let question = &arguments.question;
     let (bundle, scenario) = question.service.bundle(Overrides::default())?;
+    let mut known = Union::default();
+    if let Some(place) = &arguments.rows {
+        resume::take_rows(place, &mut known)?;
+    }
     let (seed, trials) = (scenario.experiment.seed, question.trials);
-    asked("tune", Command::Tune, seed, trials, &[bundle])
+    let asked = asked(
+        "tune",
+        Command::Tune,
+        seed,
+        trials,
+        std::slice::from_ref(&bundle),
+    )?;
+    let search = question.search(bundle, scenario)?;
+    let known = Ledger::with(known.into_records());
+    let stretch = search.next(&known, arguments.rounds.map(usize::from))?;
+    let Some(stretch) = stretch else {
+        return Err(CommandError::Argument {
+            message: "nothing is left to be shared out: these rows hold the search and its fresh \
+                      trials"
+                .to_owned(),
+            help: "`coalmine tune` with the same options and --rows tells what came of them"
+                .to_owned(),
+        });
+    };
+    Ok(Asked {
+        stretch: Some(stretch),
+        ..asked
+    })
 }
+
+/// Options that do not belong to what is asked, but to how it is planned: what comes of them stands in the
+/// plan.
+const BUT: &[&str] = &["out", "rounds", "rows"];
 
 fn asked(
     name: &str,
@@ -240,11 +305,12 @@ fn asked(
     let scenarios = bundles.iter().map(Carried::of);
     Ok(Asked {
         command,
-        words: words::words(std::env::args_os(), &["sweep", "plan", name], "out")?,
+        words: words::words(std::env::args_os(), &["sweep", "plan", name], BUT)?,
         seed: seed.to_string(),
         trials,
         scenarios: scenarios.collect::<Result<_, _>>()?,
         grid: None,
+        stretch: None,
     })
 }
 
@@ -279,6 +345,7 @@ fn grid(path: &Path) -> Result<Asked, CommandError> {
         trials: file.trials,
         scenarios: carried,
         grid: Some(file),
+        stretch: None,
     })
 }
 

@@ -8,7 +8,6 @@ use crate::base::Problems;
 use crate::cli::CommandError;
 use crate::cli::calibrate::CalibrateQuestion;
 use crate::cli::power::PowerQuestion;
-use crate::cli::service::EXPERIMENT;
 use crate::cli::tune::TuneQuestion;
 use crate::experiment::sweep::{Command, Plan, Subject};
 use crate::scenario::{Bundle, Overrides};
@@ -38,47 +37,11 @@ struct PowerWords {
     planned: PlannedPower,
 }
 
-/// What is planned of `coalmine tune`.
-#[derive(Debug, Args)]
-pub(super) struct PlannedTune {
-    #[command(flatten)]
-    pub question: TuneQuestion,
-    /// Rounds of the search to share out, for every point: of later ones the merge plays what the points
-    /// that are left need [default: as many as --budget pays]
-    #[arg(
-        long,
-        value_parser = clap::value_parser!(u8).range(1..),
-        value_name = "NUMBER",
-        help_heading = EXPERIMENT
-    )]
-    pub rounds: Option<u8>,
-}
-
-impl PlannedTune {
-    /// What is looked for, and in how many rounds of it.
-    fn subject(&self, bundle: Bundle) -> Result<Subject, CommandError> {
-        let scenario = bundle.scenario()?;
-        let search = self.question.search(bundle, scenario)?;
-        let (asked, all) = (self.rounds.map(usize::from), search.rounds());
-        if let Some(more) = asked.filter(|rounds| *rounds > all) {
-            return Err(CommandError::Argument {
-                message: format!("there is no round {more}: the search has {all} at most"),
-                help: "each round has four times the trials of the one before it, up to --trials"
-                    .to_owned(),
-            });
-        }
-        Ok(Subject::Tune {
-            rounds: asked.unwrap_or_else(|| search.affordable()),
-            search: Box::new(search),
-        })
-    }
-}
-
 #[derive(Debug, Parser)]
 #[command(no_binary_name = true)]
 struct TuneWords {
     #[command(flatten)]
-    planned: PlannedTune,
+    question: TuneQuestion,
 }
 
 #[derive(Debug, Parser)]
@@ -132,13 +95,19 @@ pub(super) fn of(plan: &Plan, path: &Path) -> Result<Subject, CommandError> {
             Ok(Subject::Grid(file.points(&bundles)?))
         }
         Command::Tune => {
-            let planned = parse::<TuneWords>(words, path)?.planned;
-            let overrides = planned.question.service.overrides(Overrides::default());
-            let mut bundles = bundles(plan, path, &overrides)?;
-            match bundles.pop().filter(|_| bundles.is_empty()) {
-                Some(bundle) => planned.subject(bundle),
-                None => Err(wrong("it tunes one scenario, and does not carry one")),
-            }
+            let question = parse::<TuneWords>(words, path)?.question;
+            let overrides = question.service.overrides(Overrides::default());
+            let [bundle] = bundles(plan, path, &overrides)?
+                .try_into()
+                .map_err(|_| wrong("it tunes one scenario, and does not carry one"))?;
+            let Some(stretch) = asked.stretch.clone() else {
+                return Err(wrong(
+                    "it is of a search and does not say what to play of it",
+                ));
+            };
+            let scenario = bundle.scenario()?;
+            let search = Box::new(question.search(bundle, scenario)?);
+            Ok(Subject::Tune { search, stretch })
         }
     }
 }

@@ -47,6 +47,9 @@ pub struct Asked {
     /// What a sweep file says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grid: Option<SweepFile>,
+    /// What is played of a search.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stretch: Option<tuning::Stretch>,
 }
 
 /// Experiments that can be shared out.
@@ -289,6 +292,7 @@ mod tests {
             trials: 20,
             scenarios: vec![carried],
             grid: None,
+            stretch: None,
         })
     }
 

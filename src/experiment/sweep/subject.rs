@@ -12,7 +12,7 @@ use crate::experiment::ledger::{CellId, UnitId};
 use crate::experiment::replicate::{
     Options, Pair, Progress, ThreadsError, Until, play_range, ranges,
 };
-use crate::experiment::tuning::Search;
+use crate::experiment::tuning::{Search, Stretch};
 use crate::experiment::work::Work;
 use crate::experiment::{engine, setting};
 use crate::model::World;
@@ -34,12 +34,12 @@ pub enum Subject {
     },
     /// The points of a sweep file.
     Grid(Vec<GridPoint>),
-    /// The first rounds of the search of `coalmine tune`.
+    /// A stretch of the search of `coalmine tune`.
     Tune {
         /// What is looked for.
         search: Box<Search>,
-        /// How many rounds.
-        rounds: usize,
+        /// What is played of it.
+        stretch: Stretch,
     },
 }
 
@@ -162,7 +162,7 @@ impl Subject {
                 gates,
                 effort,
             } => once(calibration::units(settings, gates, *effort)),
-            Subject::Tune { search, rounds } => once(search.units(*rounds)),
+            Subject::Tune { search, stretch } => once(search.units(stretch)),
         }
     }
 
@@ -187,7 +187,7 @@ impl Subject {
                 gates,
                 effort,
             } => calibration::play_units(settings, gates, *effort, wanted, options),
-            Subject::Tune { search, rounds } => search.play_units(*rounds, wanted, options),
+            Subject::Tune { search, stretch } => search.play_units(stretch, wanted, options),
         }
     }
 }

@@ -20,21 +20,21 @@ mod fresh;
 mod sample;
 mod search;
 mod stage;
+mod stretch;
 mod usual;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
 use std::sync::atomic::AtomicU64;
 
 use serde::{Deserialize, Serialize};
 
 pub use advice::{Advice, Replay};
 pub use search::{Ended, Round};
+pub use stretch::{Price, Stretch};
 
 use crate::base::{Purpose, Seed};
-use crate::experiment::ledger::UnitId;
 use crate::experiment::replicate::{Options, ThreadsError};
 use crate::experiment::summary::Estimate;
 use crate::scenario::{
@@ -233,22 +233,6 @@ pub struct Search {
     found: Candidates,
 }
 
-/// What rounds of a search cost where nobody is dropped, as it must be where they are shared out: no
-/// share knows what the others found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Price {
-    /// Candidates, the start included.
-    pub candidates: u64,
-    /// Rollouts that are simulated in these rounds.
-    pub simulated: u64,
-    /// Those of the first of them: whoever plays alone drops after it what is surely no good.
-    pub first: u64,
-    /// Rounds of the search that come after them.
-    pub later: u64,
-    /// Fresh trials at most, that come after the search.
-    pub fresh: u64,
-}
-
 impl Search {
     /// What is to be tuned of a scenario's rollout, which is what `bundle` says.
     ///
@@ -292,84 +276,16 @@ impl Search {
         !self.bundle.is_builtin || manifests.iter().any(|files| !files.is_empty())
     }
 
-    /// Rounds of the search, if it takes all.
-    pub fn rounds(&self) -> usize {
-        search::rungs(self.extent.trials).len()
-    }
-
-    /// How many rounds the budget pays where nobody is dropped; one at least.
-    pub fn affordable(&self) -> usize {
-        let each = self.cast().effort();
-        let cells = self.question.cells.len() as u64;
-        let (wanted, each) = (
-            self.found.all.len() as u64 * cells,
-            (each.simulated + each.recorded) * cells,
-        );
-        let (mut had, mut spent) = (0, 0);
-        let is_paid = |rung: &u32| {
-            let trials = u64::from(*rung - had);
-            let is_paid = wanted * trials <= self.extent.budget.saturating_sub(spent);
-            (had, spent) = (*rung, spent + each * trials);
-            is_paid
-        };
-        let rungs = search::rungs(self.extent.trials);
-        rungs.iter().copied().take_while(is_paid).count().max(1)
-    }
-
-    /// What the first rounds cost where nobody is dropped.
-    pub fn price(&self, rounds: usize) -> Price {
-        let cells = self.question.cells.len() as u64;
-        let each = self.cast().effort().simulated * cells;
-        let rungs = self.rungs(rounds);
-        let simulated = |rung: Option<&u32>| each * u64::from(rung.copied().unwrap_or(0));
-        let shown = fresh::SHOWN.min(self.found.all.len()) as u64;
-        Price {
-            candidates: self.found.all.len() as u64,
-            simulated: simulated(rungs.last()),
-            first: simulated(rungs.first()),
-            later: (self.rounds() - rungs.len()) as u64,
-            fresh: shown * cells * u64::from(self.extent.fresh),
-        }
-    }
-
-    /// The units of the first rounds where nobody is dropped. Of later trials, and of the fresh ones, it
-    /// is only known after the search whose they are.
-    pub fn units(&self, rounds: usize) -> Vec<UnitId> {
-        self.cast().units(&self.rungs(rounds))
-    }
-
-    /// Plays these units of the first rounds and notes what comes of them in the ledger of `options`. The
-    /// flag says whether all were played.
-    ///
-    /// # Errors
-    /// When the asked number of threads cannot be started.
-    pub fn play_units(
-        &self,
-        rounds: usize,
-        wanted: &BTreeSet<UnitId>,
-        options: &Options<'_>,
-    ) -> Result<bool, ThreadsError> {
-        let cast = self.cast();
-        let stage = Stage {
-            cast: &cast,
-            options,
-            pool: &pool(options)?,
-            done: &AtomicU64::new(0),
-            total: &AtomicU64::new(0),
-        };
-        Ok(stage.play_units(&self.rungs(rounds), wanted))
-    }
-
-    fn rungs(&self, rounds: usize) -> Vec<u32> {
-        let mut rungs = search::rungs(self.extent.trials);
-        rungs.truncate(rounds);
-        rungs
-    }
-
     /// Who is played in the search.
     fn cast(&self) -> Cast<'_> {
         let seed = self.start.experiment.seed;
         Cast::new(&self.question, &self.found.all, seed, true)
+    }
+
+    /// Who is played on fresh trials, each alone.
+    fn fresh_cast(&self) -> Cast<'_> {
+        let seed = fresh_seed(self.start.experiment.seed);
+        Cast::new(&self.question, &self.found.all, seed, false)
     }
 
     /// Searches, and estimates what was found on fresh trials.
@@ -378,17 +294,17 @@ impl Search {
     /// When the recommended change cannot be made, or threads cannot be started.
     pub fn tune(&self, options: &Options<'_>) -> Result<Tuning, TuneError> {
         let (question, extent, all) = (&self.question, &self.extent, &self.found.all);
-        let seed = self.start.experiment.seed;
         let cast = self.cast();
         let stage = Stage {
             cast: &cast,
             options,
             pool: &pool(options)?,
+            only_known: false,
             done: &AtomicU64::new(0),
             total: &AtomicU64::new(0),
         };
         let searched = search::search(&stage, extent.trials, extent.budget);
-        let fresh_cast = Cast::new(question, all, fresh_seed(seed), false);
+        let fresh_cast = self.fresh_cast();
         let fresh_stage = Stage {
             cast: &fresh_cast,
             ..stage
@@ -429,8 +345,8 @@ impl Search {
             complete,
             simulated: searched.effort.simulated,
             recorded: searched.effort.recorded,
-            seed: seed.to_string(),
-            fresh_seed: fresh_seed(seed).to_string(),
+            seed: cast.seed.to_string(),
+            fresh_seed: fresh_cast.seed.to_string(),
             fresh_trials: fresh.trials,
             points: fresh.points,
             recommended,

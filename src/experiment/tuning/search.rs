@@ -84,6 +84,10 @@ pub(super) fn search(stage: &Stage<'_>, trials: u32, budget: u64) -> Found {
             found.ended = Ended::Budget;
             break;
         };
+        if stage.only_known && !stage.knows(&found.alive, (had, rung)) {
+            found.ended = Ended::Interrupted;
+            break;
+        }
         let effort = stage.play(&found.alive, rung, &mut found.samples);
         found.effort.simulated += effort.simulated;
         found.effort.recorded += effort.recorded;

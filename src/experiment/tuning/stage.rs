@@ -68,6 +68,12 @@ impl Group {
         }
     }
 
+    /// The places of those of its members who are among these.
+    fn places(&self, which: &BTreeSet<usize>) -> Vec<usize> {
+        let is_among = |place: &usize| which.contains(&self.members[*place]);
+        (0..self.members.len()).filter(is_among).collect()
+    }
+
     fn is_recorded(&self) -> bool {
         self.members.len() > 1
     }
@@ -128,14 +134,18 @@ impl<'a> Cast<'a> {
         }
     }
 
-    /// Rollouts that a trial of all candidates in one cell takes: those that are simulated, and those
+    /// Rollouts that a trial of these candidates in one cell takes: those that are simulated, and those
     /// that are judged on recorded ones.
-    pub(super) fn effort(&self) -> Effort {
-        let recorded = self.groups.iter().filter(|group| group.is_recorded());
-        Effort {
-            simulated: self.groups.len() as u64,
-            recorded: recorded.map(|group| group.members.len() as u64).sum(),
+    pub(super) fn effort(&self, which: &BTreeSet<usize>) -> Effort {
+        let mut effort = Effort::default();
+        for group in &self.groups {
+            let places = group.places(which).len() as u64;
+            effort.simulated += places.min(1);
+            if group.is_recorded() {
+                effort.recorded += places;
+            }
         }
+        effort
     }
 
     /// What decides how the rollouts of a group go in a cell.
@@ -167,6 +177,16 @@ impl<'a> Cast<'a> {
         }
     }
 
+    /// Who of each group is among these.
+    fn parts(&self, which: &BTreeSet<usize>, is_named: bool) -> Vec<Part<'_>> {
+        let groups = self.groups.iter();
+        let parts = groups.map(|group| (group, group.places(which)));
+        let parts = parts.filter(|(_, places)| !places.is_empty());
+        parts
+            .map(|(group, places)| self.part(group, places, is_named))
+            .collect()
+    }
+
     fn names(&self, group: &Group, places: &[usize], cell: usize) -> Names {
         let setting = self.setting(group, cell);
         if !group.is_recorded() {
@@ -186,9 +206,11 @@ impl<'a> Cast<'a> {
         Names { own, whole }
     }
 
-    /// All candidates, with names.
-    fn everybody(&self) -> Vec<Part<'_>> {
+    /// Those groups in whole, with names, of whom any candidate is among these: on a recording nobody
+    /// costs much, and who is left later needs no other one.
+    fn whole(&self, which: &BTreeSet<usize>) -> Vec<Part<'_>> {
         let groups = self.groups.iter();
+        let groups = groups.filter(|group| !group.places(which).is_empty());
         groups
             .map(|group| self.part(group, (0..group.members.len()).collect(), true))
             .collect()
@@ -211,17 +233,17 @@ impl<'a> Cast<'a> {
         jobs
     }
 
-    /// The trials of several rounds, given by how many each ends with, where nobody is dropped.
-    fn rounds<'p>(&self, parts: &'p [Part<'p>], rungs: &[u32]) -> Vec<Job<'p>> {
-        let begins = std::iter::once(0).chain(rungs.iter().copied());
-        let rounds = begins.zip(rungs.iter().copied());
-        rounds.flat_map(|round| self.jobs(parts, round)).collect()
+    /// The trials of several rounds.
+    fn rounds<'p>(&self, parts: &'p [Part<'p>], rounds: &[(u32, u32)]) -> Vec<Job<'p>> {
+        let rounds = rounds.iter();
+        rounds.flat_map(|round| self.jobs(parts, *round)).collect()
     }
 
-    /// The units of these rounds, each once.
-    pub(super) fn units(&self, rungs: &[u32]) -> Vec<UnitId> {
-        let parts = self.everybody();
-        let jobs = self.rounds(&parts, rungs);
+    /// The units of these rounds for these candidates, each once. A round is the trials that a candidate
+    /// has before it, and those that it has after.
+    pub(super) fn units(&self, which: &BTreeSet<usize>, rounds: &[(u32, u32)]) -> Vec<UnitId> {
+        let parts = self.whole(which);
+        let jobs = self.rounds(&parts, rounds);
         let mut seen = BTreeSet::new();
         let units = jobs.iter().filter_map(|job| job.unit(|names| names.own));
         units.filter(|unit| seen.insert(*unit)).collect()
@@ -233,6 +255,8 @@ pub(super) struct Stage<'a> {
     pub(super) cast: &'a Cast<'a>,
     pub(super) options: &'a Options<'a>,
     pub(super) pool: &'a rayon::ThreadPool,
+    /// Whether a search ends where the ledger does.
+    pub(super) only_known: bool,
     /// Told how many rollouts there are so far, of how many.
     pub(super) done: &'a AtomicU64,
     pub(super) total: &'a AtomicU64,
@@ -245,14 +269,7 @@ impl Stage<'_> {
         let cast = self.cast;
         let which: BTreeSet<usize> = which.iter().copied().collect();
         let is_named = self.options.ledger.is_some();
-        let mut parts = Vec::new();
-        for group in &cast.groups {
-            let takes_part = |place: &usize| which.contains(&group.members[*place]);
-            let places: Vec<usize> = (0..group.members.len()).filter(takes_part).collect();
-            if !places.is_empty() {
-                parts.push(cast.part(group, places, is_named));
-            }
-        }
+        let parts = cast.parts(&which, is_named);
         let begin = which.first().map_or(0, |one| samples[*one].len() as u32);
         let jobs = cast.jobs(&parts, (begin, target));
         let mut effort = Effort::default();
@@ -279,11 +296,29 @@ impl Stage<'_> {
         effort
     }
 
+    /// Whether the ledger has these candidates' trials of a round.
+    pub(super) fn knows(&self, which: &[usize], round: (u32, u32)) -> bool {
+        let Some(ledger) = self.options.ledger else {
+            return false;
+        };
+        let parts = self.cast.parts(&which.iter().copied().collect(), true);
+        let has = |unit: Option<UnitId>| unit.is_some_and(|unit| ledger.get(&unit).is_some());
+        self.cast
+            .jobs(&parts, round)
+            .iter()
+            .all(|job| has(job.unit(|names| names.whole)) || has(job.unit(|names| names.own)))
+    }
+
     /// Plays those of the units of these rounds that are wanted. Whether all were.
-    pub(super) fn play_units(&self, rungs: &[u32], wanted: &BTreeSet<UnitId>) -> bool {
-        let parts = self.cast.everybody();
+    pub(super) fn play_units(
+        &self,
+        which: &BTreeSet<usize>,
+        rounds: &[(u32, u32)],
+        wanted: &BTreeSet<UnitId>,
+    ) -> bool {
+        let parts = self.cast.whole(which);
         let mut left = wanted.clone();
-        let mut jobs = self.cast.rounds(&parts, rungs);
+        let mut jobs = self.cast.rounds(&parts, rounds);
         jobs.retain(|job| {
             let unit = job.unit(|names| names.own);
             unit.is_some_and(|unit| left.remove(&unit))
