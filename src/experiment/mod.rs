@@ -33,6 +33,7 @@ pub mod catalogue;
 pub mod check;
 pub mod comparison;
 pub mod conform;
+mod ending;
 mod estimate;
 pub mod expectation;
 mod findings;
@@ -52,6 +53,7 @@ mod watch;
 pub(crate) mod words;
 mod work;
 
+pub use ending::ending;
 pub use live::{LiveRollout, Scene, Staging, live, live_note};
 pub use replicate::{Options, Progress, ThreadsError};
 pub use watch::{Watched, watch, watch_recorded};
