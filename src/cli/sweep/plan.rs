@@ -90,8 +90,8 @@ struct TunePlan {
 }
 
 const TUNE: &str = "\
-No share knows what the others found, so a plan plays its rounds for every point. A plan that goes on
-from merged rows plays for those that are left. Where a merge ends the work, it plays the rest itself.
+No share knows what the others found, so a plan plays its rounds for every point. With merged --rows
+it plays what is next for those that are left. What no plan shared out, `sweep merge` plays itself.
 
 Examples:
   coalmine sweep plan tune plain-flagger                  rounds of the search, for every point
