@@ -91,12 +91,16 @@ fn a_search_in_one_plan_after_another_is_the_search_of_one_process() {
         let rows = format!("rows-{round}");
         play(folder, &format!("{round}.json"), [0, 1], 2, &rows);
         if said.err.contains("fresh trials of the") {
-            // Without the rows it goes on from, it would be another search.
-            let refused = coalmine(folder, &format!("sweep merge {rows}"));
-            assert_eq!(refused.code, 2);
-            assert!(refused.err.contains("--rows PLACE"), "{}", refused.err);
-            let merge = format!("sweep merge {rows} --rows known.jsonl --out merged");
-            let merged = answered(folder, &merge);
+            // Without the rows that it goes on from, the search is not played again.
+            let said = answered(folder, &format!("sweep merge {rows} --out alone"));
+            assert!(said.err.contains("but not tuned"), "{}", said.err);
+            assert!(
+                !paths(&folder.join("alone"))
+                    .iter()
+                    .any(|path| path.is_dir())
+            );
+            let merge = "sweep merge alone --rows known.jsonl --out merged";
+            let merged = answered(folder, merge);
             assert_eq!(merged.out, whole.out);
             break;
         }

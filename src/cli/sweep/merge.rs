@@ -89,26 +89,31 @@ pub(super) fn merge(arguments: &MergeArguments) -> Result<(), CommandError> {
     let Some(folder) = folder else {
         return Ok(());
     };
+    if goes_on(&subject) && arguments.rows.is_none() {
+        output::note(&output::narrow(
+            "Merged, but not tuned: this plan goes on from earlier rows. The same merge with --rows \
+             PLACE ends the search.",
+            output::WIDTH,
+            "",
+        ));
+        return Ok(());
+    }
     finish(&plan, &subject, &Ledger::with(records), folder)
+}
+
+/// Whether a plan goes on from rows of earlier ones.
+fn goes_on(subject: &Subject) -> bool {
+    matches!(subject, Subject::Tune { stretch, .. } if stretch.goes_on())
 }
 
 /// Earlier rows belong to a plan that goes on from some, and to no other.
 fn refuse_odd_rows(arguments: &MergeArguments, subject: &Subject) -> Result<(), CommandError> {
-    let goes_on = matches!(subject, Subject::Tune { stretch, .. } if stretch.goes_on());
-    let (message, help) = match (goes_on, &arguments.rows) {
-        (true, None) => (
-            "this plan goes on from merged rows, without which the search would be played again",
-            "name those that it was made with: --rows PLACE",
-        ),
-        (false, Some(_)) => (
-            "this plan goes on from no other rows",
-            "leave out --rows; units of the same plan are named as folders or files",
-        ),
-        _ => return Ok(()),
-    };
+    if arguments.rows.is_none() || goes_on(subject) {
+        return Ok(());
+    }
     Err(CommandError::Argument {
-        message: message.to_owned(),
-        help: help.to_owned(),
+        message: "this plan goes on from no other rows".to_owned(),
+        help: "leave out --rows; units of the same plan are named as folders or files".to_owned(),
     })
 }
 
