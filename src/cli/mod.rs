@@ -5,6 +5,7 @@ mod calibrate;
 mod check;
 mod compare;
 mod conform;
+mod docs;
 mod errors;
 mod explain;
 mod faults;
@@ -95,6 +96,8 @@ enum Command {
     Gates(gates::GatesArguments),
     /// The catalogue of faults, and which gate sees what
     Faults(faults::FaultsArguments),
+    /// The book: how each number is computed, the gates, the faults, the file formats
+    Docs(docs::DocsArguments),
     /// Print the JSON Schema of scenario files or of summary.json
     Schema(schema::SchemaArguments),
 }
@@ -138,6 +141,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Scenarios(arguments) => scenarios::scenarios(arguments),
         Command::Gates(arguments) => gates::gates(arguments),
         Command::Faults(arguments) => faults::faults(arguments),
+        Command::Docs(arguments) => docs::docs(arguments),
         Command::Schema(arguments) => schema::schema(arguments),
     };
     match outcome {

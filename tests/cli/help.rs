@@ -36,6 +36,7 @@ const COMMANDS: [&str; 32] = [
     "report",
     "scenarios",
     "faults",
+    "docs",
     "schema",
     "stat",
 ];

@@ -1,0 +1,5 @@
+//! The lab: a local page on which low traffic can be felt, and the book and lessons that it shows.
+
+pub mod book;
+pub mod lessons;
+pub mod plain;
