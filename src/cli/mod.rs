@@ -12,6 +12,7 @@ mod faults;
 mod gates;
 mod import;
 mod judge;
+mod lab;
 mod load;
 mod output;
 mod plan;
@@ -78,6 +79,8 @@ enum Command {
     Explain(Box<explain::ExplainArguments>),
     /// One gate on one set of figures: its verdict, its reasons, what would have changed it
     Judge(Box<judge::JudgeArguments>),
+    /// A local page to see it happen: sliders, lessons, your own files
+    Lab(lab::LabArguments),
     /// Send requests on schedule, and say how long they took from when they were due
     Load(Box<load::LoadArguments>),
     /// Does the simulator tell the truth? The scenario for real and in virtual time, compared
@@ -131,6 +134,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Run(arguments) => run::run(arguments),
         Command::Explain(arguments) => explain::explain(arguments),
         Command::Judge(arguments) => judge::judge(arguments),
+        Command::Lab(arguments) => lab::lab(arguments),
         Command::Load(arguments) => load::load(arguments),
         Command::Compare(arguments) => compare::compare(arguments),
         Command::Conform(arguments) => conform::conform(arguments),

@@ -14,13 +14,10 @@ use super::load::interval_log;
 use super::power::How;
 use super::service::{EXPERIMENT, OUTPUT, ServiceArguments};
 use super::{CommandError, output, power};
-use crate::base::Span;
 use crate::engine::live::load::IntervalLog;
 use crate::engine::live::options::{Proxy, Source, Speed};
 use crate::engine::live::run::Places;
-use crate::engine::{Ending, Trial};
-use crate::experiment::{self, LiveRollout, Scene, Staging, store, summary::TimelineRow};
-use crate::model::fault::{Fault, FaultKind};
+use crate::experiment::{self, LiveRollout, Scene, Staging, store};
 use crate::report;
 use crate::scenario::{Overrides, Scenario};
 use crate::telemetry::exposition::Vendor;
@@ -151,7 +148,7 @@ fn run_virtual(scenario: &Scenario, arguments: &RunArguments) -> Result<(), Comm
     let mut text = report::ticks(
         &experiment::note(scenario),
         &watched.rows,
-        &ending(scenario, &watched.trial, &watched.rows, arguments),
+        &experiment::ending(scenario, &watched.trial, &watched.rows, good, true),
         width,
         colours,
     );
@@ -200,7 +197,13 @@ fn run_live(scenario: &Scenario, arguments: &RunArguments) -> Result<(), Command
     let rollout = play(scenario, arguments, &stop, log, record, screen)?;
     let failure = rollout.outcome.failure.clone();
     let speed = scenario.live_speed();
-    let told = ending(scenario, &rollout.trial, &rollout.rows, arguments);
+    let told = experiment::ending(
+        scenario,
+        &rollout.trial,
+        &rollout.rows,
+        arguments.good,
+        false,
+    );
     let note = experiment::live_note(&rollout.outcome, told, speed);
     let printed = if arguments.json {
         output::print(&format!("{}\n", serde_json::to_string(&note)?))
@@ -301,64 +304,4 @@ fn how(scenario: &Scenario, speed: f64, places: &Places) -> String {
         "live, {pace}; {} splits at http://{}, {gate}; faults can be changed at http://{}/faults{token}",
         scenario.live.splitter, places.splitter, places.control
     )
-}
-
-/// How it ended, and whom it reached before.
-fn ending(
-    scenario: &Scenario,
-    trial: &Trial,
-    rows: &[TimelineRow],
-    arguments: &RunArguments,
-) -> String {
-    let canary = if arguments.good { "good" } else { "bad" };
-    let when = match trial.ending {
-        // An interruption falls between ticks.
-        Ending::Horizon if !arguments.in_virtual_time => {
-            Span::from_secs(trial.ended.as_secs_f64().round() as u64)
-        }
-        _ => Span::from_nanos(trial.ended.as_nanos()),
-    };
-    let poison = |fault: &Fault| matches!(fault.kind, FaultKind::Poison { .. });
-    let reaches_stable = !arguments.good && scenario.world.faults.iter().any(poison);
-    let mut met = match (trial.exposed_requests, trial.canary_requests) {
-        (_, 0) => "no user's request reached the canary".to_owned(),
-        (0, 1) => "its one request neither failed nor was slowed".to_owned(),
-        (0, all) => format!("none of its {} failed or was slowed", requests(all)),
-        (some, all) if reaches_stable => format!(
-            "it answered {}, and {} failed or were slowed by it on either version, from about {}",
-            requests(all),
-            report::grouped(some),
-            report::plural(trial.exposed_users.round().max(1.0) as u64, "user")
-        ),
-        (some, all) => format!(
-            "{} of its {} failed or were slowed, from about {}",
-            report::grouped(some),
-            requests(all),
-            report::plural(trial.exposed_users.round().max(1.0) as u64, "user")
-        ),
-    };
-    if trial.exposed_after > 0 {
-        met.push_str(&format!(
-            "; {} more in the {} after that",
-            report::grouped(trial.exposed_after),
-            scenario.experiment.aftermath
-        ));
-    }
-    match (trial.ending, trial.detection) {
-        (Ending::RolledBack, Some(detection)) => format!(
-            "Rolled back at {when}, {detection} after fault and canary traffic first met; {met}."
-        ),
-        (Ending::RolledBack, None) => {
-            format!("The {canary} canary was rolled back at {when}; {met}.")
-        }
-        (Ending::Promoted, _) => format!("The {canary} canary was promoted at {when}; {met}."),
-        (Ending::Horizon, _) => {
-            let last = rows.last().map_or(0.0, |row| row.weight);
-            format!("Still under way at {when} with the {canary} canary at {last} %; {met}.")
-        }
-    }
-}
-
-fn requests(count: u64) -> String {
-    report::plural(count, "request")
 }
