@@ -118,6 +118,11 @@ const PAGES: &[Page] = &[
         "What a recording of a rollout holds",
         include_str!("../../docs/recording.md"),
     ),
+    page(
+        "performance",
+        "What it costs in time and memory, measured",
+        include_str!("../../docs/performance.md"),
+    ),
 ];
 
 const fn page(subject: &'static str, line: &'static str, text: &'static str) -> Page {
