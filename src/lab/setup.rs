@@ -144,6 +144,14 @@ impl Setup {
         })
     }
 
+    /// The scenario alone.
+    ///
+    /// # Errors
+    /// As [`Setup::stage`].
+    pub fn scenario(&self) -> Result<Scenario, Refusal> {
+        Ok(self.stage()?.scenario)
+    }
+
     /// What it changes in a scenario as a command line would.
     fn overrides(&self) -> Result<Overrides, Refusal> {
         let mut wrong = Vec::new();
