@@ -16,6 +16,7 @@ const COMMANDS: [&str; 32] = [
     "sweep plan power",
     "sweep plan calibrate",
     "sweep plan grid",
+    "sweep plan tune",
     "sweep emit kubernetes",
     "sweep emit slurm",
     "sweep emit parallel",
