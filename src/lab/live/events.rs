@@ -126,6 +126,19 @@ impl Happening {
             Happening::End(_) => "end",
         }
     }
+
+    /// What it tells, as JSON.
+    pub fn data(&self) -> String {
+        let written = match self {
+            Happening::Ready(ready) => serde_json::to_string(ready),
+            Happening::Pulse(pulse) => serde_json::to_string(pulse),
+            Happening::Tick(tick) => serde_json::to_string(tick),
+            Happening::Fault(fault) => serde_json::to_string(fault),
+            Happening::End(end) => serde_json::to_string(end),
+        };
+        // Plain structs with text keys always can be written.
+        written.unwrap_or_default()
+    }
 }
 
 /// The events of one run.
