@@ -33,6 +33,7 @@ pub mod catalogue;
 pub mod check;
 pub mod comparison;
 pub mod conform;
+pub mod curve;
 mod ending;
 mod estimate;
 pub mod expectation;
