@@ -251,10 +251,7 @@ fn sentences(contenders: &[Contender], answers: &[Vec<Cell>]) -> Vec<String> {
     });
     let beside: Vec<Rival> = beside.collect();
     if contenders.len() > 1 {
-        sentences.extend(rivals::sentence(
-            &beside,
-            own.scenario.world.has_fault(),
-        ));
+        sentences.extend(rivals::sentence(&beside, own.scenario.world.has_fault()));
     }
     sentences
 }
