@@ -214,7 +214,10 @@ mod tests {
         assert_eq!(events.len(), PULSES + 1);
         assert_eq!(events[0].happening, fault(7));
         assert_eq!(events[1].happening, pulse(PULSES as f64));
-        assert_eq!(events.last().map(|event| event.id), Some(2 * PULSES as u64 + 1));
+        assert_eq!(
+            events.last().map(|event| event.id),
+            Some(2 * PULSES as u64 + 1)
+        );
     }
 
     #[test]

@@ -9,7 +9,8 @@ mod events;
 mod routes;
 
 pub use events::{Ended, Event, FaultSet, Happening, Pulsed, Ready, Ticked};
-pub use routes::routes;
+pub(super) use routes::routes;
+pub use routes::{Added, Start};
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,7 +22,8 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::watch;
 
-use crate::base::Span;
+use crate::base::{Span, Time};
+use crate::engine::Ending;
 use crate::engine::live::fetch::{Client, FetchError};
 use crate::engine::live::options::{Options, Proxy, Source};
 use crate::engine::live::run::Places;
@@ -342,8 +344,8 @@ fn bounded(scenario: &Scenario) -> Result<f64, LiveError> {
     if wall > LONGEST {
         return Err(LiveError::TooLong(wall));
     }
-    let end = crate::base::Time::START + longest;
-    let peak = (scenario.world.traffic.profile).bound(crate::base::Time::START, end) * speed;
+    let end = Time::START + longest;
+    let peak = (scenario.world.traffic.profile).bound(Time::START, end) * speed;
     if peak > HIGHEST_RATE {
         return Err(LiveError::TooFast(peak));
     }
@@ -351,7 +353,6 @@ fn bounded(scenario: &Scenario) -> Result<f64, LiveError> {
 }
 
 fn told(scenario: &Scenario, rollout: &LiveRollout, good: bool, speed: f64) -> Ended {
-    use crate::engine::Ending;
     let ending = match rollout.trial.ending {
         Ending::RolledBack => "rolled back",
         Ending::Promoted => "promoted",

@@ -18,6 +18,8 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::{Event, Live, LiveError, Status};
+use crate::lab::Lab;
+use crate::lab::asked::Asked;
 use crate::lab::refusal::Refusal;
 use crate::lab::setup::Setup;
 
@@ -47,59 +49,60 @@ pub struct Added {
 }
 
 /// The routes of live runs, below `/api/live`. All of them start load or reach into what does.
-pub fn routes(live: Arc<Live>) -> Router {
+pub(in crate::lab) fn routes() -> Router<Lab> {
     Router::new()
         .route("/api/live", get(status).post(start))
         .route("/api/live/events", get(events))
         .route("/api/live/faults", get(faults).post(add_fault))
         .route("/api/live/faults/{id}", delete(remove_fault))
         .route("/api/live/stop", post(stop))
-        .with_state(live)
 }
 
-async fn status(State(live): State<Arc<Live>>) -> Json<Status> {
-    Json(live.status())
+async fn status(State(lab): State<Lab>) -> Json<Status> {
+    Json(lab.live.status())
 }
 
 async fn start(
-    State(live): State<Arc<Live>>,
-    Json(asked): Json<Start>,
+    State(lab): State<Lab>,
+    Asked(asked): Asked<Start>,
 ) -> Result<(StatusCode, Json<Status>), Refusal> {
-    let scenario = asked.setup.scenario()?;
-    let status = live.start(scenario, asked.good, asked.speed)?;
+    let Start { setup, good, speed } = asked;
+    let staged = tokio::task::spawn_blocking(move || setup.stage()).await;
+    let staged = staged.map_err(|error| Refusal::Broken(error.to_string()))?;
+    let status = lab.live.start(staged?.scenario, good, speed)?;
     Ok((StatusCode::CREATED, Json(status)))
 }
 
-async fn faults(State(live): State<Arc<Live>>) -> Result<Json<Value>, Refusal> {
-    Ok(Json(live.faults().await?))
+async fn faults(State(lab): State<Lab>) -> Result<Json<Value>, Refusal> {
+    Ok(Json(lab.live.faults().await?))
 }
 
 async fn add_fault(
-    State(live): State<Arc<Live>>,
-    Json(fault): Json<Value>,
+    State(lab): State<Lab>,
+    Asked(fault): Asked<Value>,
 ) -> Result<(StatusCode, Json<Added>), Refusal> {
-    let id = live.add_fault(&fault).await?;
+    let id = lab.live.add_fault(&fault).await?;
     Ok((StatusCode::CREATED, Json(Added { id })))
 }
 
-async fn remove_fault(
-    State(live): State<Arc<Live>>,
-    Path(id): Path<u64>,
-) -> Result<StatusCode, Refusal> {
-    live.remove_fault(id).await?;
+async fn remove_fault(State(lab): State<Lab>, Path(id): Path<u64>) -> Result<StatusCode, Refusal> {
+    lab.live.remove_fault(id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn stop(State(live): State<Arc<Live>>) -> StatusCode {
-    live.stop();
+async fn stop(State(lab): State<Lab>) -> StatusCode {
+    lab.live.stop();
     StatusCode::NO_CONTENT
 }
 
 /// The events of the run from the one after `Last-Event-ID`, and of the runs after it.
-async fn events(State(live): State<Arc<Live>>, headers: HeaderMap) -> Sse<Events> {
+async fn events(
+    State(lab): State<Lab>,
+    headers: HeaderMap,
+) -> Sse<impl Stream<Item = Result<Sent, Infallible>>> {
     let last = headers.get("last-event-id");
     let after = last.and_then(|id| id.to_str().ok()?.parse().ok());
-    let stream = Events::new(live, after.unwrap_or(0));
+    let stream = Events::new(lab.live, after.unwrap_or(0));
     Sse::new(stream).keep_alive(KeepAlive::new().interval(STILL_HERE))
 }
 
@@ -157,16 +160,18 @@ impl Stream for Events {
 
 impl From<LiveError> for Refusal {
     fn from(error: LiveError) -> Refusal {
-        let status = match &error {
-            LiveError::Busy | LiveError::Idle => StatusCode::CONFLICT,
+        let told = error.to_string();
+        match error {
+            LiveError::Busy | LiveError::Idle => Refusal::Conflict(told),
             LiveError::TooLong(_) | LiveError::TooFast(_) | LiveError::Speed(_) => {
-                StatusCode::UNPROCESSABLE_ENTITY
+                Refusal::Impossible(told)
             }
-            LiveError::Refused { status, .. } => {
-                StatusCode::from_u16(*status).unwrap_or(StatusCode::BAD_REQUEST)
-            }
-            LiveError::Unreachable(_) | LiveError::Thread(_) => StatusCode::SERVICE_UNAVAILABLE,
-        };
-        Refusal::new(status, error.to_string())
+            LiveError::Refused { status: 404, .. } => Refusal::Missing(told),
+            LiveError::Refused { status: 409, .. } => Refusal::Conflict(told),
+            LiveError::Refused { .. } => Refusal::Impossible(told),
+            // A run that has just ended looks the same.
+            LiveError::Unreachable(_) => Refusal::Conflict(told),
+            LiveError::Thread(_) => Refusal::Broken(told),
+        }
     }
 }
