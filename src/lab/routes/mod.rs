@@ -20,6 +20,7 @@ pub(super) fn all() -> Router<Lab> {
         .merge(read::routes())
         .merge(curve::routes())
         .merge(rollout::routes())
+        .merge(super::live::routes())
 }
 
 /// Which page asks: a random word in a header.
