@@ -13,6 +13,7 @@
 //! | [`turns`] | Whose simulation runs when, and for how long. |
 //! | [`routes`] | What is answered: one file for each group. |
 //! | [`refusal`] | Why something is not. |
+//! | `written` | A setup written out as a file. |
 //! | `assets` | The files of the page. |
 //!
 //! A request is admitted at the door, read into what it asks, staged as a scenario, and simulated on a
@@ -31,6 +32,7 @@ pub mod refusal;
 pub mod routes;
 pub mod setup;
 pub mod turns;
+mod written;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};

@@ -80,6 +80,8 @@ pub struct OwnFile {
 /// A setup that was understood.
 #[derive(Debug, Clone)]
 pub struct Stage {
+    /// What was asked for.
+    pub asked: Setup,
     /// The texts as they came, before any change.
     pub before: Bundle,
     /// The texts that make the scenario.
@@ -134,6 +136,7 @@ impl Setup {
         let mut told = BTreeSet::new();
         warnings.retain(|warning| told.insert(warning.clone()));
         Ok(Stage {
+            asked: self.clone(),
             before,
             bundle,
             scenario,
