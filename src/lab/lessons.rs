@@ -315,6 +315,16 @@ impl Unit {
         }
     }
 
+    /// Its sign in files.
+    pub fn sign(self) -> &'static str {
+        match self {
+            Unit::Percent => "%",
+            Unit::Minutes => "min",
+            Unit::Requests => "requests",
+            Unit::Users => "users",
+        }
+    }
+
     /// A figure in its metric's unit (a share, seconds, a count) as the slider counts it.
     pub fn counted(self, figure: f64) -> f64 {
         match self {
