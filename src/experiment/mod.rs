@@ -5,6 +5,7 @@
 //!
 #![doc = include_str!("../../docs/numbers.md")]
 
+pub mod asked;
 pub mod calibration;
 pub mod catalogue;
 pub mod check;
