@@ -244,7 +244,7 @@ impl Lesson {
                     );
                 }
                 let ordered = *min >= 0.0 && min < max && max.is_finite();
-                if !ordered || !(*step > 0.0 && *step <= max - min) {
+                if !(ordered && *step > 0.0 && *step <= max - min) {
                     return wrong("prediction", "min, max and step make no slider");
                 }
             }
