@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::sync::atomic::AtomicBool;
 
 use coalmine::experiment::Options;
-use coalmine::experiment::tuning::{Extent, tune};
+use coalmine::experiment::tuning::{Extent, Search};
 use coalmine::scenario::{Bundle, Move, Origin, Overrides, Scenario, Tune, find};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
@@ -58,7 +58,10 @@ fn tunings(criterion: &mut Criterion) {
                 stop: &stop,
                 progress: &|_| {},
             };
-            bencher.iter(|| black_box(tune(&bundle, &start, &asked, &extent, &options).is_ok()));
+            bencher.iter(|| {
+                let search = Search::new(bundle.clone(), start.clone(), asked.clone(), extent);
+                black_box(search.is_ok_and(|search| search.tune(&options).is_ok()))
+            });
         });
     }
     group.finish();

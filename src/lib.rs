@@ -12,6 +12,7 @@
 //! | Room | What it knows |
 //! |---|---|
 //! | [`cli`] | The command line: options, messages, exit codes. |
+//! | [`lab`] | A local page for teaching, its lessons, and the book. |
 //! | [`report`] | Tables, figures and pages, made of stored results alone. |
 //! | [`experiment`] | Many trials: the grid, replication, estimates, findings, the results folder. |
 //! | [`scenario`] | Scenario files and a command line's changes to them, checked. |
@@ -80,6 +81,7 @@ pub mod cli;
 pub mod engine;
 pub mod experiment;
 pub mod gate;
+pub mod lab;
 pub mod manifest;
 pub mod model;
 pub mod report;

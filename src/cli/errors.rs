@@ -16,6 +16,7 @@ use crate::experiment::ThreadsError;
 use crate::experiment::ledger::LedgerError;
 use crate::experiment::store::StoreError;
 use crate::experiment::sweep::PlanError;
+use crate::lab::LabError;
 use crate::report::ReportError;
 use crate::scenario::UnknownScenario;
 
@@ -75,6 +76,9 @@ pub enum CommandError {
     /// A load could not start or did not end well.
     #[error("{0}")]
     Load(#[from] LoadError),
+    /// The lab could not be opened.
+    #[error("{0}")]
+    Lab(LabError),
     /// A log could not be written.
     #[error("cannot write {path}: {error}", path = path.display())]
     Log {
@@ -94,6 +98,23 @@ pub enum CommandError {
         /// Where they are.
         kept: PathBuf,
     },
+}
+
+impl From<LabError> for CommandError {
+    fn from(error: LabError) -> CommandError {
+        let help = match &error {
+            LabError::Unnamed(_) => {
+                "name the host that browsers will ask for, like --name lab.example.org, or leave \
+                 --listen out"
+            }
+            LabError::Name(_) => "write a host as it stands in an address, like lab.example.org",
+            _ => return CommandError::Lab(error),
+        };
+        CommandError::Argument {
+            message: error.to_string(),
+            help: help.to_owned(),
+        }
+    }
 }
 
 impl CommandError {

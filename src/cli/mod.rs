@@ -5,12 +5,14 @@ mod calibrate;
 mod check;
 mod compare;
 mod conform;
+mod docs;
 mod errors;
 mod explain;
 mod faults;
 mod gates;
 mod import;
 mod judge;
+mod lab;
 mod load;
 mod output;
 mod plan;
@@ -77,6 +79,8 @@ enum Command {
     Explain(Box<explain::ExplainArguments>),
     /// One gate on one set of figures: its verdict, its reasons, what would have changed it
     Judge(Box<judge::JudgeArguments>),
+    /// A local page to see it happen: sliders, lessons, your own files
+    Lab(lab::LabArguments),
     /// Send requests on schedule, and say how long they took from when they were due
     Load(Box<load::LoadArguments>),
     /// Does the simulator tell the truth? The scenario for real and in virtual time, compared
@@ -95,6 +99,8 @@ enum Command {
     Gates(gates::GatesArguments),
     /// The catalogue of faults, and which gate sees what
     Faults(faults::FaultsArguments),
+    /// The book: how each number is computed, the gates, the faults, the file formats
+    Docs(docs::DocsArguments),
     /// Print the JSON Schema of scenario files or of summary.json
     Schema(schema::SchemaArguments),
 }
@@ -128,6 +134,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Run(arguments) => run::run(arguments),
         Command::Explain(arguments) => explain::explain(arguments),
         Command::Judge(arguments) => judge::judge(arguments),
+        Command::Lab(arguments) => lab::lab(arguments),
         Command::Load(arguments) => load::load(arguments),
         Command::Compare(arguments) => compare::compare(arguments),
         Command::Conform(arguments) => conform::conform(arguments),
@@ -138,6 +145,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Scenarios(arguments) => scenarios::scenarios(arguments),
         Command::Gates(arguments) => gates::gates(arguments),
         Command::Faults(arguments) => faults::faults(arguments),
+        Command::Docs(arguments) => docs::docs(arguments),
         Command::Schema(arguments) => schema::schema(arguments),
     };
     match outcome {

@@ -120,7 +120,8 @@ fn beside(folder: &Path) -> Option<PathBuf> {
     Some(folder.with_file_name(name))
 }
 
-fn take_rows(place: &Path, union: &mut Union) -> Result<(), CommandError> {
+/// Adds the rows of a sweep, whatever plans they are of.
+pub(super) fn take_rows(place: &Path, union: &mut Union) -> Result<(), CommandError> {
     let files = ledger::files(place)?;
     if files.is_empty() {
         return Err(CommandError::Argument {

@@ -6,23 +6,24 @@ use std::sync::atomic::AtomicBool;
 
 use clap::Args;
 
-use super::power::{bar, on_interruption};
+use super::power::{How, bar, on_interruption};
 use super::resume::ResumeArguments;
 use super::service::{EXPERIMENT, OUTPUT, ServiceArguments};
 use super::{CommandError, output};
 use crate::experiment::ledger::PlanId;
 use crate::experiment::store::{self, Layout};
-use crate::experiment::tuning::{self, Extent, TuneError, Tuning};
+use crate::experiment::tuning::{self, Extent, Search, TuneError, Tuning};
 use crate::experiment::{Options, Progress};
 use crate::report;
-use crate::scenario::{Aim, Expectation, Move, MoveError, Overrides, Scenario, Tune, tunable};
+use crate::scenario::{
+    Aim, Bundle, Expectation, Move, MoveError, Overrides, Scenario, Tune, tunable,
+};
 
-/// Arguments of `coalmine tune`.
+/// What `coalmine tune` is asked, wherever it is played.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
-pub(super) struct TuneArguments {
+pub(super) struct TuneQuestion {
     #[command(flatten)]
-    service: ServiceArguments,
+    pub service: ServiceArguments,
     /// What must hold: "power >= 95%"; again for more [default: the scenario's, or power >= 95% and
     /// false_rollback <= 1%]
     #[arg(long, value_name = "CLAUSE", value_parser = clause, help_heading = TUNING)]
@@ -51,7 +52,7 @@ pub(super) struct TuneArguments {
         default_value_t = Extent::default().trials,
         help_heading = EXPERIMENT
     )]
-    trials: u32,
+    pub trials: u32,
     /// At most so many rollouts while searching
     #[arg(
         long,
@@ -70,6 +71,14 @@ pub(super) struct TuneArguments {
         help_heading = EXPERIMENT
     )]
     fresh: u32,
+}
+
+/// Arguments of `coalmine tune`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct TuneArguments {
+    #[command(flatten)]
+    question: TuneQuestion,
     /// Threads to use; they do not change the results
     #[arg(
         long,
@@ -132,20 +141,80 @@ fn moved(text: &str) -> Result<Move, String> {
 
 /// Tunes and prints; stores what was found.
 pub(super) fn tune(arguments: &TuneArguments) -> Result<(), CommandError> {
-    let (bundle, scenario) = arguments.service.bundle(Overrides::default())?;
+    let question = &arguments.question;
+    let (bundle, scenario) = question.service.bundle(Overrides::default())?;
     let folder = folder(arguments, &scenario);
     if let Some(folder) = &folder {
-        store::check_replaceable_as(folder, &LAYOUT).map_err(CommandError::Results)?;
+        check_replaceable(folder)?;
     }
-    let extent = Extent {
-        trials: arguments.trials,
-        budget: arguments.budget,
-        candidates: arguments.candidates,
-        fresh: arguments.fresh,
-    };
-    let asked = asked(arguments, &scenario);
-    let plan = PlanId::of_content(&("tune", &scenario, &asked, &extent));
+    let asked = question.asked(&scenario);
+    let plan = PlanId::of_content(&("tune", &scenario, &asked, question.extent()));
+    let search = question.search(bundle, scenario)?;
     let session = arguments.resume.begin(folder.as_deref(), plan)?;
+    let how = How {
+        threads: arguments.threads.map(usize::from),
+        ledger: Some(session.ledger()),
+        ..How::default()
+    };
+    let tuning = play(&search, &how)?;
+    let printed = print(&tuning, arguments.json, search.changes_own_files());
+    if let Some(path) = &arguments.patch {
+        write_patch(&tuning, path)?;
+    }
+    if let Some(folder) = folder {
+        keep(&tuning, &folder)?;
+        tell_where(&folder);
+    }
+    session.end(tuning.complete, &arguments.resume);
+    printed
+}
+
+impl TuneQuestion {
+    /// What is looked for in a scenario, which is what `bundle` says.
+    pub(super) fn search(
+        &self,
+        bundle: Bundle,
+        scenario: Scenario,
+    ) -> Result<Search, CommandError> {
+        let asked = self.asked(&scenario);
+        Search::new(bundle, scenario, asked, self.extent()).map_err(refused)
+    }
+
+    fn extent(&self) -> Extent {
+        Extent {
+            trials: self.trials,
+            budget: self.budget,
+            candidates: self.candidates,
+            fresh: self.fresh,
+        }
+    }
+
+    /// What the scenario asks for; an option takes the place of what it says of the same.
+    fn asked(&self, scenario: &Scenario) -> Tune {
+        fn or<T: Clone>(said: &[T], written: &[T]) -> Vec<T> {
+            match said.is_empty() {
+                true => written.to_vec(),
+                false => said.to_vec(),
+            }
+        }
+        let written = &scenario.tune;
+        // A bad canary of the command line is the one that is meant.
+        let service = &self.service;
+        let is_said = service.canary_errors.is_some() || service.canary_latency.is_some();
+        Tune {
+            require: or(&self.require, &written.require),
+            minimise: or(&self.minimise, &written.minimise),
+            moves: or(&self.moves, &written.moves),
+            faults: match is_said {
+                true => Vec::new(),
+                false => written.faults.clone(),
+            },
+        }
+    }
+}
+
+/// Plays a search, with a bar where somebody watches.
+pub(super) fn play(search: &Search, how: &How<'_>) -> Result<Tuning, CommandError> {
     let stop = Arc::new(AtomicBool::new(false));
     let bar = bar();
     on_interruption(Arc::clone(&stop), bar.clone());
@@ -156,28 +225,35 @@ pub(super) fn tune(arguments: &TuneArguments) -> Result<(), CommandError> {
         }
     };
     let options = Options {
-        threads: arguments.threads.map(usize::from),
+        threads: how.threads,
         keep_trials: false,
-        ledger: Some(session.ledger()),
+        ledger: how.ledger,
         stop: &stop,
         progress: &progress,
     };
-    let tuning = tuning::tune(&bundle, &scenario, &asked, &extent, &options).map_err(refused)?;
+    let tuning = search.tune(&options).map_err(refused)?;
     if let Some(bar) = &bar {
         bar.finish_and_clear();
     }
-    let is_own = !bundle.is_builtin || arguments.service.follows_manifests();
-    let printed = print(&tuning, arguments.json, is_own);
-    if let Some(path) = &arguments.patch {
-        write_patch(&tuning, path)?;
-    }
-    if let Some(folder) = folder {
-        keep(&tuning, &folder)?;
-        let report = folder.join("report.html");
-        output::note(&format!("Report, figure and rows: {}", report.display()));
-    }
-    session.end(tuning.complete, &arguments.resume);
-    printed
+    Ok(tuning)
+}
+
+/// Refuses a folder that holds something else.
+pub(super) fn check_replaceable(folder: &Path) -> Result<(), CommandError> {
+    store::check_replaceable_as(folder, &LAYOUT).map_err(CommandError::Results)
+}
+
+/// Prints and stores what was found elsewhere.
+pub(super) fn answer(search: &Search, tuning: &Tuning, folder: &Path) -> Result<(), CommandError> {
+    print(tuning, false, search.changes_own_files())?;
+    keep(tuning, folder)?;
+    tell_where(folder);
+    Ok(())
+}
+
+fn tell_where(folder: &Path) {
+    let report = folder.join("report.html");
+    output::note(&format!("Report, figure and rows: {}", report.display()));
 }
 
 fn folder(arguments: &TuneArguments, scenario: &Scenario) -> Option<PathBuf> {
@@ -185,29 +261,6 @@ fn folder(arguments: &TuneArguments, scenario: &Scenario) -> Option<PathBuf> {
         _ if arguments.no_files => None,
         Some(folder) => Some(folder.clone()),
         None => Some(Path::new("results/tuning").join(&scenario.name)),
-    }
-}
-
-/// What the scenario asks for; an option takes the place of what it says of the same.
-fn asked(arguments: &TuneArguments, scenario: &Scenario) -> Tune {
-    fn or<T: Clone>(said: &[T], written: &[T]) -> Vec<T> {
-        match said.is_empty() {
-            true => written.to_vec(),
-            false => said.to_vec(),
-        }
-    }
-    let written = &scenario.tune;
-    // A bad canary of the command line is the one that is meant.
-    let service = &arguments.service;
-    let is_said = service.canary_errors.is_some() || service.canary_latency.is_some();
-    Tune {
-        require: or(&arguments.require, &written.require),
-        minimise: or(&arguments.minimise, &written.minimise),
-        moves: or(&arguments.moves, &written.moves),
-        faults: match is_said {
-            true => Vec::new(),
-            false => written.faults.clone(),
-        },
     }
 }
 

@@ -33,6 +33,7 @@ pub mod catalogue;
 pub mod check;
 pub mod comparison;
 pub mod conform;
+pub mod curve;
 mod ending;
 mod estimate;
 pub mod expectation;
@@ -56,7 +57,7 @@ mod work;
 pub use ending::ending;
 pub use live::{LiveRollout, Scene, Staging, live, live_note};
 pub use replicate::{Options, Progress, ThreadsError};
-pub use watch::{Watched, watch, watch_recorded};
+pub use watch::{Watched, watch, watch_held, watch_recorded};
 
 use crate::base::{Rate, Weight};
 use crate::engine::r#virtual::{Kind, Setting};

@@ -247,7 +247,7 @@ pub struct HeatRow {
 }
 
 /// One row of `timeline.csv`: what was seen and decided at one tick of one rollout as written.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TimelineRow {
     /// Seconds since the start.
     pub seconds: f64,
@@ -278,7 +278,7 @@ pub struct TimelineRow {
 }
 
 /// One row of `looks.csv`: what one gate read and said at one tick of the rollout in `timeline.csv`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LookRow {
     /// The tick, in seconds since the start.
     pub seconds: f64,

@@ -45,6 +45,23 @@ pub fn watch(scenario: &Scenario, seed: Seed, replicate: u64, good: bool, engine
     watched
 }
 
+/// Plays one rollout up to its end with the canary's share held; as written where it is not.
+pub fn watch_held(
+    scenario: &Scenario,
+    held: Option<Weight>,
+    (seed, replicate): (Seed, u64),
+    good: bool,
+    engine: Kind,
+) -> Watched {
+    let healthy = scenario.world.healthy();
+    let world = if good { &healthy } else { &scenario.world };
+    let setting = Setting {
+        held,
+        ..observed(scenario, world, engine)
+    };
+    watched(scenario, setting, seed, replicate)
+}
+
 /// Plays one rollout as [`watch`] does, and writes down what its gates saw and said. Every scrape is read,
 /// which deals the luck in other portions: the rollout is another one of the same law.
 ///
@@ -102,11 +119,11 @@ pub(super) fn up_to_its_end(
     engine: Kind,
 ) -> Watched {
     let healthy = scenario.world.healthy();
-    let setting = observed(
-        scenario,
-        if good { &healthy } else { &scenario.world },
-        engine,
-    );
+    let world = if good { &healthy } else { &scenario.world };
+    watched(scenario, observed(scenario, world, engine), seed, replicate)
+}
+
+fn watched(scenario: &Scenario, setting: Setting<'_>, seed: Seed, replicate: u64) -> Watched {
     let (mut rows, mut taken) = (Vec::new(), Vec::new());
     let trial = Player::new(setting).watch(seed, replicate, &mut |tick| {
         let row = row(scenario, tick);

@@ -26,7 +26,7 @@ mod replay;
 mod table;
 mod ticks;
 mod tuning;
-mod wrap;
+pub(crate) mod wrap;
 
 pub use calibration::calibration;
 pub use catalogue::{faults, faults_markdown, sight_markdown};

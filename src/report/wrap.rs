@@ -2,7 +2,7 @@
 
 /// Breaks at spaces into lines of at most `width` characters; a word longer than that is cut. All
 /// lines but the first begin with `indent`.
-pub(super) fn wrap(text: &str, indent: &str, width: usize) -> Vec<String> {
+pub(crate) fn wrap(text: &str, indent: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     let (mut used, mut empty) = (0, true);

@@ -5,9 +5,11 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use super::builtin::{Builtin, NEUTRAL};
+use super::controllers::{self, Controller};
 use super::files::{self, Files, Texts, Whereabouts};
 use super::{MOST_MIB, Overrides, Scenario, file};
 use crate::base::Problems;
+use crate::manifest::{self, Account, Manifest};
 
 /// Where a scenario comes from.
 #[derive(Debug, Clone, Copy)]
@@ -84,6 +86,28 @@ impl Bundle {
         let here = Whereabouts::Folder(Path::new(""));
         let beside = Files::Carried(self.whereabouts(), &self.texts);
         self.read(own.clone(), beside, Files::Carried(here, &self.texts))
+    }
+
+    /// What became of every field of the manifests that the rollout follows, each account with the
+    /// path of its file; nothing where it follows none or where they cannot be read.
+    pub fn accounts(&self) -> Vec<(PathBuf, Account)> {
+        let read = |controller| {
+            let mut manifests = Vec::new();
+            for path in self.manifests(controller).ok()? {
+                let text = self.texts.get(&path)?.clone();
+                let text = String::from_utf8(text).ok()?;
+                manifests.push(Manifest { path, text });
+            }
+            let found = manifest::sort(&manifests).ok()?;
+            let (accounts, _) = controllers::account(controller, &manifests, &found).ok()?;
+            let located = accounts.into_iter().filter_map(|account| {
+                let path = manifests.get(account.file)?.path.clone();
+                Some((path, account))
+            });
+            Some(located.collect())
+        };
+        let accounts = Controller::ALL.into_iter().find_map(read);
+        accounts.unwrap_or_default()
     }
 
     pub(super) fn whereabouts(&self) -> Whereabouts<'_> {

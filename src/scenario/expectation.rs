@@ -26,6 +26,15 @@ pub struct Expectation {
     pub text: String,
 }
 
+/// A clause without its bound: a metric, and where it is measured (`power at 5%`).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Asked {
+    /// What is measured.
+    pub metric: Metric,
+    /// Where the canary's share is held; `None`: the rollout as it is written.
+    pub at: Option<Weight>,
+}
+
 /// A figure of many trials, defined as in [`crate::experiment`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Metric {
@@ -237,20 +246,32 @@ impl FromStr for Expectation {
         let Some((left, relation, right)) = split.filter(|(left, ..)| !left.is_empty()) else {
             return Err(ExpectationError::NoRelation(text.to_owned()));
         };
-        let (name, place) = match left.split_once(char::is_whitespace) {
-            None => (left, None),
-            Some((name, place)) => (name, Some(place.trim())),
-        };
-        let metric: Metric = name.parse()?;
+        let Asked { metric, at } = left.parse()?;
         let expectation = Expectation {
             metric,
-            at: place.map(read_place).transpose()?,
+            at,
             relation,
             bound: read_bound(metric, relation, right)?,
             text: text.to_owned(),
         };
         expectation.check_bound()?;
         Ok(expectation)
+    }
+}
+
+impl FromStr for Asked {
+    type Err = ExpectationError;
+
+    fn from_str(text: &str) -> Result<Asked, ExpectationError> {
+        let text = text.trim();
+        let (name, place) = match text.split_once(char::is_whitespace) {
+            None => (text, None),
+            Some((name, place)) => (name, Some(place.trim())),
+        };
+        Ok(Asked {
+            metric: name.parse()?,
+            at: place.map(read_place).transpose()?,
+        })
     }
 }
 
@@ -351,13 +372,21 @@ impl fmt::Display for Relation {
     }
 }
 
+impl fmt::Display for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.metric)?;
+        match self.at {
+            Some(weight) => write!(f, " at {weight}"),
+            None => Ok(()),
+        }
+    }
+}
+
 impl fmt::Display for Expectation {
     /// The clause in one form, however it was written.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.metric)?;
-        if let Some(weight) = self.at {
-            write!(f, " at {weight}")?;
-        }
+        let (metric, at) = (self.metric, self.at);
+        write!(f, "{}", Asked { metric, at })?;
         let bound = self.metric.unit().written(self.bound);
         write!(f, " {} {bound}", self.relation)
     }

@@ -54,7 +54,7 @@ mod week;
 pub use builtin::{Builtin, SUBJECTS, UnknownScenario, builtin, find, neutral};
 pub use bundle::{Bundle, Origin};
 pub use change::{Change, ChangeError, Place};
-pub use expectation::{Expectation, ExpectationError, Metric, Relation, Unit};
+pub use expectation::{Asked, Expectation, ExpectationError, Metric, Relation, Unit};
 pub use expectations::Expected;
 pub use files::Texts;
 pub use latency::{LatencyTextError, latency, quantile};

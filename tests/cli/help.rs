@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{answered, coalmine};
 
 /// All commands but for those of the same options as another.
-const COMMANDS: [&str; 31] = [
+const COMMANDS: [&str; 32] = [
     "power",
     "plan",
     "compare",
@@ -16,6 +16,7 @@ const COMMANDS: [&str; 31] = [
     "sweep plan power",
     "sweep plan calibrate",
     "sweep plan grid",
+    "sweep plan tune",
     "sweep emit kubernetes",
     "sweep emit slurm",
     "sweep emit parallel",
@@ -35,6 +36,7 @@ const COMMANDS: [&str; 31] = [
     "report",
     "scenarios",
     "faults",
+    "docs",
     "schema",
     "stat",
 ];

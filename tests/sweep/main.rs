@@ -4,6 +4,7 @@
 mod merging;
 mod resume;
 mod shards;
+mod tuning;
 
 use std::collections::BTreeMap;
 use std::fs;

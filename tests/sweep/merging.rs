@@ -9,7 +9,8 @@ use std::sync::atomic::AtomicBool;
 use coalmine::experiment::Options;
 use coalmine::experiment::ledger::{self, Header, Journal, Ledger, PlanId, Records, UnitId};
 use coalmine::experiment::sweep::{self, Shard, Subject, SweepFile};
-use coalmine::scenario::{Bundle, Origin, Overrides, find};
+use coalmine::experiment::tuning::{Extent, Search};
+use coalmine::scenario::{Bundle, Origin, Overrides, Tune, find};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -79,6 +80,28 @@ fn grid(trials: u32, rates: &[u32]) -> Subject {
     Subject::Grid(file.points(&[bundle]).unwrap())
 }
 
+fn tune(trials: u32, rates: &[u32]) -> Subject {
+    let origin = Origin::Builtin(find("default").unwrap());
+    let (bundle, scenario) = Bundle::gather(origin, &Overrides::default()).unwrap();
+    let moves: Vec<String> = rates.iter().map(|rate| format!("{}%", 50 + rate)).collect();
+    let moves = [
+        format!("rollout.gates[0].min={}", moves.join(",")),
+        "rollout.interval=1m,30s".to_owned(),
+    ];
+    let tune = Tune {
+        moves: moves.map(|text| text.parse().unwrap()).into(),
+        ..Tune::default()
+    };
+    let extent = Extent {
+        trials,
+        ..Extent::default()
+    };
+    let search = Search::new(bundle, scenario, tune, extent).unwrap();
+    let stretch = search.next(&Ledger::default(), None).unwrap().unwrap();
+    let search = Box::new(search);
+    Subject::Tune { search, stretch }
+}
+
 fn subject() -> impl Strategy<Value = Subject> {
     let trials = prop_oneof![1_u32..40, 480_u32..1_100];
     let rates = vec(1_u32..50, 1..4);
@@ -89,7 +112,8 @@ fn subject() -> impl Strategy<Value = Subject> {
         trials
             .clone()
             .prop_map(|trials| power("plain-flagger", trials)),
-        (trials, rates).prop_map(|(trials, rates)| grid(trials, &rates)),
+        (trials, rates.clone()).prop_map(|(trials, rates)| grid(trials, &rates)),
+        (20_u32..200, rates).prop_map(|(trials, rates)| tune(trials, &rates)),
     ]
 }
 

@@ -274,6 +274,9 @@ fn plans_that_cannot_be_shared_out_are_refused() {
         ("power low-trafic --trials 5", "low-traffic"),
         ("grid none.toml", "none.toml"),
         ("calibrate nonsense", "nonsense"),
+        ("tune default --move rollout.gates[3].min=99%", "gates[3]"),
+        ("tune default --rounds 5", "1..=4"),
+        ("tune default --rows nowhere", "nowhere"),
     ] {
         let refused = coalmine(folder, &format!("sweep plan {asked}"));
         assert_eq!(refused.code, 2, "{asked}: {}", refused.err);

@@ -45,7 +45,7 @@ const STRANGERS: [(&str, &str, &str); 3] = [
     ),
 ];
 
-const TOP_LEVEL: [&str; 12] = [
+const TOP_LEVEL: [&str; 13] = [
     "Cargo.toml",
     "Cargo.lock",
     "README.md",
@@ -53,6 +53,7 @@ const TOP_LEVEL: [&str; 12] = [
     "LICENSE",
     "src",
     "scenarios",
+    "lessons",
     "results",
     "docs",
     "benches",

@@ -11,9 +11,10 @@ use clap::Args;
 use super::{missing, plan, subject};
 use crate::cli::power::{self, How};
 use crate::cli::service::OUTPUT;
-use crate::cli::{CommandError, calibrate, output};
+use crate::cli::{CommandError, calibrate, output, resume, tune};
 use crate::experiment::ledger::{self, Gathered, Header, Ledger};
 use crate::experiment::sweep::{self, GridPoint, GridResults, Plan, Subject, ranges};
+use crate::experiment::tuning::Search;
 use crate::experiment::{Options, Progress};
 use crate::report;
 use crate::scenario::Scenario;
@@ -35,6 +36,9 @@ pub(super) struct MergeArguments {
         value_name = "NUMBER"
     )]
     shard_count: Option<u32>,
+    /// Merged rows of earlier plans that this one of `tune` goes on from: they are merged as well
+    #[arg(long, value_name = "PLACE")]
+    rows: Option<PathBuf>,
     /// Folder for merged units and finished results; FILE.jsonl for the units alone
     #[arg(long, value_name = "PLACE", help_heading = OUTPUT)]
     out: Option<PathBuf>,
@@ -56,11 +60,15 @@ const ROWS: &str = "rows.jsonl";
 pub(super) fn merge(arguments: &MergeArguments) -> Result<(), CommandError> {
     let path = plan_path(arguments)?;
     let (plan, subject) = subject::read(&path)?;
-    let gathered = ledger::gather(&arguments.places, plan.id)?;
+    refuse_odd_rows(arguments, &subject)?;
+    let mut gathered = ledger::gather(&arguments.places, plan.id)?;
     let units = subject.units();
     let missing = sweep::missing(&units, &gathered.union);
     tell(&gathered, units.len(), missing.len());
     let lack = lack(arguments, &gathered, units.len(), &missing);
+    if let Some(place) = &arguments.rows {
+        resume::take_rows(place, &mut gathered.union)?;
+    }
     let records = gathered.union.into_records();
     let folder = match &arguments.out {
         None => None,
@@ -81,7 +89,32 @@ pub(super) fn merge(arguments: &MergeArguments) -> Result<(), CommandError> {
     let Some(folder) = folder else {
         return Ok(());
     };
+    if goes_on(&subject) && arguments.rows.is_none() {
+        output::note(&output::narrow(
+            "Merged, but not tuned: this plan goes on from earlier rows. The same merge with --rows \
+             PLACE ends the search.",
+            output::WIDTH,
+            "",
+        ));
+        return Ok(());
+    }
     finish(&plan, &subject, &Ledger::with(records), folder)
+}
+
+/// Whether a plan goes on from rows of earlier ones.
+fn goes_on(subject: &Subject) -> bool {
+    matches!(subject, Subject::Tune { stretch, .. } if stretch.goes_on())
+}
+
+/// Earlier rows belong to a plan that goes on from some, and to no other.
+fn refuse_odd_rows(arguments: &MergeArguments, subject: &Subject) -> Result<(), CommandError> {
+    if arguments.rows.is_none() || goes_on(subject) {
+        return Ok(());
+    }
+    Err(CommandError::Argument {
+        message: "this plan goes on from no other rows".to_owned(),
+        help: "leave out --rows; units of the same plan are named as folders or files".to_owned(),
+    })
 }
 
 fn plan_path(arguments: &MergeArguments) -> Result<PathBuf, CommandError> {
@@ -166,7 +199,28 @@ fn finish(
             calibrate::answer(&found, Some(&folder.join("calibration")), false)
         }
         Subject::Grid(points) => grid(plan, points, ledger, folder),
+        Subject::Tune { search, .. } => tuned(search, ledger, folder),
     }
+}
+
+/// Tunes by what the shares played, and plays what could not be shared out.
+fn tuned(search: &Search, ledger: &Ledger, folder: &Path) -> Result<(), CommandError> {
+    let results = folder.join(&search.start().name);
+    tune::check_replaceable(&results)?;
+    let how = How {
+        ledger: Some(ledger),
+        ..How::default()
+    };
+    let tuning = tune::play(search, &how)?;
+    if !tuning.complete {
+        return Err(CommandError::Incomplete(format!(
+            "interrupted: the merged units are in {}; `coalmine tune` with its options and --rows {} \
+             --resume plays the rest and can be interrupted",
+            folder.display(),
+            folder.display()
+        )));
+    }
+    tune::answer(search, &tuning, &results)
 }
 
 fn power(scenario: &Scenario, ledger: &Ledger, folder: &Path) -> Result<(), CommandError> {

@@ -11,11 +11,14 @@ use super::subject::{self, PlannedPower};
 use super::words;
 use crate::base::{Problems, Seed};
 use crate::cli::calibrate::CalibrateQuestion;
-use crate::cli::service::{self, OUTPUT};
-use crate::cli::{CommandError, output};
-use crate::experiment::sweep::{Asked, Carried, Command, Plan, SweepFile};
+use crate::cli::service::{self, EXPERIMENT, OUTPUT};
+use crate::cli::tune::TuneQuestion;
+use crate::cli::{CommandError, output, resume};
+use crate::experiment::ledger::{Ledger, Union};
+use crate::experiment::sweep::{Asked, Carried, Command, Plan, Subject, SweepFile};
+use crate::experiment::tuning::{Search, Stretch};
 use crate::report;
-use crate::scenario::{Bundle, Scenario};
+use crate::scenario::{Bundle, Overrides, Scenario};
 
 /// Arguments of `coalmine sweep plan`.
 #[derive(Debug, Args)]
@@ -34,6 +37,9 @@ enum What {
     /// A sweep file: scenarios, places in them, values to try
     #[command(after_help = GRID)]
     Grid(GridPlan),
+    /// The search of `coalmine tune`
+    #[command(after_help = TUNE)]
+    Tune(Box<TunePlan>),
 }
 
 #[derive(Debug, Args)]
@@ -63,6 +69,36 @@ struct GridPlan {
     out: PathBuf,
 }
 
+#[derive(Debug, Args)]
+struct TunePlan {
+    #[command(flatten)]
+    question: TuneQuestion,
+    /// Rounds to share out [default: as many as --budget pays where nobody is dropped]
+    #[arg(
+        long,
+        value_parser = clap::value_parser!(u8).range(1..=4),
+        value_name = "NUMBER",
+        help_heading = EXPERIMENT
+    )]
+    rounds: Option<u8>,
+    /// Go on from these merged rows of earlier plans: the points that are left, then the fresh trials
+    #[arg(long, value_name = "PLACE", help_heading = EXPERIMENT)]
+    rows: Option<PathBuf>,
+    /// File for the plan
+    #[arg(long, value_name = "FILE", default_value = "plan.json", help_heading = OUTPUT)]
+    out: PathBuf,
+}
+
+const TUNE: &str = "\
+No share knows what the others found, so a plan plays its rounds for every point. With merged --rows
+it plays what is next for those that are left. What no plan shared out, `sweep merge` plays itself.
+
+Examples:
+  coalmine sweep plan tune plain-flagger                  rounds of the search, for every point
+  coalmine sweep merge rows --out first.jsonl             once they are played
+  coalmine sweep plan tune plain-flagger --rows first.jsonl --out next.json
+  coalmine sweep merge more --rows first.jsonl --out merged";
+
 const GRID: &str = "\
 A sweep file:
   scenarios = [\"my-service.toml\", \"low-traffic\"]   files, or built-in scenarios
@@ -78,6 +114,7 @@ pub(super) fn plan(arguments: &PlanArguments) -> Result<(), CommandError> {
         What::Power(arguments) => (power(&arguments.planned)?, &arguments.out),
         What::Calibrate(arguments) => (calibrate(&arguments.question)?, &arguments.out),
         What::Grid(arguments) => (grid(&arguments.file)?, &arguments.out),
+        What::Tune(arguments) => (tune(arguments)?, &arguments.out),
     };
     let plan = Plan::new(asked);
     // What any machine would refuse is refused here.
@@ -100,7 +137,59 @@ pub(super) fn plan(arguments: &PlanArguments) -> Result<(), CommandError> {
         output::WIDTH,
         "",
     ));
+    if let Subject::Tune { search, stretch } = &subject {
+        output::note(&output::narrow(&price(search, stretch), output::WIDTH, ""));
+    }
     Ok(())
+}
+
+/// What a stretch of a search costs beside one process's, and what comes after it.
+fn price(search: &Search, stretch: &Stretch) -> String {
+    let price = search.price(stretch);
+    let (after, count) = match stretch {
+        Stretch::Rounds { after, count, .. } => (*after, *count),
+        Stretch::Fresh { .. } => {
+            return format!(
+                "They are the fresh trials of the {} that are shown: then all is known.",
+                report::plural(price.points, "point")
+            );
+        }
+    };
+    let rounds = match count {
+        1 => format!("round {}", after + 1),
+        _ => format!("rounds {} to {}", after + 1, after + count),
+    };
+    let points = match price.points == price.of {
+        true => format!("every one of {}", report::plural(price.of, "point")),
+        false => format!(
+            "{} of {} that are left",
+            report::grouped(price.points),
+            report::plural(price.of, "point")
+        ),
+    };
+    let dropping = match count {
+        1 => String::new(),
+        _ => format!(
+            " One process drops after each what is surely no good: it simulates {} to {} rollouts \
+             for the same.",
+            report::grouped(price.first),
+            report::grouped(price.simulated)
+        ),
+    };
+    let later = match price.later {
+        0 => String::new(),
+        later => format!(
+            "{} of those that are left, and ",
+            report::plural(later, "round")
+        ),
+    };
+    format!(
+        "They are {rounds} of {} of the search, for {points}.{dropping} What comes after them, {later}at \
+         most {} fresh rollouts, is played by `sweep merge`, or shared out by another plan that goes on \
+         from the merged --rows.",
+        search.rounds(),
+        report::grouped(price.fresh)
+    )
 }
 
 fn power(planned: &PlannedPower) -> Result<Asked, CommandError> {
@@ -169,6 +258,43 @@ fn calibrate(question: &CalibrateQuestion) -> Result<Asked, CommandError> {
     )
 }
 
+fn tune(arguments: &TunePlan) -> Result<Asked, CommandError> {
+    let question = &arguments.question;
+    let (bundle, scenario) = question.service.bundle(Overrides::default())?;
+    let mut known = Union::default();
+    if let Some(place) = &arguments.rows {
+        resume::take_rows(place, &mut known)?;
+    }
+    let (seed, trials) = (scenario.experiment.seed, question.trials);
+    let asked = asked(
+        "tune",
+        Command::Tune,
+        seed,
+        trials,
+        std::slice::from_ref(&bundle),
+    )?;
+    let search = question.search(bundle, scenario)?;
+    let known = Ledger::with(known.into_records());
+    let stretch = search.next(&known, arguments.rounds.map(usize::from))?;
+    let Some(stretch) = stretch else {
+        return Err(CommandError::Argument {
+            message: "nothing is left to be shared out: these rows hold the search and its fresh \
+                      trials"
+                .to_owned(),
+            help: "`coalmine tune` with the same options and --rows tells what came of them"
+                .to_owned(),
+        });
+    };
+    Ok(Asked {
+        stretch: Some(stretch),
+        ..asked
+    })
+}
+
+/// Options that do not belong to what is asked, but to how it is planned: what comes of them stands in the
+/// plan.
+const BUT: &[&str] = &["out", "rounds", "rows"];
+
 fn asked(
     name: &str,
     command: Command,
@@ -179,11 +305,12 @@ fn asked(
     let scenarios = bundles.iter().map(Carried::of);
     Ok(Asked {
         command,
-        words: words::words(std::env::args_os(), &["sweep", "plan", name], "out")?,
+        words: words::words(std::env::args_os(), &["sweep", "plan", name], BUT)?,
         seed: seed.to_string(),
         trials,
         scenarios: scenarios.collect::<Result<_, _>>()?,
         grid: None,
+        stretch: None,
     })
 }
 
@@ -218,6 +345,7 @@ fn grid(path: &Path) -> Result<Asked, CommandError> {
         trials: file.trials,
         scenarios: carried,
         grid: Some(file),
+        stretch: None,
     })
 }
 

@@ -8,6 +8,7 @@ use crate::base::Problems;
 use crate::cli::CommandError;
 use crate::cli::calibrate::CalibrateQuestion;
 use crate::cli::power::PowerQuestion;
+use crate::cli::tune::TuneQuestion;
 use crate::experiment::sweep::{Command, Plan, Subject};
 use crate::scenario::{Bundle, Overrides};
 
@@ -34,6 +35,13 @@ impl PlannedPower {
 struct PowerWords {
     #[command(flatten)]
     planned: PlannedPower,
+}
+
+#[derive(Debug, Parser)]
+#[command(no_binary_name = true)]
+struct TuneWords {
+    #[command(flatten)]
+    question: TuneQuestion,
 }
 
 #[derive(Debug, Parser)]
@@ -85,6 +93,21 @@ pub(super) fn of(plan: &Plan, path: &Path) -> Result<Subject, CommandError> {
             };
             let bundles = bundles(plan, path, &file.overrides())?;
             Ok(Subject::Grid(file.points(&bundles)?))
+        }
+        Command::Tune => {
+            let question = parse::<TuneWords>(words, path)?.question;
+            let overrides = question.service.overrides(Overrides::default());
+            let [bundle] = bundles(plan, path, &overrides)?
+                .try_into()
+                .map_err(|_| wrong("it tunes one scenario, and does not carry one"))?;
+            let Some(stretch) = asked.stretch.clone() else {
+                return Err(wrong(
+                    "it is of a search and does not say what to play of it",
+                ));
+            };
+            let scenario = bundle.scenario()?;
+            let search = Box::new(question.search(bundle, scenario)?);
+            Ok(Subject::Tune { search, stretch })
         }
     }
 }

@@ -8,11 +8,11 @@ use clap::{ArgAction, CommandFactory};
 use crate::cli::{Arguments, CommandError};
 
 /// The options and arguments of the command that `path` names, as they were typed in `line`, without
-/// the option `but`: options by name, each with one value, then what has no name.
+/// the options `but`: options by name, each with one value, then what has no name.
 pub(super) fn words(
     line: impl Iterator<Item = OsString>,
     path: &[&str],
-    but: &str,
+    but: &[&str],
 ) -> Result<Vec<String>, CommandError> {
     let mut command = Arguments::command();
     let unclear = |what: String| CommandError::Argument {
@@ -37,7 +37,7 @@ pub(super) fn words(
         let source = matches.try_contains_id(id).ok().filter(|there| *there);
         if source.is_none()
             || matches.value_source(id) != Some(ValueSource::CommandLine)
-            || id == but
+            || but.contains(&id)
         {
             continue;
         }
@@ -70,7 +70,7 @@ mod tests {
 
     fn of(line: &str) -> Vec<String> {
         let line = line.split_whitespace().map(OsString::from);
-        words(line, &["sweep", "plan", "power"], "out").unwrap()
+        words(line, &["sweep", "plan", "power"], &["out"]).unwrap()
     }
 
     #[test]

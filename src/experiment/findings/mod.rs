@@ -74,6 +74,26 @@ pub(super) fn findings(scenario: &Scenario, cells: &[Cell], achieved: &[Achieved
     sentences
 }
 
+/// Those that follow from the cells alone, so that nothing else is played for them.
+pub(super) fn of_cells(scenario: &Scenario, cells: &[Cell]) -> Vec<String> {
+    let mut sentences = Vec::new();
+    let has_fault = scenario.world.has_fault();
+    if let Some(cell) = cells.iter().find(|cell| cell.mode == Mode::Rollout) {
+        sentences.push(headline(scenario, cell));
+        if has_fault {
+            sentences.extend(exposure(scenario, cell));
+        }
+    }
+    if percentages_matter(scenario)
+        && has_fault
+        && !scenario.analysis.is_empty()
+        && !never_rolls_back(scenario)
+    {
+        sentences.extend(percentages(cells));
+    }
+    sentences
+}
+
 fn never_rolls_back(scenario: &Scenario) -> bool {
     matches!(&scenario.rollout, Plan::Staged(plan) if plan.rollback == Rollback::Never)
 }

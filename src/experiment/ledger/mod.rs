@@ -28,7 +28,7 @@ use crate::engine::r#virtual::Setting;
 
 pub use attempt::{Attempt, FORMAT, Header};
 pub use journal::{Journal, write};
-pub use trials::{decode, encode};
+pub use trials::{decode, decode_all, encode, encode_all};
 pub use union::{Gathered, Union, files, gather};
 
 /// Name of a cell, made of its content: equal content has the same name wherever it stands in a grid.

@@ -20,12 +20,23 @@ struct Columns {
 
 /// Trials in the order of their replicates as one line.
 pub fn encode(trials: &[Trial]) -> String {
+    // Columns of numbers and letters have nothing that JSON cannot hold.
+    serde_json::to_string(&columns(trials)).unwrap_or_default()
+}
+
+/// The same replicates of several, as one line.
+pub fn encode_all(all: &[Vec<Trial>]) -> String {
+    let all: Vec<Columns> = all.iter().map(|trials| columns(trials)).collect();
+    serde_json::to_string(&all).unwrap_or_default()
+}
+
+fn columns(trials: &[Trial]) -> Columns {
     let letter = |trial: &Trial| match trial.ending {
         Ending::RolledBack => 'R',
         Ending::Promoted => 'P',
         Ending::Horizon => 'H',
     };
-    let columns = Columns {
+    Columns {
         end: trials.iter().map(letter).collect(),
         ended: trials.iter().map(|trial| trial.ended.as_nanos()).collect(),
         detection: (trials.iter())
@@ -35,9 +46,7 @@ pub fn encode(trials: &[Trial]) -> String {
         exposed: trials.iter().map(|trial| trial.exposed_requests).collect(),
         users: trials.iter().map(|trial| trial.exposed_users).collect(),
         after: trials.iter().map(|trial| trial.exposed_after).collect(),
-    };
-    // Columns of numbers and letters have nothing that JSON cannot hold.
-    serde_json::to_string(&columns).unwrap_or_default()
+    }
 }
 
 /// The trials of a record.
@@ -45,7 +54,22 @@ pub fn encode(trials: &[Trial]) -> String {
 /// # Errors
 /// When it is not such a record, or not of so many trials.
 pub fn decode(record: &str, count: u32) -> Result<Vec<Trial>, String> {
-    let columns: Columns = serde_json::from_str(record).map_err(|error| error.to_string())?;
+    trials(
+        &serde_json::from_str(record).map_err(|error| error.to_string())?,
+        count,
+    )
+}
+
+/// The trials of a record of several, so many of each.
+///
+/// # Errors
+/// When it is not such a record, or not of so many trials.
+pub fn decode_all(record: &str, count: u32) -> Result<Vec<Vec<Trial>>, String> {
+    let all: Vec<Columns> = serde_json::from_str(record).map_err(|error| error.to_string())?;
+    all.iter().map(|columns| trials(columns, count)).collect()
+}
+
+fn trials(columns: &Columns, count: u32) -> Result<Vec<Trial>, String> {
     let count = count as usize;
     let lengths = [
         columns.end.len(),
@@ -104,6 +128,13 @@ mod tests {
         let record = encode(&trials);
         assert!(!record.contains('\n'));
         assert_eq!(decode(&record, 3).unwrap(), trials);
+
+        let several = [trials.to_vec(), trials.iter().rev().copied().collect()];
+        let record = encode_all(&several);
+        assert!(!record.contains('\n'));
+        assert_eq!(decode_all(&record, 3).unwrap(), several);
+        assert!(decode_all(&record, 2).is_err());
+        assert!(decode(&record, 3).is_err());
     }
 
     #[test]

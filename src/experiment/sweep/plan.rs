@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::grid::SweepFile;
 use crate::base::Seed;
 use crate::experiment::ledger::PlanId;
-use crate::experiment::{calibration, ledger, summary};
+use crate::experiment::{calibration, ledger, summary, tuning};
 use crate::scenario::{Bundle, Overrides};
 
 /// Version of the format of plans; raised when a reader of another one would misread.
@@ -47,6 +47,9 @@ pub struct Asked {
     /// What a sweep file says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grid: Option<SweepFile>,
+    /// What is played of a search.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stretch: Option<tuning::Stretch>,
 }
 
 /// Experiments that can be shared out.
@@ -59,6 +62,8 @@ pub enum Command {
     Calibrate,
     /// A sweep file.
     Grid,
+    /// The search of `coalmine tune`.
+    Tune,
 }
 
 /// A scenario with all its files.
@@ -154,7 +159,10 @@ impl Plan {
     pub fn new(asked: Asked) -> Plan {
         // Texts, numbers and lists have nothing that JSON cannot hold.
         let text = serde_json::to_string(&asked).unwrap_or_default();
-        let formats = [ledger::FORMAT, summary::FORMAT, calibration::FORMAT];
+        let mut formats = vec![ledger::FORMAT, summary::FORMAT, calibration::FORMAT];
+        if asked.command == Command::Tune {
+            formats.push(tuning::FORMAT);
+        }
         let id = PlanId::of_content(&("plan", formats, &asked.seed, text));
         Plan { id, asked }
     }
@@ -284,6 +292,7 @@ mod tests {
             trials: 20,
             scenarios: vec![carried],
             grid: None,
+            stretch: None,
         })
     }
 

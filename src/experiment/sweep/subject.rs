@@ -12,6 +12,7 @@ use crate::experiment::ledger::{CellId, UnitId};
 use crate::experiment::replicate::{
     Options, Pair, Progress, ThreadsError, Until, play_range, ranges,
 };
+use crate::experiment::tuning::{Search, Stretch};
 use crate::experiment::work::Work;
 use crate::experiment::{engine, setting};
 use crate::model::World;
@@ -33,6 +34,13 @@ pub enum Subject {
     },
     /// The points of a sweep file.
     Grid(Vec<GridPoint>),
+    /// A stretch of the search of `coalmine tune`.
+    Tune {
+        /// What is looked for.
+        search: Box<Search>,
+        /// What is played of it.
+        stretch: Stretch,
+    },
 }
 
 /// A scenario at one point of a grid.
@@ -154,6 +162,7 @@ impl Subject {
                 gates,
                 effort,
             } => once(calibration::units(settings, gates, *effort)),
+            Subject::Tune { search, stretch } => once(search.units(stretch)),
         }
     }
 
@@ -178,6 +187,7 @@ impl Subject {
                 gates,
                 effort,
             } => calibration::play_units(settings, gates, *effort, wanted, options),
+            Subject::Tune { search, stretch } => search.play_units(stretch, wanted, options),
         }
     }
 }

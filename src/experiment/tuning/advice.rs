@@ -6,7 +6,7 @@ use super::candidates::Candidate;
 use super::fresh::{clauses, is_about_catching};
 use super::sample::{Sample, short_of};
 use super::search::{self, Found};
-use super::stage::Stage;
+use super::stage::{Cast, Stage};
 use super::{Clause, written};
 use crate::experiment::CONFIDENCE;
 use crate::experiment::expectation::Standing;
@@ -48,7 +48,7 @@ pub struct Replay {
 /// Advice from what was searched; `None` where nothing was played or the requirements are met after
 /// all.
 pub(super) fn advice(stage: &Stage<'_>, found: &Found, trials: u32) -> Option<Advice> {
-    let question = stage.question;
+    let question = stage.cast.question;
     let order = |one: &usize| {
         let sample = &found.samples[*one];
         (question.shortfall(sample), search::merit(question, sample))
@@ -61,7 +61,7 @@ pub(super) fn advice(stage: &Stage<'_>, found: &Found, trials: u32) -> Option<Ad
         a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1))
     })?;
     // Some were dropped after few trials: fresh ones say more.
-    let mut samples = vec![Sample::new(question); stage.candidates.len()];
+    let mut samples = vec![Sample::new(question); stage.cast.candidates.len()];
     stage.play(&[closest], trials, &mut samples);
     let sample = &samples[closest];
     let missing = |clause: &&crate::scenario::Expectation| {
@@ -70,7 +70,7 @@ pub(super) fn advice(stage: &Stage<'_>, found: &Found, trials: u32) -> Option<Ad
     let binding = (question.require.iter()).max_by(|a, b| missing(a).total_cmp(&missing(b)))?;
     let fault = (question.faults > 1 && binding.metric.is_of_faulty()).then(|| {
         let world = question.worst_fault(binding, sample);
-        fault_line(&stage.candidates[closest].worlds[world])
+        fault_line(&stage.cast.candidates[closest].worlds[world])
     });
     let out_of_reach = question.require.iter().filter(|clause| {
         played.iter().all(|one| {
@@ -79,12 +79,12 @@ pub(super) fn advice(stage: &Stage<'_>, found: &Found, trials: u32) -> Option<Ad
         })
     });
     Some(Advice {
-        closest: written(&stage.candidates[closest]),
+        closest: written(&stage.cast.candidates[closest]),
         binding: binding.to_string(),
         fault,
         clauses: clauses(question, sample),
         out_of_reach: out_of_reach.map(ToString::to_string).collect(),
-        replays: replays(stage, &stage.candidates[closest], trials),
+        replays: replays(stage, &stage.cast.candidates[closest], trials),
         is_about_catching: is_about_catching(binding.metric),
     })
 }
@@ -99,25 +99,20 @@ fn replays(stage: &Stage<'_>, closest: &Candidate, trials: u32) -> Vec<Replay> {
             candidate
         })
         .collect();
+    let cast = Cast::new(stage.cast.question, &scaled, stage.cast.seed, false);
     let stage = Stage {
-        question: stage.question,
-        candidates: &scaled,
-        seed: stage.seed,
-        options: stage.options,
-        pool: stage.pool,
-        records: false,
-        done: stage.done,
-        total: stage.total,
+        cast: &cast,
+        ..*stage
     };
-    let mut samples = vec![Sample::new(stage.question); scaled.len()];
+    let mut samples = vec![Sample::new(stage.cast.question); scaled.len()];
     stage.play(&[0, 1, 2], trials, &mut samples);
     let replays = TRAFFIC.iter().zip(&samples);
     let replays = replays.filter(|(_, sample)| sample.len() > 0);
     replays
         .map(|(times, sample)| Replay {
             times: *times,
-            clauses: clauses(stage.question, sample),
-            meets: stage.question.shortfall(sample) <= 0.0,
+            clauses: clauses(stage.cast.question, sample),
+            meets: stage.cast.question.shortfall(sample) <= 0.0,
         })
         .collect()
 }

@@ -14,7 +14,7 @@ use crate::experiment::summary::Estimate;
 use crate::scenario::{Aim, Metric};
 
 /// The most points that are shown.
-const SHOWN: usize = 12;
+pub(super) const SHOWN: usize = 12;
 /// Resamples by which it is told how often a point would be chosen.
 const RESAMPLES: u64 = 200;
 
@@ -91,8 +91,8 @@ pub(super) struct Fresh {
 
 /// Plays the points that are shown on the stage's seed; puts `shown` into the order of the points.
 pub(super) fn estimate(stage: &Stage<'_>, shown: &Shown, trials: u32) -> Fresh {
-    let question = stage.question;
-    let mut samples = vec![Sample::new(question); stage.candidates.len()];
+    let question = stage.cast.question;
+    let mut samples = vec![Sample::new(question); stage.cast.candidates.len()];
     stage.play(&shown.numbers, trials, &mut samples);
     let samples: Vec<&Sample> = shown.numbers.iter().map(|one| &samples[*one]).collect();
     let played = samples.iter().map(|sample| sample.len()).min().unwrap_or(0);
@@ -102,7 +102,7 @@ pub(super) fn estimate(stage: &Stage<'_>, shown: &Shown, trials: u32) -> Fresh {
     let points = points.map(|(at, (one, sample))| {
         let front = choice.as_ref().map(|(front, _)| front);
         Point {
-            changes: written(&stage.candidates[*one]),
+            changes: written(&stage.cast.candidates[*one]),
             on_front: front.is_some_and(|front| front.contains(&at)),
             chosen: chosen[at],
             ..point(question, sample)
@@ -122,13 +122,13 @@ fn chosen(stage: &Stage<'_>, samples: &[&Sample], trials: usize) -> Vec<f64> {
         return vec![0.0; samples.len()];
     }
     for resample in 0..RESAMPLES {
-        let mut stream = stage.seed.stream(resample, Purpose::Judgement);
+        let mut stream = stage.cast.seed.stream(resample, Purpose::Judgement);
         let draw: Vec<usize> = (0..trials)
             .map(|_| stream.random_range(0..trials))
             .collect();
         let drawn: Vec<Sample> = samples.iter().map(|sample| sample.at(&draw)).collect();
         let drawn: Vec<&Sample> = drawn.iter().collect();
-        if let Some((_, recommended)) = search::choose(stage.question, &drawn) {
+        if let Some((_, recommended)) = search::choose(stage.cast.question, &drawn) {
             counts[recommended] += 1;
         }
     }

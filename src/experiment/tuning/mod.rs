@@ -20,6 +20,7 @@ mod fresh;
 mod sample;
 mod search;
 mod stage;
+mod stretch;
 mod usual;
 
 #[cfg(test)]
@@ -31,6 +32,7 @@ use serde::{Deserialize, Serialize};
 
 pub use advice::{Advice, Replay};
 pub use search::{Ended, Round};
+pub use stretch::{Price, Stretch};
 
 use crate::base::{Purpose, Seed};
 use crate::experiment::replicate::{Options, ThreadsError};
@@ -39,9 +41,9 @@ use crate::scenario::{
     Aim, Bundle, Change, ChangeError, Expectation, Metric, Relation, Scenario, Tune,
 };
 
-use candidates::Candidate;
+use candidates::{Candidate, Candidates};
 use sample::Question;
-use stage::Stage;
+use stage::{Cast, Stage};
 use usual::Knob;
 
 /// Version of the stored form of [`Tuning`].
@@ -219,94 +221,144 @@ fn usual_requirements() -> Vec<Expectation> {
     ]
 }
 
-/// Tunes a scenario's rollout, which is what `bundle` says.
-///
-/// # Errors
-/// When there is nothing to move or to catch, a place cannot be changed, or threads cannot be started.
-pub fn tune(
-    bundle: &Bundle,
-    start: &Scenario,
-    tune: &Tune,
-    extent: &Extent,
-    options: &Options<'_>,
-) -> Result<Tuning, TuneError> {
-    if tune.faults.is_empty() && !start.world.has_fault() {
-        return Err(TuneError::NoFault);
+/// What is looked for, and where.
+#[derive(Debug)]
+pub struct Search {
+    bundle: Bundle,
+    start: Scenario,
+    tune: Tune,
+    extent: Extent,
+    question: Question,
+    knobs: Vec<Knob>,
+    found: Candidates,
+}
+
+impl Search {
+    /// What is to be tuned of a scenario's rollout, which is what `bundle` says.
+    ///
+    /// # Errors
+    /// When there is nothing to move or to catch, or a place cannot be changed.
+    pub fn new(
+        bundle: Bundle,
+        start: Scenario,
+        tune: Tune,
+        extent: Extent,
+    ) -> Result<Search, TuneError> {
+        if tune.faults.is_empty() && !start.world.has_fault() {
+            return Err(TuneError::NoFault);
+        }
+        let knobs = knobs(&bundle, &start, &tune)?;
+        let sample = (extent.candidates, start.experiment.seed);
+        let found = candidates::candidates(&bundle, &start, &tune, &knobs, sample);
+        if found.all.len() == 1 && found.refused > 0 {
+            return Err(TuneError::NothingValid(found.refusal.unwrap_or_default()));
+        }
+        Ok(Search {
+            question: question(&tune),
+            bundle,
+            start,
+            tune,
+            extent,
+            knobs,
+            found,
+        })
     }
-    let knobs = knobs(bundle, start, tune)?;
-    let seed = start.experiment.seed;
-    let found = candidates::candidates(bundle, start, tune, &knobs, (extent.candidates, seed));
-    if found.all.len() == 1 && found.refused > 0 {
-        return Err(TuneError::NothingValid(found.refusal.unwrap_or_default()));
+
+    /// The scenario that is tuned, as it is written.
+    pub fn start(&self) -> &Scenario {
+        &self.start
     }
-    let question = question(tune);
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(options.threads.unwrap_or(0))
-        .build()
-        .map_err(ThreadsError::from)?;
-    let (done, total) = (AtomicU64::new(0), AtomicU64::new(0));
-    let stage = Stage {
-        question: &question,
-        candidates: &found.all,
-        seed,
-        options,
-        pool: &pool,
-        records: true,
-        done: &done,
-        total: &total,
-    };
-    let searched = search::search(&stage, extent.trials, extent.budget);
-    let fresh_stage = Stage {
-        seed: fresh_seed(seed),
-        records: false,
-        ..stage
-    };
-    let shown = fresh::shown(&question, &searched);
-    let fresh = fresh::estimate(&fresh_stage, &shown, extent.fresh);
-    let advice = match fresh.recommended {
-        Some(_) => None,
-        None => advice::advice(&fresh_stage, &searched, extent.trials.min(800)),
-    };
-    let complete = !options.stop.load(std::sync::atomic::Ordering::Relaxed);
-    let patch = fresh
-        .recommended
-        .map(|at| &found.all[shown.numbers[at]].changes);
-    let patch = match patch {
-        Some(changes) => bundle.changed(changes)?.patch_since(bundle),
-        None => String::new(),
-    };
-    Ok(Tuning {
-        format: FORMAT,
-        program: env!("CARGO_PKG_VERSION").to_owned(),
-        scenario: start.name.clone(),
-        title: start.title.clone(),
-        world: super::findings::world_line(start),
-        rollout: super::findings::rollout_line(start),
-        faults: faults(tune, &found.all[0]),
-        require: question.require.iter().map(ToString::to_string).collect(),
-        minimise: question.minimise.iter().map(ToString::to_string).collect(),
-        moves: knobs.iter().map(moved).collect(),
-        grid: found.grid,
-        tried: found.all.len() as u64,
-        refused: found.refused,
-        refusal: found.refusal,
-        rounds: searched.rounds,
-        ended: if complete {
-            searched.ended
-        } else {
-            Ended::Interrupted
-        },
-        complete,
-        simulated: searched.effort.simulated,
-        recorded: searched.effort.recorded,
-        seed: seed.to_string(),
-        fresh_seed: fresh_seed(seed).to_string(),
-        fresh_trials: fresh.trials,
-        points: fresh.points,
-        recommended: fresh.recommended,
-        advice,
-        patch,
-    })
+
+    /// Whether what is changed are files of the user's own, and not of the program's.
+    pub fn changes_own_files(&self) -> bool {
+        let overrides = &self.bundle.overrides;
+        let manifests = [&overrides.flagger, &overrides.argo, &overrides.kayenta];
+        !self.bundle.is_builtin || manifests.iter().any(|files| !files.is_empty())
+    }
+
+    /// Who is played in the search.
+    fn cast(&self) -> Cast<'_> {
+        let seed = self.start.experiment.seed;
+        Cast::new(&self.question, &self.found.all, seed, true)
+    }
+
+    /// Who is played on fresh trials, each alone.
+    fn fresh_cast(&self) -> Cast<'_> {
+        let seed = fresh_seed(self.start.experiment.seed);
+        Cast::new(&self.question, &self.found.all, seed, false)
+    }
+
+    /// Searches, and estimates what was found on fresh trials.
+    ///
+    /// # Errors
+    /// When the recommended change cannot be made, or threads cannot be started.
+    pub fn tune(&self, options: &Options<'_>) -> Result<Tuning, TuneError> {
+        let (question, extent, all) = (&self.question, &self.extent, &self.found.all);
+        let cast = self.cast();
+        let stage = Stage {
+            cast: &cast,
+            options,
+            pool: &pool(options)?,
+            only_known: false,
+            done: &AtomicU64::new(0),
+            total: &AtomicU64::new(0),
+        };
+        let searched = search::search(&stage, extent.trials, extent.budget);
+        let fresh_cast = self.fresh_cast();
+        let fresh_stage = Stage {
+            cast: &fresh_cast,
+            ..stage
+        };
+        let shown = fresh::shown(question, &searched);
+        let fresh = fresh::estimate(&fresh_stage, &shown, extent.fresh);
+        let advice = match fresh.recommended {
+            Some(_) => None,
+            None => advice::advice(&fresh_stage, &searched, extent.trials.min(800)),
+        };
+        let complete = !options.stop.load(std::sync::atomic::Ordering::Relaxed);
+        let recommended = fresh.recommended;
+        let patch = match recommended.map(|at| &all[shown.numbers[at]].changes) {
+            Some(changes) => self.bundle.changed(changes)?.patch_since(&self.bundle),
+            None => String::new(),
+        };
+        Ok(Tuning {
+            format: FORMAT,
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            scenario: self.start.name.clone(),
+            title: self.start.title.clone(),
+            world: super::findings::world_line(&self.start),
+            rollout: super::findings::rollout_line(&self.start),
+            faults: faults(&self.tune, &all[0]),
+            require: question.require.iter().map(ToString::to_string).collect(),
+            minimise: question.minimise.iter().map(ToString::to_string).collect(),
+            moves: self.knobs.iter().map(moved).collect(),
+            grid: self.found.grid,
+            tried: all.len() as u64,
+            refused: self.found.refused,
+            refusal: self.found.refusal.clone(),
+            rounds: searched.rounds,
+            ended: if complete {
+                searched.ended
+            } else {
+                Ended::Interrupted
+            },
+            complete,
+            simulated: searched.effort.simulated,
+            recorded: searched.effort.recorded,
+            seed: cast.seed.to_string(),
+            fresh_seed: fresh_cast.seed.to_string(),
+            fresh_trials: fresh.trials,
+            points: fresh.points,
+            recommended,
+            advice,
+            patch,
+        })
+    }
+}
+
+fn pool(options: &Options<'_>) -> Result<rayon::ThreadPool, ThreadsError> {
+    let builder = rayon::ThreadPoolBuilder::new();
+    Ok(builder.num_threads(options.threads.unwrap_or(0)).build()?)
 }
 
 fn question(tune: &Tune) -> Question {

@@ -70,10 +70,10 @@ pub(super) fn rungs(trials: u32) -> Vec<u32> {
 /// Searches all candidates of the stage, with at most so many trials of each cell and so many rollouts
 /// in all.
 pub(super) fn search(stage: &Stage<'_>, trials: u32, budget: u64) -> Found {
-    let question = stage.question;
+    let question = stage.cast.question;
     let mut found = Found {
-        alive: (0..stage.candidates.len()).collect(),
-        samples: vec![Sample::new(question); stage.candidates.len()],
+        alive: (0..stage.cast.candidates.len()).collect(),
+        samples: vec![Sample::new(question); stage.cast.candidates.len()],
         rounds: Vec::new(),
         effort: Effort::default(),
         ended: Ended::Trials,
@@ -84,6 +84,10 @@ pub(super) fn search(stage: &Stage<'_>, trials: u32, budget: u64) -> Found {
             found.ended = Ended::Budget;
             break;
         };
+        if stage.only_known && !stage.knows(&found.alive, (had, rung)) {
+            found.ended = Ended::Interrupted;
+            break;
+        }
         let effort = stage.play(&found.alive, rung, &mut found.samples);
         found.effort.simulated += effort.simulated;
         found.effort.recorded += effort.recorded;
@@ -130,7 +134,7 @@ fn afford(
     (had, rung): (u32, u32),
     budget: u64,
 ) -> Option<u64> {
-    let cells = stage.question.cells.len() as u64;
+    let cells = stage.cast.question.cells.len() as u64;
     let each = u64::from(rung - had) * cells;
     let spent = found.effort.simulated + found.effort.recorded;
     let can = usize::try_from(budget.saturating_sub(spent) / each.max(1)).unwrap_or(usize::MAX);
@@ -141,7 +145,7 @@ fn afford(
         return None;
     }
     let before = found.alive.len();
-    let ranked = ranked(stage.question, &found.samples, &found.alive);
+    let ranked = ranked(stage.cast.question, &found.samples, &found.alive);
     let mut kept: Vec<usize> = ranked.into_iter().take(can.max(1)).collect();
     kept.sort_unstable();
     found.alive = kept;

@@ -1,11 +1,13 @@
 //! Tuning against brute force, against fresh seeds and against itself.
 
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use super::candidates::candidates;
 use super::sample::{Fitness, Sample};
 use super::*;
-use crate::experiment::ledger::Ledger;
+use crate::experiment::ledger::{Attempt, Header, Journal, Ledger, PlanId, Records};
 use crate::scenario::{Move, Origin, Overrides, find};
 
 /// What is tuned: a built-in scenario with moves and clauses.
@@ -51,10 +53,14 @@ fn with_options<T>(
     })
 }
 
+fn search_of(case: &Case, extent: &Extent) -> Result<Search, TuneError> {
+    let (bundle, start) = (case.bundle.clone(), case.start.clone());
+    Search::new(bundle, start, case.tune.clone(), *extent)
+}
+
 fn tuned(case: &Case, extent: &Extent, threads: usize) -> Tuning {
-    with_options(threads, None, |options| {
-        tune(&case.bundle, &case.start, &case.tune, extent, options).unwrap()
-    })
+    let search = search_of(case, extent).unwrap();
+    with_options(threads, None, |options| search.tune(options).unwrap())
 }
 
 const SMALL: Extent = Extent {
@@ -80,13 +86,12 @@ fn exhaustive(
             .build()
             .unwrap();
         let (done, total) = (AtomicU64::new(0), AtomicU64::new(0));
+        let cast = Cast::new(&question, &found.all, seed, records);
         let stage = Stage {
-            question: &question,
-            candidates: &found.all,
-            seed,
+            cast: &cast,
             options,
             pool: &pool,
-            records,
+            only_known: false,
             done: &done,
             total: &total,
         };
@@ -208,24 +213,121 @@ fn threads_and_a_ledger_change_nothing() {
     assert_eq!(one, tuned(&case, &extent, 2));
     assert!(one.recorded > 0);
     let folder = tempfile::tempdir().unwrap();
-    let plan = crate::experiment::ledger::PlanId::of_content(&"tune");
-    let header = crate::experiment::ledger::Header::new(plan, "1/1");
-    let journal = crate::experiment::ledger::Journal::new(folder.path(), "attempt", header);
-    let ledger = Ledger::noting(crate::experiment::ledger::Records::new(), journal);
-    let noted = with_options(2, Some(&ledger), |options| {
-        tune(&case.bundle, &case.start, &case.tune, &extent, options).unwrap()
-    });
+    let plan = PlanId::of_content(&"tune");
+    let header = Header::new(plan, "1/1");
+    let journal = Journal::new(folder.path(), "attempt", header);
+    let ledger = Ledger::noting(Records::new(), journal);
+    let search = search_of(&case, &extent).unwrap();
+    let noted = with_options(2, Some(&ledger), |options| search.tune(options).unwrap());
     assert_eq!(one, noted);
     let path = ledger.close().unwrap().unwrap();
-    let attempt = crate::experiment::ledger::Attempt::read(&path)
-        .unwrap()
-        .unwrap();
+    let attempt = Attempt::read(&path).unwrap().unwrap();
     let ledger = Ledger::with(attempt.records.into_iter().collect());
-    let again = with_options(2, Some(&ledger), |options| {
-        tune(&case.bundle, &case.start, &case.tune, &extent, options).unwrap()
-    });
+    let again = with_options(2, Some(&ledger), |options| search.tune(options).unwrap());
     assert_eq!(one, again);
     assert!(ledger.found() > 0);
+}
+
+/// Plays a stretch in two shares that know nothing of each other.
+fn shared(search: &Search, stretch: &Stretch, known: &mut Records, folder: &Path) {
+    let units = search.units(stretch);
+    let trials: u64 = units.iter().map(|unit| u64::from(unit.count)).sum();
+    assert_eq!(search.price(stretch).simulated, trials);
+    for share in 0..2 {
+        let own = (units.iter().enumerate()).filter(|(at, _)| at % 2 == share);
+        let own: BTreeSet<_> = own.map(|(_, unit)| *unit).collect();
+        let header = Header::new(PlanId::of_content(&"tune"), "1/2");
+        let ledger = Ledger::noting(Records::new(), Journal::new(folder, "share", header));
+        let played = with_options(1, Some(&ledger), |options| {
+            search.play_units(stretch, &own, options).unwrap()
+        });
+        assert!(played);
+        let attempt = Attempt::read(&ledger.close().unwrap().unwrap()).unwrap();
+        let records = attempt.unwrap().records;
+        assert_eq!(records.len(), own.len());
+        known.extend(records);
+    }
+}
+
+#[test]
+fn a_search_in_stretches_is_the_search_of_one_process_and_leaves_nothing_to_play() {
+    let extent = Extent {
+        trials: 320,
+        fresh: 250,
+        ..SMALL
+    };
+    let mut has_dropped = false;
+    for (case, rounds) in [
+        (
+            case(
+                "default",
+                &[
+                    "rollout.gates[0].min=95%,98%,99%",
+                    "rollout.gates[0].window=1m,30s",
+                    "rollout.interval=1m,30s",
+                ],
+                &["power >= 90%", "false_rollback <= 20%"],
+                &[],
+            ),
+            Some(1),
+        ),
+        (
+            case("plain-flagger", &FLAGGER, &[], &[Aim::Exposure]),
+            Some(1),
+        ),
+        (case("plain-flagger", &FLAGGER, &[], &[]), None),
+    ] {
+        let whole = tuned(&case, &extent, 2);
+        let search = search_of(&case, &extent).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let (mut known, mut stretches) = (Records::new(), Vec::new());
+        while let Some(stretch) = search.next(&Ledger::with(known.clone()), rounds).unwrap() {
+            shared(&search, &stretch, &mut known, folder.path());
+            assert_eq!(stretch.goes_on(), !stretches.is_empty());
+            stretches.push(stretch);
+        }
+        assert!(matches!(stretches.last(), Some(Stretch::Fresh { .. })));
+        let is_of_fewer = |stretch: &Stretch| match stretch {
+            Stretch::Rounds { candidates, .. } => candidates.is_some(),
+            Stretch::Fresh { .. } => false,
+        };
+        assert_eq!(stretches.len(), if rounds.is_some() { 4 } else { 2 });
+        assert_eq!(
+            stretches.iter().any(is_of_fewer),
+            whole.rounds[0].candidates > whole.rounds[1].candidates
+        );
+        has_dropped |= stretches.iter().any(is_of_fewer) && whole.recorded > 0;
+        assert!(whole.recommended.is_some());
+        let header = Header::new(PlanId::of_content(&"tune"), "1/1");
+        let ledger = Ledger::noting(known, Journal::new(folder.path(), "rest", header));
+        let merged = with_options(2, Some(&ledger), |options| search.tune(options).unwrap());
+        assert_eq!(merged, whole);
+        assert_eq!(ledger.close().unwrap(), None, "something was played");
+    }
+    assert!(
+        has_dropped,
+        "no case in which members of a group are dropped"
+    );
+}
+
+#[test]
+fn a_stretch_is_of_as_many_rounds_as_the_budget_pays_where_nobody_is_dropped() {
+    let case = case("plain-flagger", &FLAGGER, &[], &[]);
+    // 20, 80 and 320 trials of two worlds for eight points: 320, 1,280 and 5,120 rollouts.
+    for (budget, rounds) in [(100, 1), (1_279, 1), (1_280, 2), (5_119, 2), (5_120, 3)] {
+        let extent = Extent {
+            trials: 320,
+            budget,
+            ..SMALL
+        };
+        let search = search_of(&case, &extent).unwrap();
+        let stretch = search.next(&Ledger::default(), None).unwrap();
+        let count = match stretch {
+            Some(Stretch::Rounds { count, .. }) => count,
+            _ => 0,
+        };
+        assert_eq!(count, rounds, "{budget}");
+    }
 }
 
 #[test]
@@ -344,13 +446,9 @@ fn without_a_bad_release_or_a_move_there_is_nothing_to_tune() {
         &[],
         &[],
     );
-    let tune_it = |case: &Case| {
-        with_options(1, None, |options| {
-            tune(&case.bundle, &case.start, &case.tune, &SMALL, options).map(drop)
-        })
-    };
-    let error = tune_it(&case).unwrap_err().to_string();
+    let error = search_of(&case, &SMALL).unwrap_err().to_string();
     assert!(error.contains("did you mean threshold?"), "{error}");
     case.start.world = case.start.world.healthy();
-    assert!(matches!(tune_it(&case), Err(TuneError::NoFault)));
+    let refused = search_of(&case, &SMALL);
+    assert!(matches!(refused, Err(TuneError::NoFault)));
 }

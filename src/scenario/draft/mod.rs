@@ -5,11 +5,11 @@ mod sections;
 mod text;
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::controllers::{self, Beside, Controller};
-use super::files::Files;
-use super::{Scenario, parse};
+use super::files::{Files, Texts, Whereabouts};
+use super::{Scenario, file};
 use crate::base::Problems;
 use crate::manifest::split::{self, Import, Wishes};
 use crate::manifest::{Account, Found, Manifest, Measured, Reader, Remark, sort};
@@ -47,6 +47,28 @@ pub struct Source {
 /// All at once: what the importers refuse, manifests of two controllers, and manifests of which none
 /// says anything about a rollout.
 pub fn draft(sources: &[Source], wishes: &Wishes, folder: &Path) -> Result<Draft, Problems> {
+    draft_among(sources, wishes, Files::Folder(folder))
+}
+
+/// Does the same where no file is: the scenario finds the manifests of controllers among the sources
+/// themselves, as a [`Bundle`](super::Bundle) carries them.
+///
+/// # Errors
+/// As [`draft`].
+pub fn draft_carried(sources: &[Source], wishes: &Wishes) -> Result<Draft, Problems> {
+    let text = |source: &Source| source.manifest.text.clone().into_bytes();
+    let texts: Texts = (sources.iter())
+        .map(|source| (PathBuf::from(&source.name), text(source)))
+        .collect();
+    let here = Whereabouts::Folder(Path::new(""));
+    draft_among(sources, wishes, Files::Carried(here, &texts))
+}
+
+fn draft_among(
+    sources: &[Source],
+    wishes: &Wishes,
+    files: Files<'_>,
+) -> Result<Draft, Problems> {
     let manifests: Vec<Manifest> = sources.iter().map(|one| one.manifest.clone()).collect();
     let found = sort(&manifests)?;
     let mut refused = Vec::new();
@@ -85,7 +107,7 @@ pub fn draft(sources: &[Source], wishes: &Wishes, folder: &Path) -> Result<Draft
         return Err(nothing(&manifests, &found));
     }
     accounts.sort_by_key(|account| account.file);
-    let questions = controller.map(|controller| questions(controller, sources, &found, folder));
+    let questions = controller.map(|controller| questions(controller, sources, &found, files));
     let text = text::write(
         sources,
         split.as_ref(),
@@ -93,7 +115,7 @@ pub fn draft(sources: &[Source], wishes: &Wishes, folder: &Path) -> Result<Draft
         &found,
         &questions.unwrap_or_default(),
     );
-    let scenario = parse(&text, Path::new("scenario.toml"), Some(folder))?;
+    let scenario = file::read(&text, Path::new("scenario.toml"), files)?;
     Ok(Draft {
         text,
         scenario,
@@ -109,11 +131,11 @@ fn questions(
     controller: Controller,
     sources: &[Source],
     found: &[Found],
-    folder: &Path,
+    files: Files<'_>,
 ) -> Vec<String> {
     let names = text::read_by(controller, sources, found);
     let beside = Beside::new(Measured::plain());
-    let imported = controllers::import(&Files::Folder(folder), controller, &names, &beside);
+    let imported = controllers::import(&files, controller, &names, &beside);
     // What is wrong with them is told when the scenario is read.
     let mut questions = imported.map_or_else(|_| Vec::new(), |imported| imported.questions);
     let mut told = BTreeSet::new();

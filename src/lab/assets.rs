@@ -1,0 +1,97 @@
+//! The files of the page, embedded, packed once, and named by what they hold so that a browser need
+//! not ask for them twice.
+
+use std::hash::Hasher;
+use std::io::Write;
+use std::sync::OnceLock;
+
+use axum::extract::Request;
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use siphasher::sip128::{Hasher128, SipHasher24};
+
+use super::refusal::Refusal;
+
+/// A file of the page.
+struct Asset {
+    path: &'static str,
+    kind: &'static str,
+    plain: &'static [u8],
+}
+
+/// The files by their paths; `/` is the page.
+const ASSETS: &[Asset] = &[asset("/", HTML, include_bytes!("page/index.html"))];
+
+const HTML: &str = "text/html; charset=utf-8";
+
+const fn asset(path: &'static str, kind: &'static str, plain: &'static [u8]) -> Asset {
+    Asset { path, kind, plain }
+}
+
+/// A file as it goes out.
+struct Packed {
+    asset: &'static Asset,
+    packed: Vec<u8>,
+    tag: String,
+}
+
+fn packed() -> &'static [Packed] {
+    static PACKED: OnceLock<Vec<Packed>> = OnceLock::new();
+    PACKED.get_or_init(|| ASSETS.iter().map(pack).collect())
+}
+
+fn pack(asset: &'static Asset) -> Packed {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    // Writing to memory does not fail.
+    let _ = encoder.write_all(asset.plain);
+    let packed = encoder.finish().unwrap_or_default();
+    let mut hasher = SipHasher24::new();
+    hasher.write(asset.plain);
+    let tag = format!("\"{:032x}\"", hasher.finish128().as_u128());
+    Packed { asset, packed, tag }
+}
+
+/// The file that is asked for.
+pub(super) async fn serve(request: Request) -> Response {
+    if ![Method::GET, Method::HEAD].contains(request.method()) {
+        return Refusal::Method("GET, HEAD").into_response();
+    }
+    let path = request.uri().path();
+    let found = packed().iter().find(|one| one.asset.path == path);
+    let Some(found) = found else {
+        return Refusal::Missing(format!("there is nothing at `{path}`")).into_response();
+    };
+    let mut headers = HeaderMap::new();
+    let mut put = |name, value: &str| {
+        if let Ok(value) = value.parse() {
+            headers.insert(name, value);
+        }
+    };
+    // Asked for again each time, and sent again only where it has changed.
+    put(header::CACHE_CONTROL, "no-cache");
+    put(header::ETAG, &found.tag);
+    put(header::VARY, "accept-encoding");
+    let known = request.headers().get(header::IF_NONE_MATCH);
+    let known = known.and_then(|known| known.to_str().ok());
+    if known.is_some_and(|known| known.split(',').any(|tag| tag.trim() == found.tag)) {
+        return (StatusCode::NOT_MODIFIED, headers).into_response();
+    }
+    put(header::CONTENT_TYPE, found.asset.kind);
+    if takes_gzip(request.headers()) {
+        put(header::CONTENT_ENCODING, "gzip");
+        return (headers, found.packed.as_slice()).into_response();
+    }
+    (headers, found.asset.plain).into_response()
+}
+
+fn takes_gzip(headers: &HeaderMap) -> bool {
+    let taken = headers.get(header::ACCEPT_ENCODING);
+    let taken = taken.and_then(|taken| taken.to_str().ok()).unwrap_or("");
+    taken.split(',').any(|one| {
+        let (name, weight) = one.split_once(';').unwrap_or((one, ""));
+        let refused = ["q=0", "q=0.0", "q=0.00", "q=0.000"].contains(&weight.trim());
+        name.trim().eq_ignore_ascii_case("gzip") && !refused
+    })
+}

@@ -1,0 +1,179 @@
+//! The lab: a local page on which low traffic can be felt, with the book and the lessons that it shows.
+//!
+//! | Module | What it knows |
+//! |---|---|
+//! | [`book`] | The pages of the book, as HTML that is safe to show. |
+//! | [`lessons`] | The lessons. |
+//! | [`plain`] | Markdown on a terminal. |
+//! | [`door`] | Who may come in. |
+//! | [`setup`] | What a page asks for, as a scenario. |
+//! | [`choices`] | Gates to choose from. |
+//! | [`knobs`] | What can be moved in a scenario. |
+//! | [`turns`] | Whose simulation runs when, and for how long. |
+//! | [`routes`] | What is answered: one file for each group. |
+//! | [`refusal`] | Why something is not. |
+//! | `assets` | The files of the page. |
+//!
+//! A request is admitted at the door, read into what it asks, staged as a scenario, and simulated on a
+//! thread of its own when its turn comes; the runtime's threads only wait.
+
+mod asked;
+mod assets;
+pub mod book;
+pub mod choices;
+pub mod door;
+pub mod knobs;
+pub mod lessons;
+pub mod plain;
+pub mod refusal;
+pub mod routes;
+pub mod setup;
+pub mod turns;
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware;
+
+use door::{Door, Token};
+use turns::Turns;
+
+/// Where the lab is to be found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The address on which it listens.
+    pub listen: IpAddr,
+    /// The port; `None`: a free one.
+    pub port: Option<u16>,
+    /// Names under which browsers may ask, beside those of loopback.
+    pub names: Vec<String>,
+}
+
+impl Default for Place {
+    fn default() -> Place {
+        Place {
+            listen: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            port: None,
+            names: Vec::new(),
+        }
+    }
+}
+
+/// Why the lab cannot be opened or has closed.
+#[derive(Debug, thiserror::Error)]
+pub enum LabError {
+    /// Other machines could ask, and nobody said under which names they may.
+    #[error("the lab is not opened to other machines without names that browsers may ask for")]
+    Unnamed(IpAddr),
+    /// A name that no browser would send.
+    #[error("`{0}` is no name of a host")]
+    Name(String),
+    /// Somebody else has the port.
+    #[error(
+        "cannot listen on {0}: another program has the port; name another, or leave --port out for a \
+         free one"
+    )]
+    Taken(SocketAddr),
+    /// It cannot listen there.
+    #[error("cannot listen on {0}: {1}")]
+    Listen(SocketAddr, io::Error),
+    /// Something of the system's is missing.
+    #[error("the lab cannot be opened: {0}")]
+    System(#[from] io::Error),
+}
+
+/// What all requests share.
+#[derive(Debug, Clone)]
+pub struct Lab {
+    /// Who may come in.
+    pub door: Arc<Door>,
+    /// Whose simulation runs when.
+    pub turns: Arc<Turns>,
+}
+
+/// A lab that listens and does not answer yet.
+#[derive(Debug)]
+pub struct Opened {
+    lab: Lab,
+    listener: TcpListener,
+    address: SocketAddr,
+    names: Vec<String>,
+}
+
+/// Opens the lab: whoever comes from now on waits until it serves.
+///
+/// # Errors
+/// When it may not or cannot listen there.
+pub fn open(place: &Place) -> Result<Opened, LabError> {
+    if !place.listen.is_loopback() && place.names.is_empty() {
+        return Err(LabError::Unnamed(place.listen));
+    }
+    for name in &place.names {
+        let is_part = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
+        if name.is_empty() || name.len() > 255 || !name.chars().all(is_part) {
+            return Err(LabError::Name(name.clone()));
+        }
+    }
+    let wanted = SocketAddr::new(place.listen, place.port.unwrap_or(0));
+    let listener = TcpListener::bind(wanted).map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => LabError::Taken(wanted),
+        _ => LabError::Listen(wanted, error),
+    })?;
+    listener.set_nonblocking(true)?;
+    let address = listener.local_addr()?;
+    Ok(Opened {
+        lab: Lab {
+            door: Arc::new(Door::new(address, &place.names)?),
+            turns: Arc::new(Turns::default()),
+        },
+        listener,
+        address,
+        names: place.names.clone(),
+    })
+}
+
+impl Opened {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The address to open in a browser, with the token that lets its page do everything.
+    pub fn link(&self) -> String {
+        let token = self.lab.door.token();
+        let host = match (self.address.ip().is_loopback(), self.names.first()) {
+            (false, Some(name)) if name.contains(':') => name.clone(),
+            (false, Some(name)) => format!("{name}:{}", self.address.port()),
+            _ => self.address.to_string(),
+        };
+        format!("http://{host}/#token={}", Token::text(token))
+    }
+
+    /// Answers until the process ends.
+    ///
+    /// # Errors
+    /// When the runtime cannot be started.
+    pub fn serve(self) -> Result<(), LabError> {
+        // Simulations have threads of their own: these two only wait and write.
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()?;
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::from_std(self.listener)?;
+            axum::serve(listener, router(self.lab)).await?;
+            Ok(())
+        })
+    }
+}
+
+/// Everything that is answered.
+fn router(lab: Lab) -> Router {
+    let door = Arc::clone(&lab.door);
+    routes::all()
+        .fallback(assets::serve)
+        .layer(middleware::from_fn_with_state(door, door::guard))
+        .with_state(lab)
+}

@@ -1,0 +1,131 @@
+//! Power against percentage, with rivals.
+
+use axum::extract::State;
+use axum::routing::post;
+use axum::{Json, Router};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::From;
+use crate::experiment::Options;
+use crate::experiment::curve::{Contender, Curve, curve};
+use crate::lab::Lab;
+use crate::lab::asked::Asked;
+use crate::lab::choices::{self, AS_WRITTEN};
+use crate::lab::refusal::Refusal;
+use crate::lab::setup::{Setup, Stage};
+
+/// The most trials of a figure.
+pub const MOST_TRIALS: u32 = 20_000;
+
+/// What is asked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Question {
+    /// What is asked about.
+    pub setup: Setup,
+    /// Trials of every figure.
+    #[serde(default = "few")]
+    #[schemars(range(min = 1, max = 20_000))]
+    pub trials: u32,
+    /// Whether to draw other rollouts beside it: the scenario's own rivals, or else the gates of the
+    /// catalog.
+    #[serde(default)]
+    pub rivals: bool,
+}
+
+fn few() -> u32 {
+    200
+}
+
+pub(super) fn routes() -> Router<Lab> {
+    Router::new().route("/api/curve", post(draw))
+}
+
+async fn draw(
+    State(lab): State<Lab>,
+    From(page): From,
+    Asked(question): Asked<Question>,
+) -> Result<Json<Curve>, Refusal> {
+    check_trials(question.trials)?;
+    let drawn = lab.turns.play(page, "curve", move |stop| {
+        let stage = question.setup.stage()?;
+        let contenders = contenders(&question, &stage)?;
+        let options = Options {
+            threads: None,
+            keep_trials: false,
+            ledger: None,
+            stop,
+            progress: &|_| {},
+        };
+        curve(&contenders, question.trials, &options)
+            .map_err(|error| Refusal::Broken(error.to_string()))
+    });
+    drawn.await?.map(Json)
+}
+
+/// Whether so many trials are played here.
+pub(super) fn check_trials(trials: u32) -> Result<(), Refusal> {
+    if (1..=MOST_TRIALS).contains(&trials) {
+        return Ok(());
+    }
+    Err(Refusal::Impossible(format!(
+        "{trials} trials are not played here: ask for 1 to {MOST_TRIALS}"
+    )))
+}
+
+fn contenders(question: &Question, stage: &Stage) -> Result<Vec<Contender>, Refusal> {
+    let own = &stage.scenario;
+    let mut all = vec![Contender {
+        id: stage.gate.clone(),
+        name: own.rollout_name.clone(),
+        scenario: own.clone(),
+    }];
+    if !question.rivals {
+        return Ok(all);
+    }
+    for (at, rival) in own.rivals.iter().enumerate() {
+        all.push(Contender {
+            id: format!("rival-{}", at + 1),
+            name: rival.name.clone(),
+            scenario: own.under(rival),
+        });
+    }
+    if !own.rivals.is_empty() {
+        return Ok(all);
+    }
+    for choice in choices::listed() {
+        if choice.id == stage.gate {
+            continue;
+        }
+        // What changed in the rollout itself concerns that rollout alone.
+        let setup = Setup {
+            gate: Some(choice.id.clone()),
+            set: match choice.id == AS_WRITTEN || stage.gate == AS_WRITTEN {
+                true => elsewhere(&question.setup.set),
+                false => question.setup.set.clone(),
+            },
+            ..question.setup.clone()
+        };
+        // A gate that cannot be had here is no rival.
+        if let Ok(other) = setup.stage() {
+            all.push(Contender {
+                id: choice.id,
+                name: choice.name,
+                scenario: other.scenario,
+            });
+        }
+    }
+    Ok(all)
+}
+
+/// The changes that are not the rollout's.
+fn elsewhere(changes: &[String]) -> Vec<String> {
+    let is_own = |change: &&String| {
+        let text = change.trim_start();
+        !["rollout", "flagger:", "argo:", "kayenta:"]
+            .iter()
+            .any(|place| text.starts_with(place))
+    };
+    changes.iter().filter(is_own).cloned().collect()
+}

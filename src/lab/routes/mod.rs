@@ -1,0 +1,40 @@
+//! What is answered, one file for each group of routes.
+
+pub mod catalog;
+pub mod curve;
+pub mod read;
+pub mod rollout;
+
+use axum::Router;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+
+use super::Lab;
+use super::refusal::Refusal;
+use super::turns::Page;
+
+/// All routes under `/api`.
+pub(super) fn all() -> Router<Lab> {
+    Router::new()
+        .merge(catalog::routes())
+        .merge(read::routes())
+        .merge(curve::routes())
+        .merge(rollout::routes())
+}
+
+/// Which page asks: a random word in a header.
+#[derive(Debug)]
+pub(super) struct From(pub Page);
+
+impl<S: Send + Sync> FromRequestParts<S> for From {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<From, Refusal> {
+        /// Longer words are no page's.
+        const LONGEST: usize = 64;
+        let page = parts.headers.get("x-coalmine-page");
+        let page = page.and_then(|page| page.to_str().ok());
+        let page = page.filter(|page| !page.is_empty() && page.len() <= LONGEST);
+        Ok(From(page.map(str::to_owned)))
+    }
+}

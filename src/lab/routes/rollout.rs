@@ -1,0 +1,164 @@
+//! One rollout, tick by tick.
+
+use axum::extract::State;
+use axum::routing::post;
+use axum::{Json, Router};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::From;
+use crate::base::{Span, Weight};
+use crate::engine::Ending;
+use crate::experiment::summary::{LookRow, TimelineRow};
+use crate::experiment::{self, watch_held};
+use crate::lab::Lab;
+use crate::lab::asked::Asked;
+use crate::lab::refusal::Refusal;
+use crate::lab::setup::Setup;
+use crate::model::fault::Target;
+
+/// What is asked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Question {
+    /// What is asked about.
+    pub setup: Setup,
+    /// Whose luck to play: that of this trial.
+    #[serde(default)]
+    pub replicate: u64,
+    /// Whether to play a canary as good as stable in place of the faulty one.
+    #[serde(default)]
+    pub good: bool,
+    /// Percentage at which the canary is held; null: the rollout as it is written.
+    #[serde(default)]
+    #[schemars(range(max = 100))]
+    pub held_percent: Option<f64>,
+}
+
+/// One rollout.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rollout {
+    /// Traffic, versions and fault in one line.
+    pub world: String,
+    /// Controller and gates in one line.
+    pub rollout: String,
+    /// How it ended.
+    pub ending: End,
+    /// How it ended and whom it reached before, in a sentence or two.
+    pub sentence: String,
+    /// When it ended.
+    pub ended_seconds: f64,
+    /// From the moment fault and canary traffic were both there, to the rollback; null without one.
+    pub detection_seconds: Option<f64>,
+    /// Requests that the canary answered.
+    pub canary_requests: u64,
+    /// Requests that the fault failed or slowed.
+    pub exposed_requests: u64,
+    /// Distinct users behind them.
+    pub exposed_users: f64,
+    /// Where it would have been cut off.
+    pub horizon_seconds: f64,
+    /// Mean requests a second over both versions.
+    pub rate: f64,
+    /// When the first of the canary's faults begins; null where it has none.
+    pub onset_seconds: Option<f64>,
+    /// What was seen and decided at each tick.
+    pub rows: Vec<TimelineRow>,
+    /// What each gate read and said at each tick.
+    pub looks: Vec<Look>,
+}
+
+/// How a rollout ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum End {
+    /// Rolled back.
+    #[serde(rename = "rolled back")]
+    RolledBack,
+    /// Promoted.
+    #[serde(rename = "promoted")]
+    Promoted,
+    /// Still under way where it was cut off.
+    #[serde(rename = "unfinished")]
+    Unfinished,
+}
+
+/// What a gate read and said.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Look {
+    /// The row of `looks.csv`.
+    #[serde(flatten)]
+    pub row: LookRow,
+    /// Why it said so, in a sentence.
+    pub reason: String,
+}
+
+pub(super) fn routes() -> Router<Lab> {
+    Router::new().route("/api/rollout", post(play))
+}
+
+async fn play(
+    State(lab): State<Lab>,
+    From(page): From,
+    Asked(question): Asked<Question>,
+) -> Result<Json<Rollout>, Refusal> {
+    let held = match question.held_percent.map(Weight::percent) {
+        None => None,
+        Some(Some(weight)) if !weight.is_zero() => Some(weight),
+        Some(_) => {
+            return Err(Refusal::Impossible(
+                "held_percent is no percentage: write a number above 0, up to 100".to_owned(),
+            ));
+        }
+    };
+    let played = lab.turns.play(page, "rollout", move |_| {
+        let scenario = question.setup.stage()?.scenario;
+        let note = experiment::note(&scenario);
+        let (engine, _) = experiment::engine(&scenario);
+        let luck = (scenario.experiment.seed, question.replicate);
+        let good = question.good;
+        let watched = watch_held(&scenario, held, luck, good, engine);
+        let trial = &watched.trial;
+        let faults = scenario.world.faults.iter();
+        let onset = faults
+            .filter(|fault| fault.target == Target::Canary && !good)
+            .map(|fault| fault.schedule.onset)
+            .min();
+        Ok(Rollout {
+            world: note.world,
+            rollout: note.rollout,
+            ending: match trial.ending {
+                Ending::RolledBack => End::RolledBack,
+                Ending::Promoted => End::Promoted,
+                Ending::Horizon => End::Unfinished,
+            },
+            sentence: experiment::ending(&scenario, trial, &watched.rows, good, true),
+            ended_seconds: trial.ended.as_secs_f64(),
+            detection_seconds: trial.detection.map(Span::as_secs_f64),
+            canary_requests: trial.canary_requests,
+            exposed_requests: trial.exposed_requests,
+            exposed_users: trial.exposed_users,
+            horizon_seconds: scenario.horizon.as_secs_f64(),
+            rate: note.rate,
+            onset_seconds: onset.map(crate::base::Time::as_secs_f64),
+            rows: watched.rows,
+            looks: watched.looks.into_iter().map(look).collect(),
+        })
+    });
+    played.await?.map(Json)
+}
+
+/// A look with its reason.
+pub(in crate::lab) fn look(row: LookRow) -> Look {
+    let requests = match row.requests {
+        Some(1.0) => " of 1 request".to_owned(),
+        Some(requests) => format!(" of {} requests", requests.round()),
+        None => String::new(),
+    };
+    let figure = match row.value.as_str() {
+        "" => "no figure".to_owned(),
+        value => format!("{value}{requests}"),
+    };
+    let reason = format!("{}: {figure}; {}", row.verdict, row.rule);
+    Look { row, reason }
+}

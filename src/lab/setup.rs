@@ -1,0 +1,412 @@
+//! What a page asks for, as the scenario that it is. Every text is what the command line takes, so that
+//! a link, a scenario file and the page say the same.
+//!
+//! Nothing here reads or writes a file: a scenario is made of the texts that came with the request, or
+//! of those that the program carries.
+
+use std::collections::BTreeSet;
+use std::path::{Component, Path, PathBuf};
+use std::str::FromStr;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::choices;
+use super::refusal::Refusal;
+use crate::base::{Problem, Problems, Weight};
+use crate::manifest::split::Wishes;
+use crate::manifest::{Account, Manifest};
+use crate::model::fault::Target;
+use crate::scenario::draft::{self, Source};
+use crate::scenario::{self, Bundle, Change, Origin, Overrides, Scenario, Texts};
+
+/// The most files of a setup.
+pub const MOST_FILES: usize = 20;
+/// The most changes of a setup.
+const MOST_CHANGES: usize = 200;
+
+/// What a page asks for.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Setup {
+    /// A scenario that the program carries. Left out: one of `files`.
+    #[schemars(extend("examples" = ["low-traffic"]))]
+    pub scenario: Option<String>,
+    /// Own texts: a scenario with the files that it names, or manifests alone.
+    #[schemars(length(max = 20))]
+    pub files: Vec<OwnFile>,
+    /// Requests over both versions, as `--rate` takes them.
+    #[schemars(extend("examples" = ["20/s"]))]
+    pub rate: Option<String>,
+    /// Share of requests that fail on stable, as `--errors` takes it.
+    #[schemars(extend("examples" = ["0.1%"]))]
+    pub errors: Option<String>,
+    /// Latency of stable, as `--latency` takes it.
+    #[schemars(extend("examples" = ["p50=40ms,p99=250ms"]))]
+    pub latency: Option<String>,
+    /// Share of requests that fail on the bad canary, which this describes anew.
+    #[schemars(extend("examples" = ["5%"]))]
+    pub canary_errors: Option<String>,
+    /// Latency of the bad canary, which this describes anew.
+    #[schemars(extend("examples" = ["p50=60ms,p99=900ms"]))]
+    pub canary_latency: Option<String>,
+    /// When the canary's faults begin, counted from the start of the rollout.
+    #[schemars(extend("examples" = ["2m"]))]
+    pub onset: Option<String>,
+    /// Root of all randomness.
+    #[schemars(extend("examples" = ["1"]))]
+    pub seed: Option<String>,
+    /// Canary percentages to try, in place of the scenario's.
+    #[schemars(length(max = 40), extend("examples" = [[1.0, 5.0, 25.0]]))]
+    pub percentages: Option<Vec<f64>>,
+    /// A gate of the catalog, in place of the scenario's rollout; `as-written` is the scenario's own.
+    #[schemars(extend("examples" = ["evidence"]))]
+    pub gate: Option<String>,
+    /// Changes by place, in order.
+    #[schemars(length(max = 200), extend("examples" = [["rollout.interval=30s"]]))]
+    pub set: Vec<String>,
+}
+
+/// A text that came with a request.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OwnFile {
+    /// Its name: what the scenario calls it, never a place on a disk.
+    pub name: String,
+    /// What it holds.
+    pub text: String,
+}
+
+/// A setup that was understood.
+#[derive(Debug, Clone)]
+pub struct Stage {
+    /// The texts as they came, before any change.
+    pub before: Bundle,
+    /// The texts that make the scenario.
+    pub bundle: Bundle,
+    /// The scenario.
+    pub scenario: Scenario,
+    /// The gate that was chosen.
+    pub gate: String,
+    /// Names of the texts that are the asker's own.
+    pub own: BTreeSet<PathBuf>,
+    /// What became of every field of the manifests, each account with its file.
+    pub accounts: Vec<(PathBuf, Account)>,
+    /// What was understood differently from what may be meant.
+    pub warnings: Vec<String>,
+}
+
+/// Where problems stand that no text has.
+const ASKED: &str = "request";
+
+impl Setup {
+    /// The scenario that is asked for.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, all at once where that can be told.
+    pub fn stage(&self) -> Result<Stage, Refusal> {
+        let overrides = self.overrides()?;
+        let changes = self.changes()?;
+        let mut origin = self.origin()?;
+        let before = origin.bundle.clone();
+        let gate = self.gate.as_deref().unwrap_or(choices::AS_WRITTEN);
+        if gate != choices::AS_WRITTEN {
+            let choice = choices::find(gate).ok_or_else(|| unknown_gate(gate))?;
+            let scenario = origin.bundle.scenario()?;
+            origin.bundle = choice.put_into(&origin.bundle, &scenario)?;
+        }
+        origin.bundle.overrides = overrides;
+        let mut all = self.onsets(&origin.bundle)?;
+        all.extend(changes);
+        let bundle = origin.bundle.changed(&all).map_err(|error| {
+            one(
+                error.to_string(),
+                "change another place, or to another value",
+            )
+        })?;
+        let scenario = bundle.scenario()?;
+        let accounts = match origin.accounts {
+            Some(accounts) => accounts,
+            None => bundle.accounts(),
+        };
+        let mut warnings = origin.warnings;
+        warnings.extend(scenario.warnings.iter().cloned());
+        let mut told = BTreeSet::new();
+        warnings.retain(|warning| told.insert(warning.clone()));
+        Ok(Stage {
+            before,
+            bundle,
+            scenario,
+            gate: gate.to_owned(),
+            own: origin.own,
+            accounts,
+            warnings,
+        })
+    }
+
+    /// What it changes in a scenario as a command line would.
+    fn overrides(&self) -> Result<Overrides, Refusal> {
+        let mut wrong = Vec::new();
+        let overrides = Overrides {
+            rate: read("rate", self.rate.as_deref(), &mut wrong),
+            errors: read("errors", self.errors.as_deref(), &mut wrong),
+            canary_errors: read("canary_errors", self.canary_errors.as_deref(), &mut wrong),
+            latency: latency("latency", self.latency.as_deref(), &mut wrong),
+            canary_latency: latency("canary_latency", self.canary_latency.as_deref(), &mut wrong),
+            seed: read("seed", self.seed.as_deref(), &mut wrong),
+            weights: self.weights(&mut wrong),
+            ..Overrides::default()
+        };
+        match wrong.is_empty() {
+            true => Ok(overrides),
+            false => Err(all(wrong)),
+        }
+    }
+
+    fn weights(&self, wrong: &mut Vec<Problem>) -> Option<Vec<Weight>> {
+        const MOST: usize = 40;
+        let percentages = self.percentages.as_ref()?;
+        if percentages.len() > MOST {
+            let message = format!("percentages: {} are too many", percentages.len());
+            wrong.push(Problem::error(message, None).help(format!("give {MOST} at most")));
+            return None;
+        }
+        let weight = |percent: &f64| match Weight::percent(*percent) {
+            Some(weight) => Some(weight),
+            None => {
+                let message = format!("percentages: {percent} is no percentage");
+                wrong.push(Problem::error(message, None).help("give numbers above 0, up to 100"));
+                None
+            }
+        };
+        let weights: Vec<Option<Weight>> = percentages.iter().map(weight).collect();
+        weights.into_iter().collect()
+    }
+
+    fn changes(&self) -> Result<Vec<Change>, Refusal> {
+        if self.set.len() > MOST_CHANGES {
+            let message = format!("{} changes are too many", self.set.len());
+            return Err(one(message, "give 200 at most"));
+        }
+        let (mut changes, mut wrong) = (Vec::new(), Vec::new());
+        for text in &self.set {
+            match text.parse::<Change>() {
+                Ok(change) => changes.push(change),
+                Err(error) => wrong.push(Problem::error(format!("set: {error}"), None)),
+            }
+        }
+        match wrong.is_empty() {
+            true => Ok(changes),
+            false => Err(all(wrong)),
+        }
+    }
+
+    /// The changes that put the onset of the canary's faults where it is asked for.
+    fn onsets(&self, bundle: &Bundle) -> Result<Vec<Change>, Refusal> {
+        let Some(onset) = &self.onset else {
+            return Ok(Vec::new());
+        };
+        if let Err(error) = onset.parse::<crate::base::Span>() {
+            return Err(one(format!("onset: {error}"), "write a time, like 2m"));
+        }
+        let scenario = bundle.scenario()?;
+        let of_canary = |fault: &&crate::model::fault::Fault| fault.target == Target::Canary;
+        let faults = scenario.world.faults.iter().filter(of_canary).count();
+        if faults == 0 {
+            return Err(one(
+                "onset: nothing begins here, the canary is different from the start".to_owned(),
+                "leave `onset` out, or give the canary a fault: [[canary.faults]]",
+            ));
+        }
+        let change = |fault: usize| {
+            let text = format!("canary.faults[{fault}].onset={onset}");
+            text.parse::<Change>()
+                .map_err(|error| one(format!("onset: {error}"), "write a time, like 2m"))
+        };
+        (0..faults).map(change).collect()
+    }
+
+    /// The texts that are asked for.
+    fn origin(&self) -> Result<Texted, Refusal> {
+        match (&self.scenario, self.files.as_slice()) {
+            (Some(name), []) => {
+                let builtin = scenario::find(name)
+                    .map_err(|unknown| Refusal::Impossible(unknown.to_string()))?;
+                let origin = Origin::Builtin(builtin);
+                let (bundle, _) = Bundle::gather(origin, &Overrides::default())?;
+                Ok(Texted {
+                    bundle,
+                    own: BTreeSet::new(),
+                    accounts: Some(Vec::new()),
+                    warnings: Vec::new(),
+                })
+            }
+            (None, []) => Err(one(
+                "neither a scenario nor files are given".to_owned(),
+                "name a scenario of the catalog, or send files",
+            )),
+            (Some(_), _) => Err(one(
+                "both a scenario and files are given".to_owned(),
+                "leave one of them out",
+            )),
+            (None, files) => own(files),
+        }
+    }
+}
+
+/// Texts and what was read of them.
+struct Texted {
+    bundle: Bundle,
+    own: BTreeSet<PathBuf>,
+    /// `None`: those of the bundle in the end.
+    accounts: Option<Vec<(PathBuf, Account)>>,
+    warnings: Vec<String>,
+}
+
+/// The scenario among own files, or one that is drafted from them.
+fn own(files: &[OwnFile]) -> Result<Texted, Refusal> {
+    let mut texts = Texts::new();
+    if files.len() > MOST_FILES {
+        let message = format!("{} files are too many", files.len());
+        return Err(one(message, "send 20 at most"));
+    }
+    for file in files {
+        let path = named(&file.name)?;
+        let text = file.text.clone().into_bytes();
+        if texts.insert(path, text).is_some() {
+            let message = format!("two files are called `{}`", file.name);
+            return Err(one(message, "give each file its own name"));
+        }
+    }
+    let own: BTreeSet<PathBuf> = texts.keys().cloned().collect();
+    let is_scenario = |path: &&PathBuf| path.extension().is_some_and(|end| end == "toml");
+    let scenarios: Vec<PathBuf> = texts.keys().filter(is_scenario).cloned().collect();
+    match scenarios.as_slice() {
+        [path] => Ok(Texted {
+            bundle: Bundle {
+                path: path.clone(),
+                is_builtin: false,
+                texts,
+                overrides: Overrides::default(),
+            },
+            own,
+            accounts: None,
+            warnings: Vec::new(),
+        }),
+        [] => drafted(files, texts, own),
+        [first, second, ..] => Err(one(
+            format!(
+                "`{}` and `{}` are both scenarios",
+                first.display(),
+                second.display()
+            ),
+            "send one scenario (.toml) with the files that it names",
+        )),
+    }
+}
+
+fn drafted(files: &[OwnFile], mut texts: Texts, own: BTreeSet<PathBuf>) -> Result<Texted, Refusal> {
+    let sources: Vec<Source> = (files.iter())
+        .map(|file| Source {
+            name: file.name.clone(),
+            manifest: Manifest {
+                path: PathBuf::from(&file.name),
+                text: file.text.clone(),
+            },
+        })
+        .collect();
+    let drafted = draft::draft_carried(&sources, &Wishes::default())?;
+    let path = PathBuf::from("scenario.toml");
+    texts.insert(path.clone(), drafted.text.into_bytes());
+    let file = |number: usize| sources.get(number).map(|one| &one.manifest);
+    let accounts = drafted.accounts.into_iter().filter_map(|account| {
+        let path = file(account.file)?.path.clone();
+        Some((path, account))
+    });
+    let warnings = drafted.warnings.iter().map(|remark| {
+        let nowhere = (Path::new(""), "");
+        let of = file(remark.file).map(|of| (of.path.as_path(), of.text.as_str()));
+        let (path, text) = of.unwrap_or(nowhere);
+        remark.problem.one_line(path, text)
+    });
+    Ok(Texted {
+        accounts: Some(accounts.collect()),
+        warnings: warnings.collect(),
+        bundle: Bundle {
+            path,
+            is_builtin: false,
+            texts,
+            overrides: Overrides::default(),
+        },
+        own,
+    })
+}
+
+/// The path that stands for a file: a name, perhaps in a folder, and never a way out of it.
+fn named(name: &str) -> Result<PathBuf, Refusal> {
+    let path = PathBuf::from(name);
+    let is_plain = |part: Component<'_>| matches!(part, Component::Normal(_));
+    let is_sound = !name.is_empty()
+        && name.len() <= 200
+        && !name.chars().any(|c| c.is_control() || c == '\\')
+        && path.components().all(is_plain);
+    match is_sound {
+        true => Ok(path),
+        false => Err(one(
+            format!("`{}` is no name of a file", name.escape_debug()),
+            "send a name like canary.yaml",
+        )),
+    }
+}
+
+fn read<T: FromStr<Err: std::fmt::Display>>(
+    field: &str,
+    text: Option<&str>,
+    wrong: &mut Vec<Problem>,
+) -> Option<T> {
+    match text?.parse() {
+        Ok(value) => Some(value),
+        Err(error) => {
+            wrong.push(Problem::error(format!("{field}: {error}"), None));
+            None
+        }
+    }
+}
+
+fn latency(
+    field: &str,
+    text: Option<&str>,
+    wrong: &mut Vec<Problem>,
+) -> Option<crate::model::service::Latency> {
+    match scenario::latency(text?) {
+        Ok(value) => Some(value),
+        Err(error) => {
+            wrong.push(Problem::error(format!("{field}: {error}"), None));
+            None
+        }
+    }
+}
+
+fn unknown_gate(gate: &str) -> Refusal {
+    let names: Vec<&str> = (choices::all().iter())
+        .map(|choice| choice.id.as_str())
+        .collect();
+    one(
+        format!("gate: `{gate}` is none of the catalog's"),
+        &format!("write {} or {}", choices::AS_WRITTEN, names.join(", ")),
+    )
+}
+
+/// One problem that is about no text.
+fn one(message: String, help: &str) -> Refusal {
+    all(vec![Problem::error(message, None).help(help)])
+}
+
+fn all(problems: Vec<Problem>) -> Refusal {
+    Refusal::from(Problems {
+        file: PathBuf::from(ASKED),
+        text: String::new(),
+        problems,
+        also: Vec::new(),
+    })
+}
