@@ -28,6 +28,7 @@
 //!    trials than the tables (half-width up to 5 points).
 //! 9. **Timeline.** The first trial of the rollout as written, as the scraped metrics showed it.
 
+pub mod asked;
 pub mod calibration;
 pub mod catalogue;
 pub mod check;

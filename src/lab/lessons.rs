@@ -244,7 +244,7 @@ impl Lesson {
                     );
                 }
                 let ordered = *min >= 0.0 && min < max && max.is_finite();
-                if !ordered || !(*step > 0.0 && *step <= max - min) {
+                if !(ordered && *step > 0.0 && *step <= max - min) {
                     return wrong("prediction", "min, max and step make no slider");
                 }
             }
@@ -312,6 +312,16 @@ impl Unit {
             Unit::Minutes => metric.unit() == scenario::Unit::Time,
             Unit::Users => metric == Metric::ExposedUsers,
             Unit::Requests => [Metric::ExposedRequests, Metric::ExposedAfter].contains(&metric),
+        }
+    }
+
+    /// Its sign in files.
+    pub fn sign(self) -> &'static str {
+        match self {
+            Unit::Percent => "%",
+            Unit::Minutes => "min",
+            Unit::Requests => "requests",
+            Unit::Users => "users",
         }
     }
 

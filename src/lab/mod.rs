@@ -9,9 +9,11 @@
 //! | [`setup`] | What a page asks for, as a scenario. |
 //! | [`choices`] | Gates to choose from. |
 //! | [`knobs`] | What can be moved in a scenario. |
+//! | [`live`] | A rollout for real, and who reaches into it. |
 //! | [`turns`] | Whose simulation runs when, and for how long. |
 //! | [`routes`] | What is answered: one file for each group. |
 //! | [`refusal`] | Why something is not. |
+//! | `written` | A setup written out as a file. |
 //! | `assets` | The files of the page. |
 //!
 //! A request is admitted at the door, read into what it asks, staged as a scenario, and simulated on a
@@ -24,11 +26,13 @@ pub mod choices;
 pub mod door;
 pub mod knobs;
 pub mod lessons;
+pub mod live;
 pub mod plain;
 pub mod refusal;
 pub mod routes;
 pub mod setup;
 pub mod turns;
+mod written;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
@@ -38,6 +42,7 @@ use axum::Router;
 use axum::middleware;
 
 use door::{Door, Token};
+use live::Live;
 use turns::Turns;
 
 /// Where the lab is to be found.
@@ -91,6 +96,8 @@ pub struct Lab {
     pub door: Arc<Door>,
     /// Whose simulation runs when.
     pub turns: Arc<Turns>,
+    /// What is played for real.
+    pub live: Arc<Live>,
 }
 
 /// A lab that listens and does not answer yet.
@@ -127,6 +134,7 @@ pub fn open(place: &Place) -> Result<Opened, LabError> {
         lab: Lab {
             door: Arc::new(Door::new(address, &place.names)?),
             turns: Arc::new(Turns::default()),
+            live: Arc::default(),
         },
         listener,
         address,

@@ -80,6 +80,8 @@ pub struct OwnFile {
 /// A setup that was understood.
 #[derive(Debug, Clone)]
 pub struct Stage {
+    /// What was asked for.
+    pub asked: Setup,
     /// The texts as they came, before any change.
     pub before: Bundle,
     /// The texts that make the scenario.
@@ -134,6 +136,7 @@ impl Setup {
         let mut told = BTreeSet::new();
         warnings.retain(|warning| told.insert(warning.clone()));
         Ok(Stage {
+            asked: self.clone(),
             before,
             bundle,
             scenario,
@@ -142,6 +145,14 @@ impl Setup {
             accounts,
             warnings,
         })
+    }
+
+    /// The scenario alone.
+    ///
+    /// # Errors
+    /// As [`Setup::stage`].
+    pub fn scenario(&self) -> Result<Scenario, Refusal> {
+        Ok(self.stage()?.scenario)
     }
 
     /// What it changes in a scenario as a command line would.

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{answered, coalmine};
 
 /// All commands but for those of the same options as another.
-const COMMANDS: [&str; 32] = [
+const COMMANDS: [&str; 33] = [
     "power",
     "plan",
     "compare",

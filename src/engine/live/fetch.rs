@@ -1,4 +1,4 @@
-//! Asking an HTTP server for something small: a page of metrics, an answer of a Prometheus.
+//! Asking an HTTP server for something small: a page of metrics, an answer of a Prometheus, a fault.
 //!
 //! The other side is not trusted: an answer has to come in time, to be HTTP and not to be too long.
 
@@ -70,36 +70,60 @@ impl Client {
         within: Span,
         longest: usize,
     ) -> Result<Fetched, FetchError> {
-        let asked = self.ask(target, longest);
+        self.call("GET", target, None, within, longest).await
+    }
+
+    /// Does the same with another method, and may send something as JSON.
+    ///
+    /// # Errors
+    /// As [`Client::get`]. A request on a connection that had been closed is sent again, so that it may
+    /// arrive twice.
+    pub async fn call(
+        &mut self,
+        method: &str,
+        target: &str,
+        json: Option<&str>,
+        within: Span,
+        longest: usize,
+    ) -> Result<Fetched, FetchError> {
+        let host = self.address;
+        let mut request = format!(
+            "{method} {target} HTTP/1.1\r\nhost: {host}\r\nuser-agent: coalmine\r\naccept: */*\r\n"
+        );
+        if let Some(json) = json {
+            let length = json.len();
+            request.push_str(&format!(
+                "content-type: application/json\r\ncontent-length: {length}\r\n"
+            ));
+        }
+        request.push_str("\r\n");
+        request.push_str(json.unwrap_or_default());
+        let asked = self.ask(&request, longest);
         let limit = Duration::from_nanos(within.as_nanos());
         let fetched = tokio::time::timeout(limit, asked).await;
         fetched.unwrap_or(Err(FetchError::Late(within)))
     }
 
-    async fn ask(&mut self, target: &str, longest: usize) -> Result<Fetched, FetchError> {
+    async fn ask(&mut self, request: &str, longest: usize) -> Result<Fetched, FetchError> {
         if let Some(wire) = self.wire.take() {
             // The server may have closed it since; that says nothing about the server.
-            match self.exchange(wire, target, longest).await {
+            match self.exchange(wire, request, longest).await {
                 Err(FetchError::Broken(_)) => {}
                 done => return done,
             }
         }
         let wire = Wire::connect(self.address).await;
         let wire = wire.map_err(FetchError::Unreachable)?;
-        self.exchange(wire, target, longest).await
+        self.exchange(wire, request, longest).await
     }
 
     /// One request and its answer; keeps the connection where another may follow.
     async fn exchange(
         &mut self,
         mut wire: Wire,
-        target: &str,
+        request: &str,
         longest: usize,
     ) -> Result<Fetched, FetchError> {
-        let host = self.address;
-        let request = format!(
-            "GET {target} HTTP/1.1\r\nhost: {host}\r\nuser-agent: coalmine\r\naccept: */*\r\n\r\n"
-        );
         wire.output.extend_from_slice(request.as_bytes());
         wire.flush().await.map_err(FetchError::Broken)?;
         let (status, mut body, keep_alive) = read_head(&mut wire).await?;

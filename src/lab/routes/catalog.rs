@@ -6,7 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::lab::choices::{self, Listed};
-use crate::lab::{Lab, asked, book, setup, turns};
+use crate::lab::refusal::Refusal;
+use crate::lab::{Lab, asked, book, lessons, setup, turns};
 use crate::scenario;
 
 /// What there is.
@@ -81,11 +82,18 @@ pub(super) fn routes() -> Router<Lab> {
     Router::new().route("/api/catalog", get(catalog))
 }
 
-async fn catalog() -> Json<Catalog> {
-    Json(Catalog {
+async fn catalog() -> Result<Json<Catalog>, Refusal> {
+    let lessons = lessons::all().map_err(|error| Refusal::Broken(error.to_string()))?;
+    Ok(Json(Catalog {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         scenarios: scenario::builtin().iter().map(listed).collect(),
-        lessons: Vec::new(),
+        lessons: (lessons.into_iter())
+            .map(|lesson| LessonListed {
+                id: lesson.name,
+                title: lesson.title,
+                scenario: lesson.scenario,
+            })
+            .collect(),
         gates: choices::listed(),
         book: (book::pages().iter())
             .map(|page| PageListed {
@@ -100,7 +108,7 @@ async fn catalog() -> Json<Catalog> {
             trials: super::curve::MOST_TRIALS,
             seconds: turns::TIME.as_secs(),
         },
-    })
+    }))
 }
 
 fn listed(builtin: &scenario::Builtin) -> ScenarioListed {

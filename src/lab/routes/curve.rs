@@ -1,12 +1,14 @@
 //! Power against percentage, with rivals.
 
+use std::sync::atomic::AtomicBool;
+
 use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::From;
+use super::Asker;
 use crate::experiment::Options;
 use crate::experiment::curve::{Contender, Curve, curve};
 use crate::lab::Lab;
@@ -34,7 +36,7 @@ pub struct Question {
     pub rivals: bool,
 }
 
-fn few() -> u32 {
+pub(super) fn few() -> u32 {
     200
 }
 
@@ -44,24 +46,28 @@ pub(super) fn routes() -> Router<Lab> {
 
 async fn draw(
     State(lab): State<Lab>,
-    From(page): From,
+    Asker(page): Asker,
     Asked(question): Asked<Question>,
 ) -> Result<Json<Curve>, Refusal> {
     check_trials(question.trials)?;
     let drawn = lab.turns.play(page, "curve", move |stop| {
         let stage = question.setup.stage()?;
         let contenders = contenders(&question, &stage)?;
-        let options = Options {
-            threads: None,
-            keep_trials: false,
-            ledger: None,
-            stop,
-            progress: &|_| {},
-        };
-        curve(&contenders, question.trials, &options)
+        curve(&contenders, question.trials, &options(stop))
             .map_err(|error| Refusal::Broken(error.to_string()))
     });
     drawn.await?.map(Json)
+}
+
+/// How simulations are played here.
+pub(super) fn options(stop: &AtomicBool) -> Options<'_> {
+    Options {
+        threads: None,
+        keep_trials: false,
+        ledger: None,
+        stop,
+        progress: &|_| {},
+    }
 }
 
 /// Whether so many trials are played here.

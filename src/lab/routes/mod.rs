@@ -2,6 +2,9 @@
 
 pub mod catalog;
 pub mod curve;
+pub mod download;
+pub mod learn;
+pub mod measure;
 pub mod read;
 pub mod rollout;
 
@@ -20,21 +23,25 @@ pub(super) fn all() -> Router<Lab> {
         .merge(read::routes())
         .merge(curve::routes())
         .merge(rollout::routes())
+        .merge(measure::routes())
+        .merge(learn::routes())
+        .merge(download::routes())
+        .merge(super::live::routes())
 }
 
 /// Which page asks: a random word in a header.
 #[derive(Debug)]
-pub(super) struct From(pub Page);
+pub(super) struct Asker(pub Page);
 
-impl<S: Send + Sync> FromRequestParts<S> for From {
+impl<S: Send + Sync> FromRequestParts<S> for Asker {
     type Rejection = Refusal;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<From, Refusal> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Asker, Refusal> {
         /// Longer words are no page's.
         const LONGEST: usize = 64;
         let page = parts.headers.get("x-coalmine-page");
         let page = page.and_then(|page| page.to_str().ok());
         let page = page.filter(|page| !page.is_empty() && page.len() <= LONGEST);
-        Ok(From(page.map(str::to_owned)))
+        Ok(Asker(page.map(str::to_owned)))
     }
 }

@@ -6,7 +6,7 @@ use axum::{Json, Router};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::From;
+use super::Asker;
 use crate::base::{Span, Weight};
 use crate::engine::Ending;
 use crate::experiment::summary::{LookRow, TimelineRow};
@@ -99,7 +99,7 @@ pub(super) fn routes() -> Router<Lab> {
 
 async fn play(
     State(lab): State<Lab>,
-    From(page): From,
+    Asker(page): Asker,
     Asked(question): Asked<Question>,
 ) -> Result<Json<Rollout>, Refusal> {
     let held = match question.held_percent.map(Weight::percent) {

@@ -64,11 +64,7 @@ pub fn draft_carried(sources: &[Source], wishes: &Wishes) -> Result<Draft, Probl
     draft_among(sources, wishes, Files::Carried(here, &texts))
 }
 
-fn draft_among(
-    sources: &[Source],
-    wishes: &Wishes,
-    files: Files<'_>,
-) -> Result<Draft, Problems> {
+fn draft_among(sources: &[Source], wishes: &Wishes, files: Files<'_>) -> Result<Draft, Problems> {
     let manifests: Vec<Manifest> = sources.iter().map(|one| one.manifest.clone()).collect();
     let found = sort(&manifests)?;
     let mut refused = Vec::new();

@@ -1,0 +1,360 @@
+//! What stands in a scenario's own text: the canary's faults, a staged rollout's steps and gates. What
+//! a field is, its default and its bounds are those of the schema of scenario files.
+
+use std::sync::OnceLock;
+
+use serde_json::Value as Json;
+
+use super::{Group, Knob, Name, Reading, Slider};
+use crate::base::{Span, Weight};
+use crate::lab::setup::Stage;
+use crate::scenario::change::shown;
+use crate::scenario::{self, Bundle, Place};
+
+/// More steps than these are written as one text.
+const MOST_STEPS: usize = 5;
+
+fn schema() -> &'static Json {
+    static SCHEMA: OnceLock<Json> = OnceLock::new();
+    SCHEMA.get_or_init(scenario::schema)
+}
+
+/// A type of the schema by its name.
+fn defined(name: &str) -> &'static Json {
+    &schema()["$defs"][name]
+}
+
+/// The variant of a type with this kind.
+fn variant(name: &str, kind: &str) -> &'static Json {
+    let variants = defined(name)["oneOf"].as_array();
+    let of_kind = |one: &&Json| one["properties"]["kind"]["const"] == kind;
+    variants
+        .and_then(|variants| variants.iter().find(of_kind))
+        .unwrap_or(&Json::Null)
+}
+
+/// The knobs of the canary's faults and of the rollout, as far as they stand in the scenario itself.
+pub(super) fn knobs(stage: &Stage) -> Vec<Knob> {
+    let bundle = &stage.bundle;
+    let over = &bundle.overrides;
+    let mut knobs = Vec::new();
+    if over.canary_errors.is_none() && over.canary_latency.is_none() {
+        knobs.extend(canary(bundle, stage));
+    }
+    knobs.extend(rollout(bundle));
+    knobs.extend(steps(bundle));
+    for (at, gate) in tables(bundle, "rollout.gates").iter().enumerate() {
+        let kind = words(gate, "kind");
+        let fields = Fields {
+            bundle,
+            place: format!("rollout.gates[{at}]"),
+            schema: variant("Gate", &kind),
+            group: Group::Gate,
+            prefix: match tables(bundle, "rollout.gates").len() {
+                1 => String::new(),
+                _ => format!("{kind} "),
+            },
+        };
+        knobs.extend(fields.all(&["kind", "route", "goal"], true));
+    }
+    knobs
+}
+
+fn canary(bundle: &Bundle, stage: &Stage) -> Vec<Knob> {
+    let mut knobs = Vec::new();
+    let faults = tables(bundle, "canary.faults");
+    for (at, fault) in faults.iter().enumerate() {
+        let kind = words(fault, "kind");
+        let fields = Fields {
+            bundle,
+            place: format!("canary.faults[{at}]"),
+            schema: variant("Fault", &kind),
+            group: Group::Canary,
+            prefix: format!("{kind} "),
+        };
+        knobs.extend(fields.all(&["kind", "onset", "goal", "requests", "users"], false));
+    }
+    // Beside faults, a difference that is written down.
+    if !stage.scenario.world.faults.is_empty()
+        && let Some((_, value)) = at(bundle, "canary.errors")
+        && let Some(reading) = Reading::of(&value)
+    {
+        let name = Name {
+            id: "canary.errors".to_owned(),
+            label: "Canary fails".to_owned(),
+            group: Group::Canary,
+            sets: "set",
+            help: "Share of requests that fail on the canary, beside what its faults do."
+                .to_owned(),
+        };
+        knobs.push(name.slider(Slider::around(reading)));
+    }
+    knobs
+}
+
+fn rollout(bundle: &Bundle) -> Vec<Knob> {
+    let Some((_, toml::Value::Table(own))) = at(bundle, "rollout") else {
+        return Vec::new();
+    };
+    let follows = ["flagger", "argo"].iter().any(|key| own.contains_key(*key));
+    if follows || !bundle.overrides.flagger.is_empty() {
+        return Vec::new();
+    }
+    let is_judged = own.contains_key("kayenta");
+    let fields = Fields {
+        bundle,
+        place: "rollout".to_owned(),
+        schema: defined("Rollout"),
+        group: Group::Rollout,
+        prefix: String::new(),
+    };
+    let names: &[&str] = match is_judged {
+        true => &[
+            "weight", "lifetime", "interval", "lookback", "pass", "marginal",
+        ],
+        false => &[
+            "failures",
+            "counting",
+            "inconclusive",
+            "rollback",
+            "warmup",
+            "min_requests",
+        ],
+    };
+    let mut knobs: Vec<Knob> = names
+        .iter()
+        .filter(|name| !is_judged || own.contains_key(**name))
+        .filter_map(|name| fields.one(name))
+        .collect();
+    if !is_judged {
+        knobs.extend(interval(bundle, &own));
+    }
+    knobs
+}
+
+/// The interval among those that every hold is a multiple of.
+fn interval(bundle: &Bundle, own: &toml::Table) -> Option<Knob> {
+    const USUAL: [u64; 14] = [
+        5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400,
+    ];
+    let span = |value: &toml::Value| value.as_str()?.parse::<Span>().ok();
+    let now = own.get("interval").and_then(span);
+    let now = now.unwrap_or(Span::from_secs(60));
+    let holds: Vec<Span> = (tables(bundle, "rollout.steps").iter())
+        .filter_map(|step| step.get("hold").and_then(span))
+        .collect();
+    let divides = |interval: &Span| {
+        (holds.iter()).all(|hold| hold.as_nanos().is_multiple_of(interval.as_nanos().max(1)))
+    };
+    let mut options: Vec<Span> = USUAL
+        .map(Span::from_secs)
+        .into_iter()
+        .filter(divides)
+        .collect();
+    options.push(now);
+    options.sort_unstable();
+    options.dedup();
+    let options = options.iter().map(Span::to_string).collect();
+    let name = Name {
+        id: "rollout.interval".to_owned(),
+        label: "Time between checks".to_owned(),
+        group: Group::Rollout,
+        sets: "set",
+        help: "How often the gates look. Every hold is a multiple of it.".to_owned(),
+    };
+    Some(name.choice(now.to_string(), options))
+}
+
+/// Each step's percentage and time, or all of them as a text where they are many.
+fn steps(bundle: &Bundle) -> Vec<Knob> {
+    let steps = tables(bundle, "rollout.steps");
+    let mut knobs = Vec::new();
+    let interval = at(bundle, "rollout.interval").and_then(|(_, value)| Reading::of(&value));
+    let interval = match interval {
+        Some(Reading::Span(span)) => span.as_secs_f64(),
+        _ => 60.0,
+    };
+    let few = steps.len() <= MOST_STEPS;
+    for (number, step) in steps.iter().enumerate().filter(|_| few) {
+        let name = |field: &str, label: String, help: &str| Name {
+            id: format!("rollout.steps[{number}].{field}"),
+            label,
+            group: Group::Rollout,
+            sets: "set",
+            help: help.to_owned(),
+        };
+        let weight = step.get("weight").map(shown);
+        if let Some(weight) = weight.and_then(|text| text.parse::<Weight>().ok()) {
+            let label = match steps.len() {
+                1 => "Canary's share".to_owned(),
+                _ => format!("Step {}", number + 1),
+            };
+            let percent = weight.as_percent();
+            let slider = match percent > 0.0 {
+                true => Slider::wide("%", percent, 50.0).within(None, Some(100.0)),
+                false => Slider::even("%", percent, 0.0, 100.0),
+            };
+            let help = "Share of the requests that goes to the canary in this step.";
+            knobs.push(name("weight", label, help).slider(slider));
+        }
+        let hold = step.get("hold").and_then(Reading::of);
+        if let Some(Reading::Span(hold)) = hold {
+            let seconds = hold.as_secs_f64();
+            let slider = Slider {
+                step: interval,
+                ..Slider::even("s", seconds, interval, (seconds * 4.0).max(interval * 10.0))
+            };
+            let label = match steps.len() {
+                1 => "For how long".to_owned(),
+                _ => format!("Step {} for", number + 1),
+            };
+            let help = "How long this step is held: a multiple of the time between checks.";
+            knobs.push(name("hold", label, help).slider(slider));
+        }
+    }
+    if !steps.is_empty()
+        && let Some((_, value)) = at(bundle, "rollout.steps")
+    {
+        let name = Name {
+            id: "rollout.steps".to_owned(),
+            label: "Steps".to_owned(),
+            group: Group::Rollout,
+            sets: "set",
+            help: "All steps as a scenario writes them.".to_owned(),
+        };
+        knobs.push(name.text(value.to_string()));
+    }
+    knobs
+}
+
+/// The fields of a table that has a type in the schema.
+struct Fields<'a> {
+    bundle: &'a Bundle,
+    place: String,
+    schema: &'static Json,
+    group: Group,
+    /// What stands before each label.
+    prefix: String,
+}
+
+impl Fields<'_> {
+    /// All fields that are written, or that have a default where `defaults` are to be shown, too.
+    fn all(&self, but: &[&str], defaults: bool) -> Vec<Knob> {
+        let Some(fields) = self.schema["properties"].as_object() else {
+            return Vec::new();
+        };
+        let names = fields.keys().filter(|name| !but.contains(&name.as_str()));
+        let is_written = |name: &&String| {
+            let place = format!("{}.{name}", self.place);
+            defaults || at(self.bundle, &place).is_some()
+        };
+        names
+            .filter(is_written)
+            .filter_map(|name| self.one(name))
+            .collect()
+    }
+
+    /// One of them.
+    fn one(&self, field: &str) -> Option<Knob> {
+        let schema = self.schema["properties"].get(field)?;
+        let place = format!("{}.{field}", self.place);
+        let written = at(self.bundle, &place).map(|(_, value)| value);
+        let value = match written {
+            Some(value) => value,
+            None => of_json(schema.get("default")?)?,
+        };
+        let name = Name {
+            id: place,
+            label: format!("{}{}", self.prefix, field.replace('_', " ")),
+            group: self.group,
+            sets: "set",
+            help: help(schema),
+        };
+        let of = (schema["$ref"].as_str()).and_then(|name| name.rsplit('/').next());
+        let kind = schema["type"].as_str();
+        let options = of.map(|of| words_of(defined(of))).unwrap_or_default();
+        if !options.is_empty() {
+            return Some(name.choice(shown(&value), options));
+        }
+        if kind == Some("boolean") {
+            let both = ["true", "false"].map(str::to_owned).to_vec();
+            return Some(name.choice(shown(&value), both));
+        }
+        let reading = match (of, Reading::of(&value)) {
+            (Some("Share" | "Weight"), Some(Reading::Whole(number) | Reading::Number(number))) => {
+                // A bare number is a percentage of a weight, and a share below 1.
+                let share = if of == Some("Weight") {
+                    number / 100.0
+                } else {
+                    number
+                };
+                Some(Reading::Share(share))
+            }
+            (_, Some(Reading::Whole(number))) if kind == Some("number") => {
+                Some(Reading::Number(number))
+            }
+            (_, reading) => reading,
+        };
+        let Some(reading) = reading else {
+            let is_text = value.as_str().is_some();
+            return is_text.then(|| name.text(shown(&value)));
+        };
+        let bounds = (schema["minimum"].as_f64(), schema["maximum"].as_f64());
+        Some(name.slider(Slider::around(reading).within(bounds.0, bounds.1)))
+    }
+}
+
+/// The first sentences about a field, on one line.
+fn help(schema: &Json) -> String {
+    let text = schema["description"].as_str().unwrap_or_default();
+    text.split_whitespace().collect::<Vec<&str>>().join(" ")
+}
+
+/// The words of a type that is one of several.
+fn words_of(schema: &Json) -> Vec<String> {
+    let words = |of: &Json| of.as_str().map(str::to_owned);
+    if let Some(all) = schema["enum"].as_array() {
+        return all.iter().filter_map(words).collect();
+    }
+    let variants = schema["oneOf"].as_array();
+    let variants = variants.map(|all| all.iter().map(|one| words(&one["const"])));
+    variants
+        .and_then(|all| all.collect::<Option<Vec<String>>>())
+        .unwrap_or_default()
+}
+
+fn of_json(value: &Json) -> Option<toml::Value> {
+    Some(match value {
+        Json::String(text) => toml::Value::String(text.clone()),
+        Json::Bool(truth) => toml::Value::Boolean(*truth),
+        Json::Number(number) => match number.as_i64() {
+            Some(whole) => toml::Value::Integer(whole),
+            None => toml::Value::Float(number.as_f64()?),
+        },
+        _ => return None,
+    })
+}
+
+fn words(table: &toml::Table, key: &str) -> String {
+    let words = table.get(key).and_then(toml::Value::as_str);
+    words.unwrap_or_default().to_owned()
+}
+
+/// The value at a place, with the place.
+pub(super) fn at(bundle: &Bundle, text: &str) -> Option<(Place, toml::Value)> {
+    let place: Place = text.parse().ok()?;
+    let value = bundle.value_at(&place).ok()??;
+    Some((place, value))
+}
+
+/// The tables of a list at a place.
+fn tables(bundle: &Bundle, text: &str) -> Vec<toml::Table> {
+    let Some((_, toml::Value::Array(items))) = at(bundle, text) else {
+        return Vec::new();
+    };
+    let table = |item: toml::Value| match item {
+        toml::Value::Table(table) => Some(table),
+        _ => None,
+    };
+    items.into_iter().filter_map(table).collect()
+}

@@ -1,0 +1,108 @@
+//! Files to take away: the scenario, its report, a patch of own files.
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+
+use super::Asker;
+use super::curve::options;
+use super::read::Question;
+use crate::experiment;
+use crate::lab::Lab;
+use crate::lab::asked::Asked;
+use crate::lab::refusal::Refusal;
+use crate::lab::setup::Stage;
+use crate::report;
+use crate::scenario::Scenario;
+
+/// Trials of a report that is made while somebody waits.
+const TRIALS: u32 = 200;
+
+pub(super) fn routes() -> Router<Lab> {
+    Router::new()
+        .route("/api/download/scenario", post(scenario))
+        .route("/api/download/report", post(page))
+        .route("/api/download/patch", post(patch))
+}
+
+/// The scenario with everything that was asked for written into it.
+async fn scenario(Asked(question): Asked<Question>) -> Result<Response, Refusal> {
+    let made = on_the_side(move || {
+        let stage = question.setup.stage()?;
+        let name = format!("{}.toml", stage.scenario.name);
+        Ok((name, stage.written().into_bytes()))
+    });
+    let (name, text) = made.await?;
+    Ok(file(&name, "application/toml; charset=utf-8", text))
+}
+
+/// The page that `coalmine power` makes, of few trials.
+async fn page(
+    State(lab): State<Lab>,
+    Asker(page): Asker,
+    Asked(question): Asked<Question>,
+) -> Result<Response, Refusal> {
+    let made = lab.turns.play(page, "report", move |stop| {
+        let mut scenario = question.setup.scenario()?;
+        scenario.experiment.trials = Some(TRIALS.min(scenario.experiment.most_trials));
+        let broken = |error: &dyn std::fmt::Display| Refusal::Broken(error.to_string());
+        let results = experiment::run(&scenario, &options(stop)).map_err(|error| broken(&error))?;
+        let files = report::render(&results).map_err(|error| broken(&error))?;
+        let page = files.into_iter().find(|(name, _)| name == "report.html");
+        let (_, page) = page.ok_or_else(|| broken(&"the report has no page"))?;
+        Ok::<_, Refusal>((format!("{}-report.html", scenario.name), page))
+    });
+    let (name, page) = made.await??;
+    Ok(file(&name, "text/html; charset=utf-8", page))
+}
+
+/// What was changed in the texts, as a unified diff.
+async fn patch(Asked(question): Asked<Question>) -> Result<Response, Refusal> {
+    let made = on_the_side(move || {
+        let stage = question.setup.stage()?;
+        let patch = patch_of(&stage);
+        if patch.is_empty() {
+            return Err(Refusal::Conflict(
+                "nothing was changed in the files, so there is no patch".to_owned(),
+            ));
+        }
+        Ok((format!("{}.patch", name_of(&stage.scenario)), patch))
+    });
+    let (name, patch) = made.await?;
+    let kind = "text/x-diff; charset=utf-8";
+    Ok(file(&name, kind, patch.into_bytes()))
+}
+
+fn name_of(scenario: &Scenario) -> &str {
+    &scenario.name
+}
+
+/// The difference of the texts as they came and as they are played: of own files only, where there
+/// are any.
+fn patch_of(stage: &Stage) -> String {
+    let (mut before, mut after) = (stage.before.clone(), stage.rewritten());
+    if !stage.own.is_empty() {
+        before.texts.retain(|path, _| stage.own.contains(path));
+        after.texts.retain(|path, _| stage.own.contains(path));
+    }
+    after.patch_since(&before)
+}
+
+async fn on_the_side<T: Send + 'static>(
+    make: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
+) -> Result<T, Refusal> {
+    let made = tokio::task::spawn_blocking(make).await;
+    made.map_err(|error| Refusal::Broken(error.to_string()))?
+}
+
+/// A file that a browser keeps and does not show. Names of scenarios are letters, digits and dashes.
+fn file(name: &str, kind: &'static str, bytes: Vec<u8>) -> Response {
+    let disposition = format!("attachment; filename=\"{name}\"");
+    let headers = [
+        (header::CONTENT_TYPE, kind.to_owned()),
+        (header::CONTENT_DISPOSITION, disposition),
+    ];
+    (headers, bytes).into_response()
+}
