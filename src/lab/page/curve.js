@@ -99,7 +99,7 @@ export class Curve {
     this.#table();
     this.host.onSentence(curve.sentence, settled);
     performance.mark("coalmine-curve");
-    dispatchEvent(new CustomEvent("coalmine-curve", { detail: { trials: curve.trials } }));
+    window.dispatchEvent(new CustomEvent("coalmine-curve", { detail: { trials: curve.trials } }));
   }
 
   #start(own) {
