@@ -4,8 +4,8 @@ use std::io;
 
 use crate::base::{Probability, Seed, Span, Weight};
 use crate::engine::Tick;
-use crate::engine::{Ending, Trial};
 use crate::engine::r#virtual::{Kind, Player, Setting};
+use crate::engine::{Ending, Trial};
 use crate::gate::{self, Explanation, Gate, Outcome, Rule, Verdict};
 use crate::model::World;
 use crate::rollout::Reach;
@@ -92,7 +92,13 @@ pub fn harm_after(
 ) -> f64 {
     /// Enough requests to tell one in a hundred from two.
     const REQUESTS: f64 = 2_000.0;
-    let rate = scenario.world.traffic.profile.mean(scenario.horizon).get().max(1e-3);
+    let rate = scenario
+        .world
+        .traffic
+        .profile
+        .mean(scenario.horizon)
+        .get()
+        .max(1e-3);
     let aftermath = Span::from_secs_f64((REQUESTS / rate).clamp(10.0, 3_600.0));
     let setting = Setting {
         held,

@@ -95,7 +95,7 @@ export class Chart {
         bands.push({ series: [3, 2], fill: `${hue(0)}2e` });
       }
     });
-    const font = `13px ${getComputedStyle(this.host).fontFamily}`;
+    const font = `13px ${getComputedStyle(document.body).fontFamily}`;
     const options = {
       width: this.host.clientWidth || 320,
       height: this.#height(),
@@ -156,7 +156,7 @@ export class Chart {
       c.globalAlpha = 1;
       c.setLineDash([]);
     }
-    c.font = `bold ${13 * scale}px ${getComputedStyle(this.host).fontFamily}`;
+    c.font = `bold ${13 * scale}px ${getComputedStyle(document.body).fontFamily}`;
     c.textBaseline = "middle";
     const ends = this.lines.map((line, index) => {
       const points = line.points.filter((point) => this.subject.value(point) !== null);

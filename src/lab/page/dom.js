@@ -17,13 +17,17 @@ export function make(name, properties = {}, ...children) {
     else if (key === "role" || key === "for" || key === "list" || key === "scope") element.setAttribute(key, value);
     else element[key] = value;
   }
-  element.append(...children.filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(...children.filter(isShown));
   return element;
+}
+
+function isShown(child) {
+  return child instanceof Node || (typeof child === "string" && child !== "");
 }
 
 /** Replaces all children. @param {Element} element @param {...(Node|string)} children */
 export function fill(element, ...children) {
-  element.replaceChildren(...children.filter((child) => child !== null && child !== undefined && child !== false));
+  element.replaceChildren(...children.filter(isShown));
   return element;
 }
 

@@ -47,8 +47,8 @@ export function size(rate, speed, most = MOST) {
 
 /**
  * Dots for each stretch of a rollout.
- * @param {{from: number, to: number, percent: number, canary: number|null, hurt: number|null, lag: number}[]} parts
- *   `canary` and `hurt` are requests; `null` where only the percentage is known.
+ * @param {{from: number, to: number, percent: number, canary: number|null, hurt: number|null, share?: number, lag: number}[]} parts
+ *   `canary` and `hurt` are requests; `null` where only the percentage is known. `share`: of the hurt, where that is known.
  * @param {{rate: number, size: number, errors: number, probability: number, slow: boolean}} world
  * @returns {Plan}
  */
@@ -59,7 +59,7 @@ export function plan(parts, { rate, size, errors, probability, slow }) {
     const exact = (part.canary ?? (requests * part.percent) / 100) / size + owed;
     const canary = Math.round(exact);
     owed = exact - canary;
-    const share = part.canary === null ? probability : part.canary ? part.hurt / part.canary : 0;
+    const share = part.share ?? (part.canary === null ? probability : part.canary ? part.hurt / part.canary : 0);
     return {
       index,
       from: part.from,

@@ -24,9 +24,9 @@ export class Flow {
   }
 
   recolour() {
-    const style = getComputedStyle(this.canvas);
+    const style = getComputedStyle(document.documentElement);
     this.colours = Object.fromEntries(COLOURS.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
-    this.font = style.fontFamily;
+    this.font = getComputedStyle(document.body).fontFamily;
   }
 
   resize() {

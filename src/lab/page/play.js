@@ -14,13 +14,12 @@ export function worldOf(understood, rollout) {
   const of = (id) => knobs.find((knob) => knob.id === id)?.number;
   const share = (id, otherwise) => { const value = of(id); return value === undefined || value === null ? otherwise : value / 100; };
   const errors = share("errors", 0.001);
-  const met = rollout.met?.at(-1);
-  const seen = met?.canary ? met.exposed / met.canary : rollout.canary_requests ? rollout.exposed_requests / rollout.canary_requests : 0;
+  const seen = rollout.canary_requests ? rollout.exposed_requests / rollout.canary_requests : 0;
   return {
     rate: rollout.rate,
     errors,
-    probability: rollout.good ? 0 : Math.max(seen, rollout.harm ?? 0, share("canary_errors", 0)),
-    slow: rollout.hurts === "slow",
+    probability: rollout.good ? 0 : seen,
+    slow: rollout.hurts === "slowed",
   };
 }
 
@@ -57,7 +56,7 @@ export class Bench {
     this.releaseSelect = make("select", { id, on: { change: () => store.update({ good: this.releaseSelect.value === "good" }) } },
       make("option", { value: "bad" }, "bad release"), make("option", { value: "good" }, "good release"));
     this.release = make("label", { htmlFor: id, className: "release" }, make("span", { className: "unseen" }, "Release"), this.releaseSelect);
-    this.luck = make("button", { type: "button", className: "plain", title: "The same rollout with other arrivals and other failures", on: { click: () => store.update({ replicate: store.state.replicate + 1 }) } }, "⚄ Another luck");
+    this.luck = make("button", { type: "button", className: "plain", title: "The same rollout with other arrivals and other failures", on: { click: () => store.update({ replicate: store.state.replicate + 1 }) } }, "Another luck");
     this.heldChip = make("button", { type: "button", className: "plain chip", hidden: true, on: { click: () => store.update({ held: null }, { push: true }) } });
   }
 

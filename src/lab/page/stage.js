@@ -35,9 +35,9 @@ export class Stage {
 
   #controls(extras) {
     const clock = this.clock;
-    this.play = make("button", { type: "button", className: "primary play", on: { click: () => this.toggle() } }, "▶ Play");
-    const again = make("button", { type: "button", className: "plain", title: "Back to the start", aria: { label: "Back to the start" }, on: { click: () => { clock.set(0); } } }, "⏮");
-    const steps = make("button", { type: "button", className: "plain", title: "To the next check", aria: { label: "To the next check" }, on: { click: () => this.#next() } }, "⏭");
+    this.play = make("button", { type: "button", className: "primary play", on: { click: () => this.toggle() } }, "Play");
+    const again = make("button", { type: "button", className: "plain", title: "Back to the start", on: { click: () => clock.set(0) } }, "Start");
+    const steps = make("button", { type: "button", className: "plain", title: "On to the next tick of the rollout", on: { click: () => this.#next() } }, "Next tick");
     const [speedId, timeId] = [fresh("speed"), fresh("time")];
     this.speed = make("select", { id: speedId, on: { change: () => { clock.speed = Number(this.speed.value); this.#replan(); } } },
       ...SPEEDS.map((speed) => make("option", { value: String(speed) }, `${speed}×`)));
@@ -142,7 +142,7 @@ export class Stage {
   }
 
   #state() {
-    fill(this.play, this.clock.playing ? "❚❚ Pause" : this.clock.now >= this.clock.end ? "↻ Again" : "▶ Play");
+    fill(this.play, this.clock.playing ? "Pause" : this.clock.now >= this.clock.end ? "Again" : "Play");
     if (!this.clock.playing && this.clock.now >= this.clock.end) this.onEnd();
   }
 }
@@ -168,17 +168,16 @@ function parts(rollout, end) {
     const { canary_p99: canary, stable_p99: stable } = rows[i + 1] ?? rows[i];
     list.push({
       from, to, percent: rows[i].weight, before,
-      canary: known ? b.canary - a.canary : null,
-      hurt: known ? b.exposed - a.exposed : rollout.good ? 0 : null,
+      canary: known ? b.canary_requests - a.canary_requests : null,
+      hurt: known ? b.exposed_requests - a.exposed_requests : null,
       lag: canary && stable ? canary / stable : 1,
     });
     before = rows[i].weight;
   }
   const last = rollout.ending === "promoted" ? 100 : rollout.ending === "rolled back" ? 0 : before;
-  const after = rollout.after;
   list.push({
-    from: rollout.ended_seconds, to: end, percent: last,
-    canary: null, hurt: rollout.good ? 0 : null, lag: list.at(-1)?.lag ?? 1, share: after?.share,
+    from: rollout.ended_seconds, to: end, percent: last, canary: null, hurt: null,
+    share: last === 100 ? rollout.after_share : undefined, lag: list.at(-1)?.lag ?? 1,
   });
   return list;
 }

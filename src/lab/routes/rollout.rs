@@ -115,7 +115,10 @@ pub enum Hurt {
 
 impl Hurt {
     fn of(world: &World) -> Hurt {
-        let own = world.faults.iter().filter(|fault| fault.target != Target::Stable);
+        let own = world
+            .faults
+            .iter()
+            .filter(|fault| fault.target != Target::Stable);
         let (mut failed, mut slowed) = (false, false);
         for fault in own {
             let is_slow = matches!(
