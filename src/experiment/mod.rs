@@ -35,7 +35,7 @@ mod work;
 pub use ending::ending;
 pub use live::{LiveRollout, Scene, Staging, live, live_note};
 pub use replicate::{Options, Progress, ThreadsError};
-pub use watch::{Watched, watch, watch_held, watch_recorded};
+pub use watch::{Met, Watched, harm_after, watch, watch_held, watch_recorded};
 
 use crate::base::{Rate, Weight};
 use crate::engine::r#virtual::{Kind, Setting};
