@@ -59,6 +59,8 @@ pub struct Tick<'a> {
     pub verdict: Option<Verdict>,
     /// All looks, in the order in which they were taken.
     pub looks: &'a [Verdict],
+    /// Users' requests that the canary answered so far.
+    pub canary_requests: u64,
     /// Users' requests that met the fault so far.
     pub exposed_requests: u64,
     /// Distinct users behind these, where users are followed.

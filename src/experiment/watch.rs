@@ -4,8 +4,8 @@ use std::io;
 
 use crate::base::{Probability, Seed, Span, Weight};
 use crate::engine::Tick;
-use crate::engine::Trial;
 use crate::engine::r#virtual::{Kind, Player, Setting};
+use crate::engine::{Ending, Trial};
 use crate::gate::{self, Explanation, Gate, Outcome, Rule, Verdict};
 use crate::model::World;
 use crate::rollout::Reach;
@@ -22,8 +22,28 @@ pub struct Watched {
     pub rows: Vec<TimelineRow>,
     /// What each gate said at each of them.
     pub looks: Vec<LookRow>,
+    /// What the canary's requests had really met by each of the ticks in `rows`.
+    pub met: Vec<Met>,
     /// What it came to.
     pub trial: Trial,
+}
+
+/// What the canary's requests had really met by an instant, whatever its metrics showed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Met {
+    /// Users' requests that it answered.
+    pub canary_requests: u64,
+    /// Those that the fault failed or slowed.
+    pub exposed_requests: u64,
+}
+
+impl Met {
+    fn by(tick: &Tick<'_>) -> Met {
+        Met {
+            canary_requests: tick.canary_requests,
+            exposed_requests: tick.exposed_requests,
+        }
+    }
 }
 
 /// Plays one rollout as written; `good` puts a canary as good as stable in place of the faulty one.
@@ -68,6 +88,39 @@ pub fn watch_held(
     watched
 }
 
+/// The share of all requests that a promoted release fails or slows, once everybody has it: measured in
+/// this rollout for a while after its promotion; 0 where it was not promoted.
+pub fn harm_after(
+    scenario: &Scenario,
+    held: Option<Weight>,
+    (seed, replicate): (Seed, u64),
+    engine: Kind,
+) -> f64 {
+    /// Enough requests to tell one in a hundred from two.
+    const REQUESTS: f64 = 2_000.0;
+    let rate = scenario
+        .world
+        .traffic
+        .profile
+        .mean(scenario.horizon)
+        .get()
+        .max(1e-3);
+    let aftermath = Span::from_secs_f64((REQUESTS / rate).clamp(10.0, 3_600.0));
+    let setting = Setting {
+        held,
+        aftermath,
+        ..setting(scenario, &scenario.world, engine)
+    };
+    let trial = Player::new(setting).play(seed, replicate);
+    match trial.ending {
+        Ending::Promoted => {
+            let requests = rate * aftermath.as_secs_f64();
+            (trial.exposed_after as f64 / requests).min(1.0)
+        }
+        Ending::RolledBack | Ending::Horizon => 0.0,
+    }
+}
+
 /// Plays one rollout as [`watch`] does, and writes down what its gates saw and said. Every scrape is read,
 /// which deals the luck in other portions: the rollout is another one of the same law.
 ///
@@ -94,7 +147,7 @@ pub fn watch_recorded(
             .collect(),
     );
     let mut recorder = Recorder::new(out, &subject)?;
-    let (mut rows, mut taken) = (Vec::new(), Vec::new());
+    let (mut rows, mut taken, mut met) = (Vec::new(), Vec::new(), Vec::new());
     let mut failed = None;
     let trial = player.watch(seed, replicate, &mut |tick| {
         let written = tick.notes.iter().try_for_each(|row| recorder.row(row));
@@ -102,6 +155,7 @@ pub fn watch_recorded(
         let row = row(scenario, tick);
         if is_worth_showing(scenario, tick, &row, rows.last()) {
             rows.push(row);
+            met.push(Met::by(tick));
         }
         taken.extend(looks(scenario, tick));
     });
@@ -112,6 +166,7 @@ pub fn watch_recorded(
     Ok(Watched {
         rows,
         looks: taken,
+        met,
         trial,
     })
 }
@@ -130,17 +185,19 @@ pub(super) fn up_to_its_end(
 }
 
 fn watched(scenario: &Scenario, setting: Setting<'_>, seed: Seed, replicate: u64) -> Watched {
-    let (mut rows, mut taken) = (Vec::new(), Vec::new());
+    let (mut rows, mut taken, mut met) = (Vec::new(), Vec::new(), Vec::new());
     let trial = Player::new(setting).watch(seed, replicate, &mut |tick| {
         let row = row(scenario, tick);
         if is_worth_showing(scenario, tick, &row, rows.last()) {
             rows.push(row);
+            met.push(Met::by(tick));
         }
         taken.extend(looks(scenario, tick));
     });
     Watched {
         rows,
         looks: taken,
+        met,
         trial,
     }
 }

@@ -161,6 +161,7 @@ pub fn replay(setting: &Setting<'_>, watch: &mut dyn FnMut(&Tick<'_>)) -> Outcom
                 state: controller.state(),
                 verdict: deciding(&looks),
                 looks: &looks,
+                canary_requests: 0,
                 exposed_requests: 0,
                 exposed_users: None,
                 telemetry: &telemetry,

@@ -351,6 +351,7 @@ impl<'a> Player<'a> {
                 state: controller.state(),
                 verdict: deciding(&self.looks),
                 looks: &self.looks,
+                canary_requests: self.play.tally.canary,
                 exposed_requests: self.play.tally.exposed,
                 exposed_users: self.engine.met_users(),
                 telemetry: &self.play.telemetry,

@@ -10,12 +10,13 @@ use super::Asker;
 use crate::base::{Span, Weight};
 use crate::engine::Ending;
 use crate::experiment::summary::{LookRow, TimelineRow};
-use crate::experiment::{self, watch_held};
+use crate::experiment::{self, harm_after, watch_held};
 use crate::lab::Lab;
 use crate::lab::asked::Asked;
 use crate::lab::refusal::Refusal;
 use crate::lab::setup::Setup;
-use crate::model::fault::Target;
+use crate::model::World;
+use crate::model::fault::{FaultKind, Target};
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -63,6 +64,13 @@ pub struct Rollout {
     pub rate: f64,
     /// When the first of the canary's faults begins; null where it has none.
     pub onset_seconds: Option<f64>,
+    /// What the canary's requests had met by each of the ticks in `rows`, whatever its metrics showed.
+    pub met: Vec<Met>,
+    /// What the fault does to whom it reaches.
+    pub hurts: Hurt,
+    /// Share of all requests that it fails or slows once everybody has the release; 0 where it was not
+    /// promoted.
+    pub after_share: f64,
     /// What was seen and decided at each tick.
     pub rows: Vec<TimelineRow>,
     /// What each gate read and said at each tick.
@@ -81,6 +89,58 @@ pub enum End {
     /// Still under way where it was cut off.
     #[serde(rename = "unfinished")]
     Unfinished,
+}
+
+/// What the canary's requests had met by a tick.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Met {
+    /// Requests that it answered.
+    pub canary_requests: u64,
+    /// Those that the fault failed or slowed.
+    pub exposed_requests: u64,
+}
+
+/// What a fault does to a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Hurt {
+    /// It fails.
+    Failed,
+    /// It is answered late.
+    Slowed,
+    /// Some fail and some are late.
+    Both,
+}
+
+impl Hurt {
+    fn of(world: &World) -> Hurt {
+        let own = world
+            .faults
+            .iter()
+            .filter(|fault| fault.target != Target::Stable);
+        let (mut failed, mut slowed) = (false, false);
+        for fault in own {
+            let is_slow = matches!(
+                fault.kind,
+                FaultKind::Latency { .. }
+                    | FaultKind::Tail { .. }
+                    | FaultKind::Drip { .. }
+                    | FaultKind::Bandwidth { .. }
+                    | FaultKind::Cpu { .. }
+                    | FaultKind::Capacity { .. }
+            );
+            slowed |= is_slow;
+            failed |= !is_slow;
+        }
+        failed |= world.canary.errors != world.stable.errors;
+        slowed |= world.canary.latency != world.stable.latency;
+        match (failed, slowed) {
+            (true, true) => Hurt::Both,
+            (false, true) => Hurt::Slowed,
+            _ => Hurt::Failed,
+        }
+    }
 }
 
 /// What a gate read and said.
@@ -141,11 +201,24 @@ async fn play(
             horizon_seconds: scenario.horizon.as_secs_f64(),
             rate: note.rate,
             onset_seconds: onset.map(crate::base::Time::as_secs_f64),
+            met: watched.met.iter().map(met).collect(),
+            hurts: Hurt::of(&scenario.world),
+            after_share: match (good, trial.ending) {
+                (false, Ending::Promoted) => harm_after(&scenario, held, luck, engine),
+                _ => 0.0,
+            },
             rows: watched.rows,
             looks: watched.looks.into_iter().map(look).collect(),
         })
     });
     played.await?.map(Json)
+}
+
+fn met(met: &experiment::Met) -> Met {
+    Met {
+        canary_requests: met.canary_requests,
+        exposed_requests: met.exposed_requests,
+    }
 }
 
 /// A look with its reason.

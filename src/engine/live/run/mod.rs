@@ -277,6 +277,7 @@ impl Run<'_> {
             state: self.controller.state(),
             verdict: deciding(&self.looks),
             looks: &self.looks,
+            canary_requests: seen.canary,
             exposed_requests: seen.exposed,
             exposed_users: Some(seen.exposed_users),
             telemetry,

@@ -1,0 +1,228 @@
+//! A browser to look at the page with: Chromium, driven by ChromeDriver.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use fantoccini::error::CmdError;
+use fantoccini::wd::{Capabilities, WebDriverCompatibleCommand};
+use fantoccini::{Client, ClientBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::shared_folder::skip;
+
+/// How long anything on the page may take to come.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A browser of its own, with an empty profile; it ends with this value.
+pub(crate) struct Browser {
+    pub(crate) client: Client,
+    driver: Child,
+    _profile: TempDir,
+}
+
+/// What a person prefers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Theme {
+    Light,
+    Dark,
+}
+
+impl Theme {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Theme::Light => "light",
+            Theme::Dark => "dark",
+        }
+    }
+}
+
+/// A program on the path.
+fn program(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .map(|folder| folder.join(name))
+        .find(|file| file.is_file())
+}
+
+impl Browser {
+    /// Starts one; `None`, on record, where there is none.
+    pub(crate) async fn open() -> Option<Browser> {
+        let (Some(chromium), Some(driver)) = (program("chromium"), program("chromedriver")) else {
+            skip("chromium or chromedriver is missing");
+            return None;
+        };
+        let profile = TempDir::new().expect("a temporary folder");
+        let (driver, port) = start(&driver);
+        let capabilities = capabilities(&chromium, profile.path());
+        let client = ClientBuilder::new(HttpConnector::new())
+            .capabilities(capabilities)
+            .connect(&format!("http://127.0.0.1:{port}"))
+            .await
+            .expect("a session with the browser");
+        Some(Browser {
+            client,
+            driver,
+            _profile: profile,
+        })
+    }
+
+    /// Runs a script in the page and gives back what it returns.
+    pub(crate) async fn script(&self, script: &str, arguments: Vec<Value>) -> Value {
+        let done = self.client.execute(script, arguments).await;
+        done.unwrap_or_else(|error| panic!("{error}\nin {script}"))
+    }
+
+    /// Waits until an expression is true in the page.
+    pub(crate) async fn until(&self, what: &str, expression: &str) {
+        let begun = Instant::now();
+        let script = format!("return Boolean({expression});");
+        while self.script(&script, Vec::new()).await != json!(true) {
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "{what}: `{expression}` is not true after {PATIENCE:?}; the console: {:?}",
+                self.console().await
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// What the browser complained about since this was last asked: errors of scripts, refusals of the
+    /// content-security policy, files that could not be loaded.
+    pub(crate) async fn console(&self) -> Vec<String> {
+        let told = self
+            .client
+            .issue_cmd(Chrome::Log)
+            .await
+            .expect("the browser's log");
+        let entries = told.as_array().cloned().unwrap_or_default();
+        let severe = entries.iter().filter(|entry| entry["level"] == "SEVERE");
+        severe.map(|entry| entry["message"].to_string()).collect()
+    }
+
+    /// Has the page believe that somebody prefers this theme, and less motion where asked.
+    pub(crate) async fn prefer(&self, theme: Theme, less_motion: bool) {
+        let motion = if less_motion { "reduce" } else { "no-preference" };
+        let features = json!([
+            { "name": "prefers-color-scheme", "value": theme.name() },
+            { "name": "prefers-reduced-motion", "value": motion },
+        ]);
+        self.tool("Emulation.setEmulatedMedia", json!({ "features": features }))
+            .await;
+    }
+
+    /// Gives the page a screen of this size.
+    pub(crate) async fn resize(&self, width: u32, height: u32) {
+        let metrics = json!({
+            "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600,
+        });
+        self.tool("Emulation.setDeviceMetricsOverride", metrics)
+            .await;
+    }
+
+    /// A picture of the whole page, as PNG.
+    pub(crate) async fn picture(&self) -> Vec<u8> {
+        use base64::Engine;
+        let asked = json!({ "format": "png", "captureBeyondViewport": true });
+        let told = self.tool("Page.captureScreenshot", asked).await;
+        let data = told["data"].as_str().expect("a picture");
+        base64::engine::general_purpose::STANDARD
+            .decode(data)
+            .expect("base64")
+    }
+
+    async fn tool(&self, command: &str, parameters: Value) -> Value {
+        let asked = Chrome::Tool(command.to_owned(), parameters);
+        let told: Result<Value, CmdError> = self.client.issue_cmd(asked).await;
+        told.unwrap_or_else(|error| panic!("{command}: {error}"))
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // ChromeDriver ends its browsers when it is asked to, not when it is killed.
+        let pid = rustix::process::Pid::from_child(&self.driver);
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        let _ = self.driver.wait();
+    }
+}
+
+/// Starts ChromeDriver on a free port.
+fn start(driver: &Path) -> (Child, u16) {
+    let mut child = Command::new(driver)
+        .arg("--port=0")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("ChromeDriver");
+    let out = child.stdout.take().expect("its output");
+    let mut lines = BufReader::new(out).lines();
+    let port = lines.by_ref().find_map(|line| {
+        let line = line.ok()?;
+        let (_, port) = line.split_once("successfully on port ")?;
+        port.trim_end_matches('.').parse().ok()
+    });
+    // What it says later must not fill the pipe.
+    std::thread::spawn(move || lines.for_each(drop));
+    (child, port.expect("the port of ChromeDriver"))
+}
+
+fn capabilities(chromium: &Path, profile: &Path) -> Capabilities {
+    let folder = format!("--user-data-dir={}", profile.display());
+    let arguments = [
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--hide-scrollbars",
+        &folder,
+    ];
+    let wanted = json!({
+        "browserName": "chrome",
+        "goog:chromeOptions": { "binary": chromium, "args": arguments },
+        "goog:loggingPrefs": { "browser": "ALL" },
+    });
+    match wanted {
+        Value::Object(map) => map,
+        other => panic!("{other} is no object"),
+    }
+}
+
+/// What Chromium's driver knows beyond the standard.
+#[derive(Debug)]
+enum Chrome {
+    /// Its log of the page.
+    Log,
+    /// A command of its developer tools.
+    Tool(String, Value),
+}
+
+impl WebDriverCompatibleCommand for Chrome {
+    fn endpoint(
+        &self,
+        base: &url::Url,
+        session: Option<&str>,
+    ) -> Result<url::Url, url::ParseError> {
+        let path = match self {
+            Chrome::Log => "se/log",
+            Chrome::Tool(..) => "goog/cdp/execute",
+        };
+        base.join(&format!("session/{}/{path}", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
+        let body = match self {
+            Chrome::Log => json!({ "type": "browser" }),
+            Chrome::Tool(command, parameters) => json!({ "cmd": command, "params": parameters }),
+        };
+        (http::Method::POST, Some(body.to_string()))
+    }
+}
