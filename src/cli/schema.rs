@@ -4,6 +4,7 @@ use clap::{Args, ValueEnum};
 
 use super::{CommandError, output};
 use crate::experiment::store;
+use crate::report;
 use crate::scenario;
 
 /// Arguments of `coalmine schema`.
@@ -12,6 +13,9 @@ pub(super) struct SchemaArguments {
     /// What to describe: `scenario` files or `summary`, the summary.json of results
     #[arg(value_enum, default_value_t = Subject::Scenario, hide_possible_values = true)]
     subject: Subject,
+    /// Print it as a page to read, in Markdown
+    #[arg(long)]
+    markdown: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -24,10 +28,21 @@ enum Subject {
 
 /// Prints the schema.
 pub(super) fn schema(arguments: &SchemaArguments) -> Result<(), CommandError> {
-    let schema = match arguments.subject {
-        Subject::Scenario => scenario::schema(),
-        Subject::Summary => store::schema(),
+    let (schema, title, command) = match arguments.subject {
+        Subject::Scenario => (
+            scenario::schema(),
+            "Fields of a scenario",
+            "coalmine schema --markdown",
+        ),
+        Subject::Summary => (
+            store::schema(),
+            "Fields of summary.json",
+            "coalmine schema summary --markdown",
+        ),
     };
+    if arguments.markdown {
+        return output::print(&report::fields_markdown(title, command, &schema));
+    }
     let mut text = serde_json::to_string_pretty(&schema)?;
     text.push('\n');
     output::print(&text)

@@ -3,30 +3,7 @@
 //! [`run`] plays a scenario's grid and returns [`summary::Results`]; [`watch`] plays one rollout
 //! tick by tick.
 //!
-//! # How each number is computed, in the order in which it is computed
-//!
-//! 1. **Grid.** Each percentage makes two cells: *held*, where the canary answers that share of the
-//!    requests whenever the controller gives it any, through all checks that the rollout would take;
-//!    and *rollout*, which enters at that percentage and then takes the written steps above it.
-//! 2. **Trials.** Each trial of a cell plays the rollout twice on the same luck: with the faulty
-//!    canary and with one as good as stable. It ends with rollback, promotion, or at the horizon.
-//! 3. **Power** is the share of the faulty trials that end with a rollback; **false rollback** the
-//!    same share of the good ones.
-//! 4. **Interval.** Wilson's at 95 %, of each share. Trials are added until the half-width of both is
-//!    at most the precision asked for, at most as many as allowed. Tables show the longer arm.
-//! 5. **Detection time** runs from the first moment at which the fault and canary traffic are both
-//!    present, to the rollback. Quantiles are over the trials detected (the smallest time that the
-//!    share stays within); **never** is the share without a detection: promoted, at the horizon, or
-//!    rolled back before the fault met anybody.
-//! 6. **Exposure** counts the users' requests that the faulty canary failed, by the fault or
-//!    otherwise, or answered slowed by the fault, until rollback, promotion or horizon; **users** are
-//!    the distinct users behind these requests (counted by the `requests` engine, the expectation
-//!    given the requests by `counts`). Both are means over all faulty trials.
-//! 7. **Requests a window** is the mean rate over the horizon, times the percentage, times the
-//!    longest window of the gates: what there is to judge, not what a scrape shows of it.
-//! 8. **Heat map.** Power with the percentage held, at multiples of the scenario's rate, from fewer
-//!    trials than the tables (half-width up to 5 points).
-//! 9. **Timeline.** The first trial of the rollout as written, as the scraped metrics showed it.
+#![doc = include_str!("../../docs/numbers.md")]
 
 pub mod asked;
 pub mod calibration;

@@ -100,14 +100,14 @@ fn pack(asset: &'static Asset) -> Packed {
 
 /// The file that is asked for.
 pub(super) async fn serve(request: Request) -> Response {
-    if ![Method::GET, Method::HEAD].contains(request.method()) {
-        return Refusal::Method("GET, HEAD").into_response();
-    }
     let path = request.uri().path();
     let found = packed().iter().find(|one| one.asset.path == path);
     let Some(found) = found else {
         return Refusal::Missing(format!("there is nothing at `{path}`")).into_response();
     };
+    if ![Method::GET, Method::HEAD].contains(request.method()) {
+        return Refusal::Method("GET, HEAD").into_response();
+    }
     let mut headers = HeaderMap::new();
     let mut put = |name, value: &str| {
         if let Ok(value) = value.parse() {

@@ -29,6 +29,21 @@ pub struct UnknownSubject {
 /// In the order in which they are best read.
 const PAGES: &[Page] = &[
     page(
+        "numbers",
+        "How each number of a report is computed, in the order in which it is",
+        include_str!("../../docs/numbers.md"),
+    ),
+    page(
+        "scenarios",
+        "How to write a scenario",
+        include_str!("../../docs/scenarios.md"),
+    ),
+    page(
+        "fields",
+        "Every field of a scenario, with its default",
+        include_str!("../../docs/fields.md"),
+    ),
+    page(
         "gates",
         "What can decide at a check: what each gate promises, and when it errs",
         include_str!("../../docs/gates.md"),
@@ -92,6 +107,21 @@ const PAGES: &[Page] = &[
         "sweep-engines",
         "The same on Kubernetes, Slurm and GNU parallel",
         include_str!("../../docs/sweep-engines.md"),
+    ),
+    page(
+        "results",
+        "What a run stores: files and columns",
+        include_str!("../../docs/results.md"),
+    ),
+    page(
+        "recording",
+        "What a recording of a rollout holds",
+        include_str!("../../docs/recording.md"),
+    ),
+    page(
+        "performance",
+        "What it costs in time and memory, measured",
+        include_str!("../../docs/performance.md"),
     ),
 ];
 

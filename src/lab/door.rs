@@ -197,7 +197,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 pub(super) async fn guard(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
     let is_api = request.uri().path().starts_with("/api");
     let mut response = match door.admit(&request) {
-        Ok(()) => next.run(request).await,
+        Ok(()) => told(next.run(request).await),
         Err(refusal) => refusal.into_response(),
     };
     let headers = response.headers_mut();
@@ -220,6 +220,27 @@ pub(super) async fn guard(State(door): State<Arc<Door>>, request: Request, next:
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     response
+}
+
+/// A refusal of the router's own, in the form of all others.
+fn told(response: Response) -> Response {
+    let status = response.status();
+    let has_type = response.headers().contains_key(header::CONTENT_TYPE);
+    let is_plain = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"));
+    if !status.is_client_error() || (has_type && !is_plain) {
+        return response;
+    }
+    let allowed = response.headers().get(header::ALLOW).cloned();
+    let words = status.canonical_reason().unwrap_or("refused");
+    let mut told = Refusal::Malformed(words.to_lowercase()).into_response();
+    *told.status_mut() = status;
+    if let Some(allowed) = allowed {
+        told.headers_mut().insert(header::ALLOW, allowed);
+    }
+    told
 }
 
 #[cfg(test)]

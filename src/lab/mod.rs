@@ -10,9 +10,11 @@
 //! | [`choices`] | Gates to choose from. |
 //! | [`knobs`] | What can be moved in a scenario. |
 //! | [`live`] | A rollout for real, and who reaches into it. |
+//! | `extent` | How much work one rollout is. |
 //! | [`turns`] | Whose simulation runs when, and for how long. |
 //! | [`routes`] | What is answered: one file for each group. |
 //! | [`refusal`] | Why something is not. |
+//! | [`openapi`] | The description of the API. |
 //! | `written` | A setup written out as a file. |
 //! | `assets` | The files of the page. |
 //!
@@ -24,9 +26,11 @@ mod assets;
 pub mod book;
 pub mod choices;
 pub mod door;
+mod extent;
 pub mod knobs;
 pub mod lessons;
 pub mod live;
+pub mod openapi;
 pub mod plain;
 pub mod refusal;
 pub mod routes;

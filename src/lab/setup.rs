@@ -12,8 +12,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::choices;
+use super::extent;
 use super::refusal::Refusal;
-use crate::base::{Problem, Problems, Weight};
+use crate::base::{Problem, Problems, Seed, Weight};
 use crate::manifest::split::Wishes;
 use crate::manifest::{Account, Manifest};
 use crate::model::fault::Target;
@@ -127,6 +128,7 @@ impl Setup {
             )
         })?;
         let scenario = bundle.scenario()?;
+        extent::check(&scenario)?;
         let accounts = match origin.accounts {
             Some(accounts) => accounts,
             None => bundle.accounts(),
@@ -164,7 +166,7 @@ impl Setup {
             canary_errors: read("canary_errors", self.canary_errors.as_deref(), &mut wrong),
             latency: latency("latency", self.latency.as_deref(), &mut wrong),
             canary_latency: latency("canary_latency", self.canary_latency.as_deref(), &mut wrong),
-            seed: read("seed", self.seed.as_deref(), &mut wrong),
+            seed: self.root(&mut wrong),
             weights: self.weights(&mut wrong),
             ..Overrides::default()
         };
@@ -172,6 +174,16 @@ impl Setup {
             true => Ok(overrides),
             false => Err(all(wrong)),
         }
+    }
+
+    fn root(&self, wrong: &mut Vec<Problem>) -> Option<Seed> {
+        let text = self.seed.as_deref()?;
+        let seed = text.trim().parse().ok();
+        if seed.is_none() {
+            let problem = Problem::error(format!("seed: `{text}` is no whole number"), None);
+            wrong.push(problem.help("write a number from 0 to 18446744073709551615"));
+        }
+        seed
     }
 
     fn weights(&self, wrong: &mut Vec<Problem>) -> Option<Vec<Weight>> {

@@ -8,6 +8,7 @@ mod check;
 mod comparison;
 mod conformity;
 mod csv;
+mod fields;
 mod gates;
 mod grid;
 mod heading;
@@ -36,6 +37,7 @@ pub use check::{
 pub use comparison::{comparison, comparison_files, league_files, leagues};
 pub use conformity::conformity;
 pub use csv::csv;
+pub use fields::fields_markdown;
 pub use gates::{gate, gates, gates_markdown};
 pub use grid::grid;
 pub use json::json;

@@ -1,27 +1,6 @@
-//! What a gate saw, kept in a file: every sample that was taken and every answer that was given.
+//! What a gate saw, kept in a file.
 //!
-//! The file holds one JSON object per line. The first says what was measured and how; every other is a row with a `kind`:
-//!
-//! - `scrape`: the running counters of a version, or of one of its `route`s, as they were read at
-//!   `at_ns`: `requests` and `seconds` by status (success, failure), `buckets` by status and then by
-//!   bound, not cumulative, and for each goal its seven sums in the order of [`GoalSums`](super::GoalSums). Restarts
-//!   of instances are mended; health checks are not in it.
-//! - `answer`: what a metrics server said that the window of length `span_ns` showed at `at_ns`;
-//!   `null` and empty lists stand where it had no series.
-//! - `query`: what a metrics server answered to a query of a gate's own for `at_ns`.
-//! - `supplied`: what systems that are not simulated would have answered to each question at one look,
-//!   and `step` the next answer to a question that is asked once a step: a number, `null` for
-//!   nothing, `"error"`.
-//! - `weights`: which percentages the splitter was asked for from `at_ns` on; `null` where requests
-//!   are copied.
-//! - `look`: what a gate said, and `tick`: where its controller stood after that.
-//! - `problem`: why there is nothing.
-//!
-//! The first version had none of the kinds from `query` to `tick`, nor failures by user, nor in its
-//! first line the numbers by which the rollout drew (`luck`).
-//!
-//! Times count nanoseconds from the start of the rollout. Rows stand in the order in which the gate
-//! came to see them. A file whose last line was cut off can be read up to there.
+#![doc = include_str!("../../docs/recording.md")]
 
 mod line;
 mod number;

@@ -1,5 +1,6 @@
 //! What is answered, one file for each group of routes.
 
+pub mod about;
 pub mod catalog;
 pub mod curve;
 pub mod download;
@@ -26,6 +27,7 @@ pub(super) fn all() -> Router<Lab> {
         .merge(measure::routes())
         .merge(learn::routes())
         .merge(download::routes())
+        .merge(about::routes())
         .merge(super::live::routes())
 }
 
