@@ -22,9 +22,54 @@ struct Asset {
 }
 
 /// The files by their paths; `/` is the page.
-const ASSETS: &[Asset] = &[asset("/", HTML, include_bytes!("page/index.html"))];
+const ASSETS: &[Asset] = &[
+    asset("/", HTML, include_bytes!("page/index.html")),
+    asset("/api.js", SCRIPT, include_bytes!("page/api.js")),
+    asset("/app.js", SCRIPT, include_bytes!("page/app.js")),
+    asset("/book.js", SCRIPT, include_bytes!("page/book.js")),
+    asset("/chart.js", SCRIPT, include_bytes!("page/chart.js")),
+    asset("/clock.js", SCRIPT, include_bytes!("page/clock.js")),
+    asset("/curve.js", SCRIPT, include_bytes!("page/curve.js")),
+    asset("/dom.js", SCRIPT, include_bytes!("page/dom.js")),
+    asset("/dots.js", SCRIPT, include_bytes!("page/dots.js")),
+    asset("/flow.js", SCRIPT, include_bytes!("page/flow.js")),
+    asset("/format.js", SCRIPT, include_bytes!("page/format.js")),
+    asset("/gate.js", SCRIPT, include_bytes!("page/gate.js")),
+    asset("/icon.svg", IMAGE, include_bytes!("page/icon.svg")),
+    asset("/knobs.js", SCRIPT, include_bytes!("page/knobs.js")),
+    asset("/lessons.js", SCRIPT, include_bytes!("page/lessons.js")),
+    asset("/live.js", SCRIPT, include_bytes!("page/live.js")),
+    asset("/own.js", SCRIPT, include_bytes!("page/own.js")),
+    asset("/play.js", SCRIPT, include_bytes!("page/play.js")),
+    asset("/predict.js", SCRIPT, include_bytes!("page/predict.js")),
+    asset("/rooms.css", STYLE, include_bytes!("page/rooms.css")),
+    asset("/stage.js", SCRIPT, include_bytes!("page/stage.js")),
+    asset("/state.js", SCRIPT, include_bytes!("page/state.js")),
+    asset("/style.css", STYLE, include_bytes!("page/style.css")),
+    asset("/theme.js", SCRIPT, include_bytes!("page/theme.js")),
+    asset("/trouble.js", SCRIPT, include_bytes!("page/trouble.js")),
+    asset(
+        "/vendor/uPlot.LICENSE.txt",
+        TEXT,
+        include_bytes!("page/vendor/uPlot.LICENSE.txt"),
+    ),
+    asset(
+        "/vendor/uPlot.css",
+        STYLE,
+        include_bytes!("page/vendor/uPlot.css"),
+    ),
+    asset(
+        "/vendor/uPlot.js",
+        SCRIPT,
+        include_bytes!("page/vendor/uPlot.js"),
+    ),
+];
 
 const HTML: &str = "text/html; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const STYLE: &str = "text/css; charset=utf-8";
+const IMAGE: &str = "image/svg+xml";
+const TEXT: &str = "text/plain; charset=utf-8";
 
 const fn asset(path: &'static str, kind: &'static str, plain: &'static [u8]) -> Asset {
     Asset { path, kind, plain }

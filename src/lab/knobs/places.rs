@@ -235,6 +235,42 @@ fn steps(own: &toml::Value) -> Vec<Knob> {
     knobs
 }
 
+/// What a field is called: in words where its name says little to whoever has not read the format.
+fn label(prefix: &str, field: &str) -> String {
+    let words = match field {
+        "failures" => "Failed checks to roll back",
+        "counting" => "Failed checks are counted",
+        "inconclusive" => "A check that cannot tell",
+        "rollback" => "Rolling back",
+        "warmup" => "No checks after a change for",
+        "min_requests" => "Requests to judge at all",
+        "min" => "Lowest that passes",
+        "max" => "Highest that passes",
+        "window" => "Looks back over",
+        "alpha" => "False alarms allowed",
+        "probability" => "Share of requests hurt",
+        "add" => "Added time",
+        "multiply" => "Times slower",
+        "quantile" => "Quantile",
+        _ => "",
+    };
+    match (words, prefix) {
+        ("", "") => sentence(&field.replace('_', " ")),
+        ("", prefix) => sentence(&format!("{prefix}{}", field.replace('_', " "))),
+        (words, "") => words.to_owned(),
+        (words, prefix) => format!("{words} ({})", prefix.trim()),
+    }
+}
+
+/// With a capital letter.
+fn sentence(words: &str) -> String {
+    let mut letters = words.chars();
+    match letters.next() {
+        Some(first) => first.to_uppercase().chain(letters).collect(),
+        None => String::new(),
+    }
+}
+
 /// The fields of a table that has a type in the schema.
 struct Fields<'a> {
     own: &'a toml::Value,
@@ -272,7 +308,7 @@ impl Fields<'_> {
         };
         let name = Name {
             id: place,
-            label: format!("{}{}", self.prefix, field.replace('_', " ")),
+            label: label(&self.prefix, field),
             group: self.group,
             sets: "set",
             help: help(schema),

@@ -29,7 +29,7 @@ export class Chart {
    * @param {HTMLElement} host
    * @param {{title: string, value: (point: object) => number|null, band?: (point: object) => [number, number],
    *   text: (value: number) => string, top?: (highest: number) => number, onPick: (percent: number) => void,
-   *   onHover: (percent: number|null) => void}} subject
+   *   onHover: (percent: number|null) => void, steps?: number[]}} subject
    */
   constructor(host, subject) {
     this.host = host;
@@ -109,7 +109,7 @@ export class Chart {
       axes: [
         { stroke: quiet, font, grid: { show: false }, ticks: { stroke: rule, size: 5 }, gap: 4, size: 30,
           splits: () => this.#splits(), values: (_, splits) => splits.map((v) => `${digits(v)} %`), filter: (_, splits) => splits },
-        { stroke: quiet, font, grid: { stroke: rule, width: 1 }, ticks: { show: false }, size: 58, gap: 6, space: 34,
+        { stroke: quiet, font, grid: { stroke: rule, width: 1 }, ticks: { show: false }, size: 58, gap: 6, space: 34, ...(subject.steps && { incrs: subject.steps }),
           values: (_, splits) => splits.map((v) => subject.text(v)) },
       ],
       series,

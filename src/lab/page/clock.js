@@ -74,7 +74,7 @@ export class Clock extends EventTarget {
 
 /** The speed at which so many seconds take about a quarter of a minute. @param {number} seconds */
 export function fitting(seconds) {
-  return SPEEDS.find((speed) => seconds / speed <= 18) ?? SPEEDS.at(-1);
+  return SPEEDS.find((speed) => seconds / speed <= 16) ?? SPEEDS.at(-1);
 }
 
 /** Whether the reader asked for less motion. */

@@ -15,7 +15,7 @@ const CHARTS = [
   { title: "Bad releases caught", note: "power", value: (p) => p.power.estimate, band: (p) => [p.power.low, p.power.high], text: percent, top: () => 1.02 },
   { title: "Good releases rolled back", note: "false rollback", value: (p) => p.false_rollback.estimate, band: (p) => [p.false_rollback.low, p.false_rollback.high], text: percent,
     top: (highest) => [0.05, 0.1, 0.2, 0.5].find((top) => highest * 1.2 < top) ?? 1.02 },
-  { title: "Time until half are caught", note: "median detection time", value: (p) => p.detection_p50, text: span },
+  { title: "Time until half are caught", note: "median detection time", value: (p) => p.detection_p50, text: span, steps: [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800, 604800] },
   { title: "Requests hurt by a bad release", note: "mean exposure", value: (p) => p.exposed_requests, text: (v) => (v >= 1000 ? `${digits(v / 1000)}k` : count(v)) },
 ];
 
@@ -89,7 +89,7 @@ export class Curve {
     this.curve = curve;
     this.element.classList.remove("moving");
     const own = curve.lines[0];
-    say(this.trials, `${count(curve.trials)} rollouts a point${curve.complete ? "" : ", cut off by the clock"}; the band is the 95 % interval; same seed, same luck for every gate`);
+    say(this.trials, `${count(curve.trials)} rollouts a point${curve.complete ? "" : " at most: time was up"}; the band is the 95 % interval; same seed, same luck for every gate`);
     this.#strip(own.written);
     const last = own.points.length - 1;
     this.at.max = String(last);

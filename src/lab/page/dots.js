@@ -61,13 +61,13 @@ export function plan(parts, { rate, size, errors, probability, slow }) {
     owed = exact - canary;
     const share = part.share ?? (part.canary === null ? probability : part.canary ? part.hurt / part.canary : 0);
     return {
-      index,
+      index: part.index ?? index,
       from: part.from,
       to: part.to,
       percent: part.percent,
       stable: Math.round((requests * (100 - part.percent)) / 100 / size),
       canary,
-      hurt: chosen(canary, share, index),
+      hurt: chosen(canary, share, part.index ?? index),
       lag: part.lag,
     };
   });

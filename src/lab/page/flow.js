@@ -91,26 +91,30 @@ export class Flow {
   #stage(p, weight) {
     const c = this.context;
     const k = this.colours;
-    // Lanes.
-    c.lineWidth = 1;
-    const lane = (target, colour, share) => {
-      const y = target.y + target.height / 2;
-      c.strokeStyle = colour;
-      c.globalAlpha = 0.16;
-      c.lineWidth = Math.max(1.5, share * target.height * 0.62);
-      c.beginPath();
-      c.moveTo(p.splitter + 5, p.middle + (target === p.stable ? -1 : 1) * p.spread * 0.4);
-      c.bezierCurveTo(p.splitter + (p.box.x - p.splitter) * 0.5, p.middle, p.box.x - (p.box.x - p.splitter) * 0.5, y, p.box.x, y);
-      c.lineTo(p.right, y);
-      c.stroke();
-      c.globalAlpha = 1;
-    };
-    lane(p.stable, k.stable, 1 - weight / 100);
-    lane(p.canary, k.canary, weight / 100);
-    // The splitter: a bar shared out.
     const top = p.middle - p.spread;
     const tall = p.spread * 2;
     const part = weight <= 0 ? 0 : Math.max(3, (tall * weight) / 100);
+    const lane = (target, colour, share, from, to) => {
+      if (to - from < 0.5) return;
+      const y = target.y + target.height / 2;
+      const half = Math.max(1.5, share * target.height * 0.76) / 2;
+      const [x0, x1] = [p.splitter + 5, p.box.x];
+      const bend = (x1 - x0) * 0.5;
+      c.fillStyle = colour;
+      c.globalAlpha = 0.13;
+      c.beginPath();
+      c.moveTo(x0, from);
+      c.bezierCurveTo(x0 + bend, from, x1 - bend, y - half, x1, y - half);
+      c.lineTo(p.right, y - half);
+      c.lineTo(p.right, y + half);
+      c.lineTo(x1, y + half);
+      c.bezierCurveTo(x1 - bend, y + half, x0 + bend, to, x0, to);
+      c.fill();
+      c.globalAlpha = 1;
+    };
+    lane(p.stable, k.stable, 1 - weight / 100, top, top + tall - part);
+    lane(p.canary, k.canary, weight / 100, top + tall - part, top + tall);
+    // The splitter: a bar shared out.
     c.fillStyle = k.stable;
     c.fillRect(p.splitter - 5, top, 10, tall - part);
     c.fillStyle = k.canary;
@@ -147,7 +151,7 @@ export class Flow {
     const target = canary ? p.canary : p.stable;
     const lift = (lane - 0.5) * target.height * 0.72;
     const end = target.y + target.height / 2 + lift;
-    const start = p.middle + (chance(Math.round(lane * 1e6), 1) - 0.5) * p.spread * 1.5;
+    const start = p.middle + (chance(Math.round(lane * 1e6), 1) - 0.5) * p.spread * 1.8;
     let x;
     let y;
     let colour = k.quiet;

@@ -169,14 +169,20 @@ export class Knobs {
   }
 }
 
-/** The few that matter most: how much traffic, how bad the release, how long and how strict the look. */
+/** What matters most, in order: how much traffic, how bad the release, how much of it, how long and how strict the look. */
+const FIRST = [
+  /^rate$/, /^canary_errors$|^canary\.faults\[0\]\.(probability|add|multiply|per_request|mean_time|rate|limit|work)$/, /^rollout\.steps\[0\]\.weight$|stepWeight|steps\[0\]\.setWeight/,
+  /gates\[0\]\.(min|max|alpha|ratio|margin|level)$|thresholdRange|threshold|failureLimit|marginal|pass$/, /gates\[0\]\.window$|analysis\.interval$|metrics\[0\]\.interval$/, /^errors$/,
+  /^canary_latency\.p99$|^canary\.faults\[0\]\./, /^rollout\.(failures|steps\[0\]\.hold)$/,
+];
+
 function important(knobs) {
-  const sliders = knobs.filter((knob) => knob.kind !== "text");
-  const take = (group, many) => sliders.filter((knob) => knob.group === group).slice(0, many);
-  const first = [...take("traffic", 1), ...take("canary", 2), ...take("rollout", 2), ...take("gate", 2)];
-  for (const knob of sliders) {
-    if (first.length >= OPEN) break;
-    if (!first.includes(knob)) first.push(knob);
+  const movable = knobs.filter((knob) => knob.kind === "slider");
+  const first = [];
+  for (const wanted of FIRST) {
+    const found = movable.find((knob) => wanted.test(knob.id) && !first.includes(knob));
+    if (found) first.push(found);
   }
+  for (const knob of movable) if (!first.includes(knob)) first.push(knob);
   return first.slice(0, OPEN);
 }

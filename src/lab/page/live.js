@@ -184,7 +184,7 @@ export class Live {
   }
 
   #pulse(pulse) {
-    this.pulses.push({ ...pulse, at: performance.now() / 1000 });
+    this.pulses.push({ ...pulse, number: (this.pulses.at(-1)?.number ?? 0) + 1, at: performance.now() / 1000 });
     this.pulses = this.pulses.slice(-5 * KEPT);
     const [stable, canary] = pulse.requests;
     const figure = (all, failed) => `${count(all)}, ${count(failed)} failed`;
@@ -235,7 +235,7 @@ export class Live {
     const parts = this.pulses.slice(1).map((pulse, i) => {
       const before = this.pulses[i];
       return {
-        from: before.seconds, to: pulse.seconds, percent: before.percent,
+        index: before.number, from: before.seconds, to: pulse.seconds, percent: before.percent,
         canary: pulse.requests[1] - before.requests[1], hurt: pulse.failed[1] - before.failed[1], lag: 1,
       };
     }).filter((part) => part.to > part.from);

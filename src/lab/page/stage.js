@@ -7,6 +7,9 @@ import { GatePanel } from "./gate.js";
 import { plan, size } from "./dots.js";
 import { percentage, plural, span } from "./format.js";
 
+/** Seconds on the wall for which a rollout is shown after its end: time to see what was decided. */
+const AFTERWARDS = 7;
+
 /**
  * @typedef {object} Options
  * @property {() => void} [onEnd] Called when the rollout was played to its end.
@@ -63,12 +66,13 @@ export class Stage {
     this.rollout = rollout;
     this.world = world;
     const ended = rollout.ended_seconds;
-    const end = ended + Math.max(ended * 0.16, 1);
     const share = this.clock.now / this.clock.end;
-    if (!keep || !this.parts || Math.abs(end - this.clock.end) > end * 0.5) {
-      this.clock.speed = fitting(end);
+    if (!keep || !this.parts || Math.abs(ended - this.ended) > ended * 0.5) {
+      this.clock.speed = fitting(ended);
       this.speed.value = String(this.clock.speed);
+      this.ended = ended;
     }
+    const end = ended + AFTERWARDS * fitting(ended);
     this.parts = parts(rollout, end);
     this.#replan();
     this.gate.show(rollout);
