@@ -177,7 +177,7 @@ fn every_gate_of_the_catalog_can_take_the_place_of_every_rollout() {
                     complaints.push(format!(
                         "{} under {}: is called {}",
                         builtin.name, choice.id, stage.scenario.rollout_name
-                    ))
+                    ));
                 }
                 Ok(stage) => {
                     let (world, other) = (&own.scenario.world, &stage.scenario.world);
