@@ -215,6 +215,11 @@ fn render(text: &str, subject: Option<&str>) -> String {
     }
     let mut out = String::new();
     pulldown_cmark::html::push_html(&mut out, safe.out.into_iter());
+    // Pages that show this allow styles from files only.
+    for side in ["left", "center", "right"] {
+        let inline = format!(" style=\"text-align: {side}\"");
+        out = out.replace(&inline, &format!(" class=\"{side}\""));
+    }
     out
 }
 

@@ -35,15 +35,18 @@ pub(crate) async fn violations(browser: &Browser) -> Option<Vec<String>> {
         .await
         .expect("an answer of axe-core");
     let found: Vec<Value> = found.as_array().cloned().expect("a list");
-    let serious = found.iter().filter(|one| {
-        [json!("serious"), json!("critical")].contains(&one["impact"])
-    });
+    let serious = found
+        .iter()
+        .filter(|one| [json!("serious"), json!("critical")].contains(&one["impact"]));
     Some(serious.map(line).collect())
 }
 
 fn line(violation: &Value) -> String {
     let nodes = violation["nodes"].as_array().cloned().unwrap_or_default();
-    let where_: Vec<String> = nodes.iter().map(|node| node["target"].to_string()).collect();
+    let where_: Vec<String> = nodes
+        .iter()
+        .map(|node| node["target"].to_string())
+        .collect();
     let (id, help) = (&violation["id"], &violation["help"]);
     format!("{id}: {help}: {}", where_.join(", "))
 }

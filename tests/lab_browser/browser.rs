@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use fantoccini::error::CmdError;
 use fantoccini::wd::{Capabilities, WebDriverCompatibleCommand};
@@ -14,8 +14,10 @@ use tempfile::TempDir;
 
 use super::shared_folder::skip;
 
-/// How long anything on the page may take to come.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How often one looks whether something on the page has come.
+const LOOKS: usize = 1_200;
+/// How long one waits before the next look.
+const BETWEEN: Duration = Duration::from_millis(50);
 
 /// A browser of its own, with an empty profile; it ends with this value.
 pub(crate) struct Browser {
@@ -70,6 +72,19 @@ impl Browser {
         })
     }
 
+    /// Opens a page anew, also where only the part after `#` differs from the present one.
+    pub(crate) async fn open_page(&self, address: &str) {
+        for address in ["about:blank", address] {
+            self.client.goto(address).await.expect("the page");
+        }
+    }
+
+    /// Fails where the browser complained.
+    pub(crate) async fn is_content(&self) {
+        let complaints = self.console().await;
+        assert!(complaints.is_empty(), "the console: {complaints:#?}");
+    }
+
     /// Runs a script in the page and gives back what it returns.
     pub(crate) async fn script(&self, script: &str, arguments: Vec<Value>) -> Value {
         let done = self.client.execute(script, arguments).await;
@@ -78,16 +93,17 @@ impl Browser {
 
     /// Waits until an expression is true in the page.
     pub(crate) async fn until(&self, what: &str, expression: &str) {
-        let begun = Instant::now();
         let script = format!("return Boolean({expression});");
-        while self.script(&script, Vec::new()).await != json!(true) {
-            assert!(
-                begun.elapsed() < PATIENCE,
-                "{what}: `{expression}` is not true after {PATIENCE:?}; the console: {:?}",
-                self.console().await
-            );
-            tokio::time::sleep(Duration::from_millis(50)).await;
+        for _ in 0..LOOKS {
+            if self.script(&script, Vec::new()).await == json!(true) {
+                return;
+            }
+            tokio::time::sleep(BETWEEN).await;
         }
+        panic!(
+            "{what}: `{expression}` does not become true; the console: {:?}",
+            self.console().await
+        );
     }
 
     /// What the browser complained about since this was last asked: errors of scripts, refusals of the
@@ -105,13 +121,20 @@ impl Browser {
 
     /// Has the page believe that somebody prefers this theme, and less motion where asked.
     pub(crate) async fn prefer(&self, theme: Theme, less_motion: bool) {
-        let motion = if less_motion { "reduce" } else { "no-preference" };
+        let motion = if less_motion {
+            "reduce"
+        } else {
+            "no-preference"
+        };
         let features = json!([
             { "name": "prefers-color-scheme", "value": theme.name() },
             { "name": "prefers-reduced-motion", "value": motion },
         ]);
-        self.tool("Emulation.setEmulatedMedia", json!({ "features": features }))
-            .await;
+        self.tool(
+            "Emulation.setEmulatedMedia",
+            json!({ "features": features }),
+        )
+        .await;
     }
 
     /// Gives the page a screen of this size.

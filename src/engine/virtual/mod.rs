@@ -389,6 +389,11 @@ impl<'a> Player<'a> {
         if exposed_after > 0 {
             self.play.tally.levels = end.levels;
         }
+        // Watching goes on until the controller has finished; that is not what was asked for.
+        let exposed_after = match self.setting.aftermath.is_zero() {
+            true => 0,
+            false => exposed_after,
+        };
         Trial {
             ending: end.ending,
             ended: end.at,

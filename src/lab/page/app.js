@@ -33,7 +33,7 @@ async function room(name) {
 async function show(state, before) {
   const name = state.view === "lesson" ? "lessons" : state.view;
   if (shown && shown !== name) rooms.get(shown)?.hide();
-  const moved = before && (before.view !== state.view || before.lesson !== state.lesson || before.book !== state.book);
+  const moved = before && (before.view !== state.view || before.lesson !== state.lesson || before.book !== state.book || before.at !== state.at);
   shown = name;
   for (const section of document.querySelectorAll("main > section")) section.hidden = section.id !== name;
   for (const link of document.querySelectorAll("#rooms a")) {
@@ -53,7 +53,7 @@ async function show(state, before) {
 
 /** The address of a room: the setting comes along to the rooms that play it. */
 function address(view, state) {
-  const text = location.hash.replace(/^#/, "").split("&").filter((part) => !/^(play|lessons|own|live|book|lesson=.*|book=.*)$/.test(part)).join("&");
+  const text = location.hash.replace(/^#/, "").split("&").filter((part) => !/^(play|lessons|own|live|book|lesson=.*|book=.*|at=.*)$/.test(part)).join("&");
   const carries = ["play", "own", "live"].includes(view) && ["play", "own", "live"].includes(state.view);
   const rest = carries ? text : "";
   if (view === "play") return `#${rest || "play"}`;

@@ -17,14 +17,14 @@ export class Book {
   }
 
   /** Opens a page; without a subject the list of them. @param {import("./state.js").State} state */
-  async show({ book: subject }) {
+  async show({ book: subject, at }) {
     this.asked = subject;
     for (const [name, link] of this.links) {
       if (name === subject) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
     }
     if (!subject) {
-      fill(this.page, make("h2", {}, "The book"),
+      fill(this.page, make("h1", {}, "The book"),
         make("p", {}, "How each number is computed, what the gates promise, what can go wrong with a release, and what the files hold. In a terminal: ", make("code", {}, "coalmine docs"), "."),
         make("dl", { className: "pages" }, ...this.pages.flatMap(({ subject: name, line }) =>
           [make("dt", {}, make("a", { href: `#book=${name}` }, name)), make("dd", {}, line)])));
@@ -34,8 +34,13 @@ export class Book {
       if (!this.kept.has(subject)) this.kept.set(subject, await json(`/api/book/${encodeURIComponent(subject)}`));
       if (this.asked !== subject) return;
       fill(this.page, rendered(this.kept.get(subject).html));
-      this.page.focus({ preventScroll: true });
-      scrollTo({ top: 0 });
+      const heading = at && document.getElementById(`book-${at}`);
+      if (heading) {
+        heading.scrollIntoView();
+      } else {
+        this.page.focus({ preventScroll: true });
+        scrollTo({ top: 0, behavior: "instant" });
+      }
     } catch (error) {
       if (this.asked === subject) fill(this.page, make("p", { className: "warning", role: "alert" }, error.message));
     }

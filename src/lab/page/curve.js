@@ -8,6 +8,8 @@ import { count, digits, percent, percentage, share, span } from "./format.js";
 /** Trials at once, and those of a page at rest. */
 const ROUGH = 100;
 const FINE = [400, 1600];
+/** Trials where every request is followed and a hundred take too long; rivals wait then. */
+const FEW = 20;
 /** Milliseconds without a move after which a page is at rest. */
 const REST = [450, 1400];
 
@@ -46,7 +48,7 @@ export class Curve {
         make("div", { className: "pick" }, make("label", { htmlFor: id }, "Canary held at"), this.at, this.atText, this.hold),
         make("div", { className: "wide", tabIndex: 0, role: "region", aria: { label: "Figures of every gate" } },
           make("table", {}, make("thead", {}, make("tr", {}, ...["Gate", "Bad caught", "Good rolled back", "Half caught in", "90 % caught in", "Requests hurt", "Requests a window"].map((text) => make("th", { scope: "col" }, text)))), this.body))));
-    this.rough = new Latest((setup, signal) => this.#ask(setup, ROUGH, signal));
+    this.rough = new Latest((setup, signal) => this.#first(setup, signal));
     this.fine = new Latest((setup, signal) => this.#refine(setup, signal));
     this.chosen = null;
   }
@@ -61,9 +63,23 @@ export class Curve {
     this.resting = setTimeout(() => this.fine.ask(setup, { now: true }), REST[0]);
   }
 
+  /** A first answer: rough, and with few trials where even that takes too long. */
+  async #first(setup, signal) {
+    const name = setup.scenario ?? "";
+    if (this.slow === name) return void (await this.#ask(setup, FEW, signal));
+    const curve = await this.#ask(setup, ROUGH, signal);
+    if (!curve || curve.complete) return;
+    this.slow = name;
+    await this.#ask(setup, FEW, signal);
+  }
+
   async #refine(setup, signal) {
+    // The rough answer first: both would only take turns.
+    while (this.rough.running) await pause(100, signal);
+    if (this.slow === (setup.scenario ?? "")) return;
     for (const [step, trials] of FINE.entries()) {
-      await this.#ask(setup, trials, signal);
+      const curve = await this.#ask(setup, trials, signal);
+      if (!curve?.complete) return;
       if (step + 1 < FINE.length) await pause(REST[1] - REST[0], signal);
     }
   }
@@ -71,17 +87,20 @@ export class Curve {
   async #ask(setup, trials, signal) {
     let curve;
     try {
-      curve = await json("/api/curve", { body: { setup, trials, rivals: true }, signal });
+      curve = await json("/api/curve", { body: { setup, trials, rivals: trials !== FEW }, signal });
     } catch (error) {
       if (!isAborted(error)) this.host.onProblem(error);
       throw error;
     }
-    if (signal.aborted || (setup !== this.setup && trials !== ROUGH)) return;
-    if (setup === this.setup && this.shownFor === setup && this.curve && trials < this.curve.asked) return;
-    curve.asked = trials;
-    this.shownFor = setup;
-    this.host.onProblem(null);
-    this.show(curve, trials !== ROUGH);
+    const isFine = FINE.includes(trials);
+    if (signal.aborted || (setup !== this.setup && isFine)) return null;
+    // Half a fine answer is worth less than a whole rough one.
+    const isWorse = isFine && !curve.complete;
+    if (!isWorse) {
+      this.host.onProblem(null);
+      this.show(curve, isFine || trials === FEW);
+    }
+    return curve;
   }
 
   /** @param {object} curve The answer of `/api/curve`. @param {boolean} settled */
@@ -89,6 +108,10 @@ export class Curve {
     this.curve = curve;
     this.element.classList.remove("moving");
     const own = curve.lines[0];
+    if (!own?.points.length) {
+      say(this.trials, "Time was up before a point was played: this scenario follows every request. Ask for less traffic, or for a shorter rollout.");
+      return;
+    }
     say(this.trials, `${count(curve.trials)} rollouts a point${curve.complete ? "" : " at most: time was up"}; the band is the 95 % interval; same seed, same luck for every gate`);
     this.#strip(own.written);
     const last = own.points.length - 1;

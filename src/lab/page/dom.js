@@ -44,11 +44,6 @@ export function say(element, text) {
 export function rendered(html, className = "prose") {
   const element = make("div", { className });
   element.innerHTML = html ?? "";
-  for (const table of element.querySelectorAll("table")) {
-    const wide = make("div", { className: "wide", tabIndex: 0, role: "region", aria: { label: "Table" } });
-    table.replaceWith(wide);
-    wide.append(table);
-  }
   for (const pre of element.querySelectorAll("pre")) pre.tabIndex = 0;
   return element;
 }

@@ -18,8 +18,8 @@ export class GatePanel {
     this.more = make("details", { className: "why" }, make("summary", {}, "Every gate, its rule, and what would have changed it"), this.looks);
     this.log = make("ol", { className: "ticks", aria: { label: "Ticks of the rollout" } });
     this.element = make("aside", { className: "gate", aria: { label: "What the gate sees" } },
-      make("h3", {}, "What the gate sees"), this.badge, this.reason, this.figures, this.more,
-      make("h4", {}, "Tick by tick"), this.log);
+      make("h2", {}, "What the gate sees"), this.badge, this.reason, this.figures, this.more,
+      make("h3", {}, "Tick by tick"), this.log);
     this.current = -2;
   }
 
@@ -66,7 +66,7 @@ export class GatePanel {
     const ceiling = row.p99_limit === null ? "" : `at most ${millis(row.p99_limit)}`;
     const figures = [
       ["Canary’s share", percentage(row.weight), row.phase],
-      ["Requests in the window", `${Math.round(row.canary_requests).toLocaleString("en")}`, row.failures ? plural(row.failures, "failed check") : ""],
+      ["Requests seen", `${Math.round(row.canary_requests).toLocaleString("en")}`, row.failures ? plural(row.failures, "failed check") : ""],
       ["Success, canary", ratio(row.canary_success), limit],
       ["Success, stable", ratio(row.stable_success), ""],
       ["p99, canary", millis(row.canary_p99), ceiling],

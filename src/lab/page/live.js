@@ -19,6 +19,8 @@ const FAULTS = [
 const BREAK = { kind: "errors", target: "canary", probability: 0.5 };
 /** Seconds on the wall for which the picture of what has passed is kept. */
 const KEPT = 8;
+/** Seconds on the wall for which what was decided is shown. */
+const AFTERWARDS = 8;
 
 /** The room where a rollout is played for real. */
 export class Live {
@@ -48,15 +50,16 @@ export class Live {
     this.stop = make("button", { type: "button", className: "plain", disabled: true, on: { click: () => this.#post("/api/live/stop") } }, "Stop");
     this.speed = make("select", { id: speedId },
       ...[["", "under a minute"], ["1", "as it would be"], ["10", "10×"], ["30", "30×"], ["60", "60×"], ["120", "120×"]].map(([value, text]) => make("option", { value }, text)));
-    this.good = make("input", { type: "checkbox", id: fresh("good") });
+    // Whoever wants to break a release by hand begins with a good one.
+    this.good = make("input", { type: "checkbox", checked: true, id: fresh("good") });
     this.what = make("p", { className: "what" });
     return make("div", { className: "panel" },
-      make("h2", {}, "A rollout for real"),
+      make("h1", {}, "A rollout for real"),
       make("p", {}, "Real requests over real sockets on this machine, real metrics scraped, the same gate. Nothing leaves the machine."),
       this.what,
       make("div", { className: "buttons" }, this.start, this.stop,
         make("label", { htmlFor: speedId }, "Speed ", this.speed),
-        make("label", { htmlFor: this.good.id }, this.good, " a good release")));
+        make("label", { htmlFor: this.good.id }, this.good, " a good release, to be broken by hand")));
   }
 
   #scene() {
@@ -64,17 +67,16 @@ export class Live {
     this.others = FAULTS.map(([name, fault]) =>
       make("button", { type: "button", className: "plain", disabled: true, on: { click: () => this.#add(fault) } }, name));
     const hands = make("div", { className: "hands" },
-      make("h3", {}, "By hand"), this.breaker,
+      make("h2", {}, "By hand"), this.breaker,
       make("div", { className: "buttons" }, ...this.others), this.list);
     const figure = make("figure", { className: "scene" }, make("div", { className: "picture" }, this.canvas), this.figures, hands);
     return make("div", { className: "stage" }, figure, this.gate.element);
   }
 
   /** Says what would be played, and joins a run that goes on. @param {import("./state.js").State} state */
-  show({ setup, good }) {
+  show({ setup }) {
     const name = setup.scenario ?? setup.files?.[0]?.name ?? "your own files";
     say(this.what, `It plays ${name}, as it is set in Play.`);
-    this.good.checked = good;
     if (!token()) {
       this.#fail("A live rollout sends real requests, so it wants the word that coalmine lab has printed: open the whole address that it shows in the terminal, with what stands after #token=.");
       this.start.disabled = true;
@@ -194,7 +196,7 @@ export class Live {
       ["Stable’s requests", figure(stable, pulse.failed[0])],
       ["Canary’s requests", figure(canary, pulse.failed[1])],
       ["Latency, p50 and p99", `${millis(pulse.p50_ms)}, ${millis(pulse.p99_ms)}`],
-    ].flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
+    ].map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value))));
     this.#replan();
   }
 
@@ -215,10 +217,12 @@ export class Live {
   }
 
   #end({ ending, sentence }) {
+    this.over = this.run && { speed: this.run.speed, until: performance.now() / 1000 + AFTERWARDS, percent: ending === "promoted" ? 100 : ending === "rolled back" ? 0 : null };
     this.run = null;
     this.#controls();
     say(this.state, sentence);
     this.state.dataset.ending = ending;
+    this.#replan();
     if (this.pulses.length) this.#freeze(ending);
   }
 
@@ -231,7 +235,8 @@ export class Live {
 
   /** The stretches between pulses as the picture wants them. */
   #replan() {
-    if (!this.run || this.pulses.length < 2) return;
+    const run = this.run ?? this.over;
+    if (!run || this.pulses.length < 2) return;
     const parts = this.pulses.slice(1).map((pulse, i) => {
       const before = this.pulses[i];
       return {
@@ -246,16 +251,24 @@ export class Live {
     const rate = all / Math.max(1e-6, last.seconds - first.seconds);
     const stable = Math.max(1, last.requests[0]);
     const errors = last.failed[0] / stable;
-    const world = { rate, size: size(rate, this.run.speed), errors, probability: errors, slow: false };
+    const world = { rate, size: size(rate, run.speed), errors, probability: errors, slow: false };
+    const decided = this.run ? null : this.over.percent;
+    if (decided !== null) {
+      parts.push({ index: last.number, from: last.seconds, to: last.seconds + 100 * run.speed, percent: decided, canary: null, hurt: null, lag: 1 });
+      this.flow.show({ plan: plan(parts, world), percentAt: (now) => ({ from: last.percent, to: decided, since: now - last.seconds }) });
+      return;
+    }
     this.flow.show({ plan: plan(parts, world), percentAt: () => ({ from: last.percent, to: last.percent, since: 1e9 }) });
   }
 
   #animate() {
     const step = () => {
-      if (!this.run) return;
+      const now = performance.now() / 1000;
+      const speed = this.run?.speed ?? this.over?.speed;
+      if (!speed || (!this.run && now > this.over.until)) return;
       const last = this.pulses.at(-1);
       // A second behind, so that what is drawn has happened.
-      if (last) this.flow.at(last.seconds + (performance.now() / 1000 - last.at - 1) * this.run.speed, this.run.speed);
+      if (last) this.flow.at(last.seconds + (now - last.at - 1) * speed, speed);
       this.frame = requestAnimationFrame(step);
     };
     this.frame = requestAnimationFrame(step);

@@ -207,7 +207,7 @@ export class Play {
   }
 
   #say(sentence, settled) {
-    say(this.gist, sentence);
+    say(this.gist, sentence.replaceAll(" %", "\u00a0%"));
     if (settled) say(document.getElementById("spoken"), sentence);
   }
 

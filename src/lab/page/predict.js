@@ -4,7 +4,7 @@ import { fill, fresh, make, say } from "./dom.js";
 import { digits, percentage, span } from "./format.js";
 
 const SVG = "http://www.w3.org/2000/svg";
-const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [600, 280, 52, 40, 14, 36];
+const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [600, 280, 80, 40, 16, 36];
 
 function svg(name, attributes = {}, ...children) {
   const element = document.createElementNS(SVG, name);
@@ -42,8 +42,8 @@ class CurvePrediction {
     this.x = (percent) => LEFT + ((Math.log(percent) - low) / (high - low || 1)) * (WIDTH - LEFT - RIGHT);
     this.y = (value) => TOP + (1 - value / 100) * (HEIGHT - TOP - BOTTOM);
     const grid = [0, 25, 50, 75, 100].flatMap((value) => [
-      svg("line", { class: "grid", x1: LEFT, x2: WIDTH - RIGHT + 12, y1: this.y(value), y2: this.y(value) }),
-      svg("text", { x: LEFT - 8, y: this.y(value) + 5, "text-anchor": "end" }, `${value} %`)]);
+      svg("line", { class: "grid", x1: LEFT - 14, x2: WIDTH - RIGHT + 12, y1: this.y(value), y2: this.y(value) }),
+      svg("text", { x: LEFT - 22, y: this.y(value) + 5, "text-anchor": "end" }, `${value} %`)]);
     const names = percentages.map((percent) => svg("text", { x: this.x(percent), y: HEIGHT - 10, "text-anchor": "middle" }, percentage(percent)));
     this.band = svg("path", { class: "band" });
     this.truth = svg("path", { class: "truth" });

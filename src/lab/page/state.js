@@ -33,6 +33,7 @@ const LONGEST_PACK = 48_000;
  * @property {"play"|"lessons"|"lesson"|"own"|"live"|"book"} view
  * @property {string|null} lesson
  * @property {string|null} book
+ * @property {string|null} at Heading of the page of the book.
  * @property {Setup} setup
  * @property {boolean} good Whether the release is as good as stable.
  * @property {number} replicate Whose luck.
@@ -41,7 +42,7 @@ const LONGEST_PACK = 48_000;
 
 /** @returns {State} */
 export function fresh() {
-  return { view: "play", lesson: null, book: null, setup: { scenario: FIRST }, good: false, replicate: 0, held: null };
+  return { view: "play", lesson: null, book: null, at: null, setup: { scenario: FIRST }, good: false, replicate: 0, held: null };
 }
 
 /** The link of a state, with the files packed by `pack`. @param {State} state @param {string|null} [packed] */
@@ -49,7 +50,7 @@ export function link(state, packed = null) {
   const parts = [];
   const put = (name, value) => parts.push(`${name}=${escaped(String(value))}`);
   if (state.view === "lesson") put("lesson", state.lesson);
-  else if (state.view === "book" && state.book) put("book", state.book);
+  else if (state.view === "book" && state.book) { put("book", state.book); if (state.at) put("at", state.at); }
   else if (state.view !== "play") parts.push(state.view);
   const setup = state.setup;
   for (const name of TEXTS) {
@@ -84,6 +85,7 @@ export function read(hash) {
       if (at < 0 && VIEWS.includes(name)) state.view = name;
       else if (name === "lesson") [state.view, state.lesson] = ["lesson", value];
       else if (name === "book") [state.view, state.book] = ["book", value || null];
+      else if (name === "at") state.at = value || null;
       else if (TEXTS.includes(name) && value) state.setup[name] = value;
       else if (name === "percentages") state.setup.percentages = value.split(",").map(Number).filter((n) => n > 0 && n <= 100);
       else if (name === "set" && value) set.push(value);

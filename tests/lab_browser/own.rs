@@ -1,0 +1,100 @@
+//! Own files: dropped, understood, mended, played, and carried by a link.
+
+use serde_json::json;
+
+use super::visit;
+
+const CANARY: &str = include_str!("../../scenarios/plain-flagger.yaml");
+const DROP: &str = "
+    const files = new DataTransfer();
+    files.items.add(new File([arguments[0]], arguments[1]));
+    document.querySelector('#own .drop').dispatchEvent(new DragEvent('drop', { dataTransfer: files, bubbles: true, cancelable: true }));";
+const SHOWN: &str = "document.querySelector('#own .understood:not([hidden])')?.textContent ?? ''";
+
+#[tokio::test]
+async fn a_dropped_manifest_is_understood_and_played() {
+    let Some((lab, browser)) = visit("own").await else {
+        return;
+    };
+    browser
+        .until("a place to drop", "document.querySelector('#own .drop')")
+        .await;
+    browser
+        .script(DROP, vec![json!(CANARY), json!("canary.yaml")])
+        .await;
+    browser
+        .until(
+            "what was understood",
+            &format!("({SHOWN}).includes('Flagger 10 →')"),
+        )
+        .await;
+    browser
+        .until("an account", &format!("({SHOWN}).includes('spec.service')"))
+        .await;
+    browser
+        .until("a link with the files", "location.hash.includes('files=')")
+        .await;
+    let address = browser
+        .script("return location.hash.slice(1)", Vec::new())
+        .await;
+    let play = "[...document.querySelectorAll('#own button')].find((one) => one.textContent === 'Play it').click()";
+    browser.script(play, Vec::new()).await;
+    browser
+        .until(
+            "its rollout",
+            "document.querySelectorAll('#play .tick').length > 2",
+        )
+        .await;
+    browser
+        .until(
+            "its sliders",
+            "document.querySelector('#play [data-knob^=\"flagger:\"]')",
+        )
+        .await;
+    // Whoever gets the link sees the same.
+    browser
+        .open_page(&lab.page(address.as_str().expect("a link")))
+        .await;
+    browser
+        .until(
+            "the same files",
+            &format!("({SHOWN}).includes('Flagger 10 →')"),
+        )
+        .await;
+    browser.is_content().await;
+}
+
+#[tokio::test]
+async fn a_broken_manifest_is_told_with_its_line_and_can_be_mended() {
+    let Some((_lab, browser)) = visit("own").await else {
+        return;
+    };
+    browser
+        .until("a place to drop", "document.querySelector('#own .drop')")
+        .await;
+    let broken = CANARY.replace("threshold: 5", "threshold: often");
+    browser
+        .script(DROP, vec![json!(broken), json!("canary.yaml")])
+        .await;
+    let problem = "document.querySelector('#own .problem').textContent";
+    browser
+        .until(
+            "the place of the problem",
+            &format!("/canary.yaml, line \\d+/.test({problem})"),
+        )
+        .await;
+    let mend = "const area = document.querySelector('#own .file textarea');
+        area.value = arguments[0];
+        area.dispatchEvent(new Event('input', { bubbles: true }));
+        [...document.querySelectorAll('#own button')].find((one) => one.textContent === 'Read it again').click();";
+    browser.script(mend, vec![json!(CANARY)]).await;
+    browser
+        .until(
+            "what was understood",
+            &format!("({SHOWN}).includes('Flagger 10 →')"),
+        )
+        .await;
+    browser
+        .until("no problem any more", &format!("{problem} === ''"))
+        .await;
+}
