@@ -140,3 +140,58 @@ fn takes_gzip(headers: &HeaderMap) -> bool {
         name.trim().eq_ignore_ascii_case("gzip") && !refused
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    use super::*;
+
+    fn files(folder: &Path) -> Vec<PathBuf> {
+        let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+        let of = |path: PathBuf| match path.is_dir() {
+            true => files(&path),
+            false => vec![path],
+        };
+        entries.flat_map(|entry| of(entry.path())).collect()
+    }
+
+    #[test]
+    fn every_file_of_the_page_is_embedded_under_its_own_name() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lab/page");
+        let address = |path: PathBuf| {
+            let name = path.strip_prefix(&root).unwrap().display().to_string();
+            (name != "index.html").then_some(format!("/{name}"))
+        };
+        let there: BTreeSet<String> = (files(&root).into_iter())
+            .map(|path| address(path).unwrap_or_else(|| "/".to_owned()))
+            .collect();
+        let embedded: BTreeSet<String> = ASSETS.iter().map(|asset| asset.path.to_owned()).collect();
+        assert_eq!(embedded, there);
+        assert_eq!(embedded.len(), ASSETS.len());
+        for one in packed() {
+            let path = match one.asset.path {
+                "/" => "/index.html",
+                path => path,
+            };
+            let text = fs::read(root.join(&path[1..])).unwrap();
+            assert_eq!(one.asset.plain, text, "{path}");
+            let kind = match path.rsplit('.').next().unwrap() {
+                "html" => "text/html",
+                "js" => "text/javascript",
+                "css" => "text/css",
+                "svg" => "image/svg+xml",
+                _ => "text/plain",
+            };
+            assert!(one.asset.kind.starts_with(kind), "{path}");
+        }
+    }
+
+    #[test]
+    fn the_whole_page_is_small() {
+        let all: usize = packed().iter().map(|one| one.packed.len()).sum();
+        assert!(all < 200_000, "{all} bytes");
+    }
+}

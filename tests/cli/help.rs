@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{answered, coalmine};
 
 /// All commands but for those of the same options as another.
-const COMMANDS: [&str; 33] = [
+const COMMANDS: [&str; 34] = [
     "power",
     "plan",
     "compare",
@@ -29,6 +29,7 @@ const COMMANDS: [&str; 33] = [
     "conform",
     "judge",
     "judge kayenta",
+    "lab",
     "load",
     "import",
     "promql",

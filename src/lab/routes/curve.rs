@@ -15,7 +15,7 @@ use crate::lab::Lab;
 use crate::lab::asked::Asked;
 use crate::lab::choices::{self, AS_WRITTEN};
 use crate::lab::refusal::Refusal;
-use crate::lab::setup::{Setup, Stage};
+use crate::lab::setup::Setup;
 
 /// The most trials of a figure.
 pub const MOST_TRIALS: u32 = 20_000;
@@ -51,8 +51,7 @@ async fn draw(
 ) -> Result<Json<Curve>, Refusal> {
     check_trials(question.trials)?;
     let drawn = lab.turns.play(page, "curve", move |stop| {
-        let stage = question.setup.stage()?;
-        let contenders = contenders(&question, &stage)?;
+        let contenders = contenders(&question)?;
         curve(&contenders, question.trials, &options(stop))
             .map_err(|error| Refusal::Broken(error.to_string()))
     });
@@ -80,7 +79,13 @@ pub(super) fn check_trials(trials: u32) -> Result<(), Refusal> {
     )))
 }
 
-fn contenders(question: &Question, stage: &Stage) -> Result<Vec<Contender>, Refusal> {
+/// The rollouts that a question is about: the scenario's own first, then its rivals or, where it has
+/// none, the gates of the catalog that can be had.
+///
+/// # Errors
+/// What is wrong with the setup.
+pub fn contenders(question: &Question) -> Result<Vec<Contender>, Refusal> {
+    let stage = question.setup.stage()?;
     let own = &stage.scenario;
     let mut all = vec![Contender {
         id: stage.gate.clone(),
