@@ -65,7 +65,8 @@ pub fn watch(scenario: &Scenario, seed: Seed, replicate: u64, good: bool, engine
     watched
 }
 
-/// Plays one rollout up to its end with the canary's share held; as written where it is not.
+/// Plays one rollout up to its end with the canary's share held whenever the controller gives it any;
+/// as written where it is not. Its rows show the share that is held.
 pub fn watch_held(
     scenario: &Scenario,
     held: Option<Weight>,
@@ -79,7 +80,12 @@ pub fn watch_held(
         held,
         ..observed(scenario, world, engine)
     };
-    watched(scenario, setting, seed, replicate)
+    let mut watched = watched(scenario, setting, seed, replicate);
+    if let Some(held) = held {
+        let with_traffic = watched.rows.iter_mut().filter(|row| row.weight > 0.0);
+        with_traffic.for_each(|row| row.weight = held.as_percent());
+    }
+    watched
 }
 
 /// The share of all requests that a promoted release fails or slows, once everybody has it: measured in

@@ -29,6 +29,11 @@ pub struct UnknownSubject {
 /// In the order in which they are best read.
 const PAGES: &[Page] = &[
     page(
+        "lab",
+        "The page of `coalmine lab`: its rooms, its links, who may use it, its API",
+        include_str!("../../docs/lab.md"),
+    ),
+    page(
         "numbers",
         "How each number of a report is computed, in the order in which it is",
         include_str!("../../docs/numbers.md"),

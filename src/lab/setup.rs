@@ -19,7 +19,7 @@ use crate::manifest::split::Wishes;
 use crate::manifest::{Account, Manifest};
 use crate::model::fault::Target;
 use crate::scenario::draft::{self, Source};
-use crate::scenario::{self, Bundle, Change, Origin, Overrides, Scenario, Texts};
+use crate::scenario::{self, Bundle, Change, Overrides, Scenario, Texts};
 
 /// The most files of a setup.
 pub const MOST_FILES: usize = 20;
@@ -255,10 +255,8 @@ impl Setup {
             (Some(name), []) => {
                 let builtin = scenario::find(name)
                     .map_err(|unknown| Refusal::Impossible(unknown.to_string()))?;
-                let origin = Origin::Builtin(builtin);
-                let (bundle, _) = Bundle::gather(origin, &Overrides::default())?;
                 Ok(Texted {
-                    bundle,
+                    bundle: Bundle::carried(builtin),
                     own: BTreeSet::new(),
                     accounts: Some(Vec::new()),
                     warnings: Vec::new(),

@@ -1,5 +1,6 @@
 //! Whose simulation runs when: two at a time, pages in turn, the newest question of a page in place of
-//! its older one of the same kind; and each ends when its time is up or nobody waits for it any more.
+//! its older one of the same kind; and each ends when its time is up, which is sooner while others
+//! wait, or when nobody waits for it any more.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,7 +9,7 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use super::refusal::Refusal;
 
@@ -18,6 +19,8 @@ pub const AT_A_TIME: usize = 2;
 pub const MOST_WAITING: usize = 64;
 /// How long one may run.
 pub const TIME: Duration = Duration::from_secs(5);
+/// How long one may run while others wait.
+const TURN: Duration = Duration::from_secs(1);
 
 /// Which page asks, as it calls itself; those that do not say count as one.
 pub type Page = Option<String>;
@@ -42,6 +45,8 @@ pub struct Tally {
 #[derive(Debug, Default)]
 pub struct Turns {
     state: Arc<Mutex<State>>,
+    /// Tells those that run that somebody waits.
+    crowd: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -200,10 +205,14 @@ impl Turns {
             played
         });
         place.has_begun = true;
-        let in_time = tokio::time::timeout(TIME, &mut task).await;
+        let in_time = tokio::select! {
+            played = &mut task => Some(played),
+            () = tokio::time::sleep(TIME) => None,
+            () = self.turn_is_over() => None,
+        };
         let played = match in_time {
-            Ok(played) => played,
-            Err(_) => {
+            Some(played) => played,
+            None => {
                 locked(&self.state).tally.out_of_time += 1;
                 stop.store(true, Ordering::Relaxed);
                 task.await
@@ -212,6 +221,18 @@ impl Turns {
         place.is_over = true;
         locked(&self.state).tally.finished += 1;
         played.map_err(|error| Refusal::Broken(format!("the simulation broke off: {error}")))
+    }
+
+    /// Waits until a turn has lasted long enough and somebody else waits.
+    async fn turn_is_over(&self) {
+        tokio::time::sleep(TURN).await;
+        loop {
+            let arrival = self.crowd.notified();
+            if !locked(&self.state).waiting.is_empty() {
+                return;
+            }
+            arrival.await;
+        }
     }
 
     fn queue(
@@ -246,6 +267,9 @@ impl Turns {
             stop: Arc::clone(stop),
         });
         state.advance();
+        if !state.waiting.is_empty() {
+            self.crowd.notify_waiters();
+        }
         Ok(ticket)
     }
 }

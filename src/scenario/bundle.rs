@@ -72,6 +72,21 @@ impl Bundle {
         Ok((bundle, scenario))
     }
 
+    /// A scenario that the program carries, with the files that it names; nothing is read yet.
+    pub fn carried(builtin: &'static Builtin) -> Bundle {
+        let own = (builtin.path(), builtin.text.as_bytes().to_vec());
+        let others = builtin.companions().map(|(name, text)| {
+            let path = Whereabouts::Embedded.path(name);
+            (path, text.as_bytes().to_vec())
+        });
+        Bundle {
+            path: builtin.path(),
+            is_builtin: true,
+            texts: others.chain([own]).collect(),
+            overrides: Overrides::default(),
+        }
+    }
+
     /// The scenario that these texts are.
     ///
     /// # Errors
@@ -144,6 +159,9 @@ mod tests {
             let origin = Origin::Builtin(find(name).unwrap());
             let (bundle, scenario) = Bundle::gather(origin, &overrides).unwrap();
             assert_eq!(bundle.scenario().unwrap(), scenario);
+            let carried = Bundle::carried(find(name).unwrap());
+            assert_eq!(carried.texts, bundle.texts);
+            assert_eq!(carried.path, bundle.path);
         }
     }
 

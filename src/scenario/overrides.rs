@@ -73,6 +73,12 @@ impl Scenario {
         self.changed(overrides, Files::Folder(Path::new("")))
     }
 
+    /// The mean rate that [`Overrides::rate`] replaces: over whole days, weeks and recordings where
+    /// there are any, else over the horizon.
+    pub fn own_rate(&self) -> Rate {
+        traffic::own_mean(&self.world.traffic.profile, self.horizon)
+    }
+
     /// The same, with manifests from where `files` says.
     pub(super) fn changed(
         mut self,
@@ -218,6 +224,8 @@ impl Scenario {
         }
         if overrides.canary_errors.is_some() || overrides.canary_latency.is_some() {
             world.canary = world.stable.clone();
+            // A new release starts when the rollout begins.
+            world.canary.fleet.warm = false;
             world.faults.clear();
         }
         if let Some(errors) = overrides.errors {

@@ -325,18 +325,28 @@ fn read_flash(mut table: Table<'_>) -> Option<Profile> {
 /// The same shape with another mean rate: a constant rate is replaced, a cycle and a trace get the
 /// mean over their period, steps and ramps over `horizon`.
 pub(super) fn with_mean(profile: &Profile, mean: Rate, horizon: Span) -> Profile {
-    let present = match profile {
-        Profile::Constant(_) => return Profile::Constant(mean),
-        Profile::Diurnal { mean, .. } => mean.get(),
-        Profile::Week(week) => week.mean(),
-        Profile::Trace(trace) => trace.mean(),
-        Profile::Stepped(_) | Profile::Ramp { .. } | Profile::Flash(_) => {
-            profile.mean(horizon).get()
-        }
-    };
+    if let Profile::Constant(_) = profile {
+        return Profile::Constant(mean);
+    }
+    let present = own_mean(profile, horizon).get();
     if present > 0.0 {
         profile.scaled(mean.get() / present)
     } else {
         Profile::Constant(mean)
     }
+}
+
+/// The mean rate that [`with_mean`] replaces: over whole days, weeks and recordings where there are
+/// any, else over the horizon.
+pub(super) fn own_mean(profile: &Profile, horizon: Span) -> Rate {
+    let mean = match profile {
+        Profile::Constant(rate) => return *rate,
+        Profile::Diurnal { mean, .. } => return *mean,
+        Profile::Week(week) => week.mean(),
+        Profile::Trace(trace) => trace.mean(),
+        Profile::Stepped(_) | Profile::Ramp { .. } | Profile::Flash(_) => {
+            return profile.mean(horizon);
+        }
+    };
+    Rate::per_second(mean).unwrap_or(Rate::ZERO)
 }

@@ -4,7 +4,7 @@ use super::arrivals;
 use super::defaults;
 use super::preset::{self, Preset};
 use super::rate;
-pub(super) use super::rate::with_mean;
+pub(super) use super::rate::{own_mean, with_mean};
 use super::reader::{Table, Value};
 use super::report::advice;
 use super::sessions;

@@ -144,7 +144,7 @@ fn all_that_is_wrong_with_a_setup_is_said_at_once() {
 fn a_curve_is_the_same_on_any_number_of_threads_and_the_same_again() {
     let body = json!({
         "setup": { "scenario": "low-traffic", "percentages": [1, 5] },
-        "trials": 700,
+        "trials": 60,
         "rivals": true,
     });
     let lab = Lab::open("");

@@ -5,6 +5,7 @@ use coalmine::lab::choices;
 use coalmine::lab::knobs::{self, Kind, Knob, Scale};
 use coalmine::lab::setup::{Setup, Stage};
 use coalmine::scenario::{self, Scenario};
+use coalmine::telemetry::Sampling;
 
 fn setup(name: &str) -> Setup {
     Setup {
@@ -68,6 +69,8 @@ fn plain(scenario: &Scenario) -> Scenario {
     Scenario {
         source: String::new(),
         warnings: Vec::new(),
+        // They know their lines.
+        expectations: Vec::new(),
         ..scenario.clone()
     }
 }
@@ -174,7 +177,7 @@ fn every_gate_of_the_catalog_can_take_the_place_of_every_rollout() {
                     complaints.push(format!(
                         "{} under {}: is called {}",
                         builtin.name, choice.id, stage.scenario.rollout_name
-                    ))
+                    ));
                 }
                 Ok(stage) => {
                     let (world, other) = (&own.scenario.world, &stage.scenario.world);
@@ -185,6 +188,16 @@ fn every_gate_of_the_catalog_can_take_the_place_of_every_rollout() {
                         complaints
                             .push(format!("{}: {} changes the world", builtin.name, choice.id));
                     }
+                }
+                // A judge asks a Prometheus, which scrapes.
+                Err(refusal)
+                    if choice.id == "judge"
+                        && own.scenario.telemetry.sampling == Sampling::Exact =>
+                {
+                    assert!(
+                        refusal.to_string().contains("metrics are exact"),
+                        "{refusal}"
+                    );
                 }
                 Err(refusal) => {
                     complaints.push(format!("{} under {}: {refusal}", builtin.name, choice.id));

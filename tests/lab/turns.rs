@@ -131,8 +131,9 @@ fn ten_pages_stay_responsive() {
     assert_eq!(answer.status, 200);
     assert_eq!(answer.json()["complete"], true);
     let others = lab.tally("finished") - before - 1;
-    // Those that ran, and one that began before it came: nobody has a second turn before it.
-    assert!(others <= 3, "{others} others went first");
+    // Each other page once, and one that ended while it was on its way: nobody has a second turn before
+    // everybody has had one.
+    assert!(others <= 10, "{others} others went first");
     // What is no simulation waits for none.
     assert_eq!(lab.get("/api/catalog").status, 200);
     assert!(lab.tally("waiting") > 0, "nobody waited any more");
@@ -174,7 +175,7 @@ fn a_rollout_that_would_never_end_is_refused() {
     let lab = Lab::open("");
     for setup in [
         json!({ "scenario": "sticky-bypass", "rate": "10M/s" }),
-        json!({ "scenario": "low-traffic", "set": ["horizon=900w", "rollout.min_requests=900000000"] }),
+        json!({ "scenario": "peeking", "set": ["horizon=500w"] }),
     ] {
         for path in ["/api/curve", "/api/rollout", "/api/download/report"] {
             let answer = lab.post(path, &json!({ "setup": setup }));

@@ -1,14 +1,38 @@
 //! What stands in the manifests of Flagger, Argo and Kayenta: what their users usually set.
 
-use super::places::at;
+use std::collections::BTreeMap;
+
 use super::{Group, Knob, Name, Reading, Slider};
-use crate::manifest::edit::leaves;
+use crate::manifest::edit::{Leaf, Scalar, leaves};
 use crate::scenario::Bundle;
 use crate::scenario::change::shown;
 
+/// The values of manifests by their places.
+type Values = BTreeMap<String, toml::Value>;
+
+/// What stands in the manifests, by the names that `place` gives to a leaf's resource.
+fn values(bundle: &Bundle, place: impl Fn(&Leaf) -> Option<String>) -> Vec<(String, toml::Value)> {
+    let texts = bundle
+        .texts
+        .iter()
+        .filter(|(path, _)| **path != bundle.path);
+    let texts = texts.filter_map(|(_, text)| std::str::from_utf8(text).ok());
+    let value = |leaf: Leaf| {
+        let place = format!("{}{}", place(&leaf)?, leaf.path);
+        let value = match leaf.value {
+            Scalar::Number(number) if number.fract() == 0.0 => toml::Value::Integer(number as i64),
+            Scalar::Number(number) => toml::Value::Float(number),
+            Scalar::Truth(truth) => toml::Value::Boolean(truth),
+            Scalar::Text(text) => toml::Value::String(text),
+        };
+        Some((place, value))
+    };
+    texts.flat_map(leaves).filter_map(value).collect()
+}
+
 /// A knob at a place of a manifest, if there is a value.
-fn knob(bundle: &Bundle, place: &str, label: &str, group: Group, help: &str) -> Option<Knob> {
-    let (_, value) = at(bundle, place)?;
+fn knob(values: &Values, place: &str, label: &str, group: Group, help: &str) -> Option<Knob> {
+    let value = values.get(place)?;
     let name = Name {
         id: place.to_owned(),
         label: label.to_owned(),
@@ -16,9 +40,9 @@ fn knob(bundle: &Bundle, place: &str, label: &str, group: Group, help: &str) -> 
         sets: "set",
         help: help.to_owned(),
     };
-    Some(match Reading::of(&value) {
+    Some(match Reading::of(value) {
         Some(reading) => name.slider(Slider::around(reading)),
-        None => name.text(shown(&value)),
+        None => name.text(shown(value)),
     })
 }
 
@@ -33,9 +57,15 @@ fn bounded(knob: Option<Knob>, min: f64, max: f64) -> Option<Knob> {
 
 /// A Canary of Flagger.
 pub(super) fn flagger(bundle: &Bundle) -> Vec<Knob> {
+    let of_canary = |leaf: &Leaf| {
+        let is_canary = leaf.kind.as_deref() == Some("Canary");
+        is_canary.then(|| "flagger:".to_owned())
+    };
+    let values: Values = values(bundle, of_canary).into_iter().collect();
+    let values = &values;
     let one = |field: &str, help: &str| {
         let place = format!("flagger:spec.analysis.{field}");
-        knob(bundle, &place, field, Group::Rollout, help)
+        knob(values, &place, field, Group::Rollout, help)
     };
     let mut knobs = vec![
         one("interval", "Time between checks."),
@@ -62,7 +92,7 @@ pub(super) fn flagger(bundle: &Bundle) -> Vec<Knob> {
     const MOST: usize = 8;
     for metric in 0..MOST {
         let place = format!("flagger:spec.analysis.metrics[{metric}]");
-        let Some((_, toml::Value::String(name))) = at(bundle, &format!("{place}.name")) else {
+        let Some(toml::Value::String(name)) = values.get(&format!("{place}.name")) else {
             break;
         };
         for (field, help) in [
@@ -72,7 +102,7 @@ pub(super) fn flagger(bundle: &Bundle) -> Vec<Knob> {
         ] {
             let label = format!("{name} {}", field.rsplit('.').next().unwrap_or(field));
             let place = format!("{place}.{field}");
-            let found = knob(bundle, &place, &label, Group::Gate, help);
+            let found = knob(values, &place, &label, Group::Gate, help);
             let percent = name == "request-success-rate" && field != "interval";
             knobs.push(match found.as_ref().and_then(|knob| knob.number) {
                 Some(number) if percent => {
@@ -92,34 +122,26 @@ pub(super) fn flagger(bundle: &Bundle) -> Vec<Knob> {
     knobs.into_iter().flatten().collect()
 }
 
-/// A Rollout of Argo and its templates.
+/// A Rollout of Argo and its templates, in the order in which they are written.
 pub(super) fn argo(bundle: &Bundle) -> Vec<Knob> {
-    let mut knobs = Vec::new();
-    for text in bundle.texts.values() {
-        let Ok(text) = std::str::from_utf8(text) else {
-            continue;
-        };
-        for leaf in leaves(text) {
-            let (resource, is_rollout) = match (leaf.kind.as_deref(), &leaf.name) {
-                (Some("Rollout"), _) => (String::new(), true),
-                (Some(kind @ ("AnalysisTemplate" | "ClusterAnalysisTemplate")), Some(name)) => {
-                    (format!("{kind}/{name}:"), false)
-                }
-                _ => continue,
-            };
-            let path = leaf.path.to_string();
-            let place = format!("argo:{resource}{path}");
-            knobs.extend(match is_rollout {
-                true => step(bundle, &place, &path),
-                false => metric(bundle, &place, &path),
-            });
+    let of_rollout = |leaf: &Leaf| match (leaf.kind.as_deref(), &leaf.name) {
+        (Some("Rollout"), _) => Some("argo:".to_owned()),
+        (Some(kind @ ("AnalysisTemplate" | "ClusterAnalysisTemplate")), Some(name)) => {
+            Some(format!("argo:{kind}/{name}:"))
         }
-    }
-    knobs
+        _ => None,
+    };
+    let written = values(bundle, of_rollout);
+    let values: Values = written.iter().cloned().collect();
+    let knob = |(place, _): &(String, toml::Value)| {
+        let path = &place[place.rfind(':')? + 1..];
+        step(&values, place, path).or_else(|| metric(&values, place, path))
+    };
+    written.iter().filter_map(knob).collect()
 }
 
 /// A weight or a pause of the steps.
-fn step(bundle: &Bundle, place: &str, path: &str) -> Option<Knob> {
+fn step(values: &Values, place: &str, path: &str) -> Option<Knob> {
     let rest = path.strip_prefix("spec.strategy.canary.steps[")?;
     let (number, field) = rest.split_once("].")?;
     let number = number.parse::<usize>().ok()? + 1;
@@ -128,13 +150,13 @@ fn step(bundle: &Bundle, place: &str, path: &str) -> Option<Knob> {
             let help =
                 "Share of the requests that goes to the canary from this step on, in percent.";
             let label = format!("Step {number}: weight");
-            let found = knob(bundle, place, &label, Group::Rollout, help);
+            let found = knob(values, place, &label, Group::Rollout, help);
             bounded(found, 0.0, 100.0)
         }
         "pause.duration" => {
             let help = "How long this step waits.";
             knob(
-                bundle,
+                values,
                 place,
                 &format!("Step {number}: pause"),
                 Group::Rollout,
@@ -146,7 +168,7 @@ fn step(bundle: &Bundle, place: &str, path: &str) -> Option<Knob> {
 }
 
 /// What a template's metric goes by.
-fn metric(bundle: &Bundle, place: &str, path: &str) -> Option<Knob> {
+fn metric(values: &Values, place: &str, path: &str) -> Option<Knob> {
     let rest = path.strip_prefix("spec.metrics[")?;
     let (number, field) = rest.split_once("].")?;
     let number = number.parse::<usize>().ok()?;
@@ -162,9 +184,9 @@ fn metric(bundle: &Bundle, place: &str, path: &str) -> Option<Knob> {
         _ => return None,
     };
     let head = place.strip_suffix(field)?;
-    let name = at(bundle, &format!("{head}name")).map(|(_, name)| shown(&name));
+    let name = values.get(&format!("{head}name")).map(shown);
     let name = name.unwrap_or_else(|| format!("metric {}", number + 1));
-    let found = knob(bundle, place, &format!("{name} {field}"), Group::Gate, help);
+    let found = knob(values, place, &format!("{name} {field}"), Group::Gate, help);
     match least {
         Some(least) => bounded(found, least, 20.0),
         None => found,
@@ -173,11 +195,16 @@ fn metric(bundle: &Bundle, place: &str, path: &str) -> Option<Knob> {
 
 /// A canary config of Kayenta.
 pub(super) fn kayenta(bundle: &Bundle) -> Vec<Knob> {
-    let own = |key: &str| at(bundle, &format!("rollout.{key}")).is_some();
+    let of_config = |leaf: &Leaf| leaf.kind.is_none().then(|| "kayenta:".to_owned());
+    let values: Values = values(bundle, of_config).into_iter().collect();
+    let own = bundle.texts.get(&bundle.path).map(Vec::as_slice);
+    let own = own.and_then(|text| std::str::from_utf8(text).ok()?.parse::<toml::Table>().ok());
+    let rollout = own.as_ref().and_then(|own| own.get("rollout"));
+    // What the scenario says takes the place of the config's.
+    let says = |field: &str| rollout.is_some_and(|rollout| rollout.get(field).is_some());
     let one = |field: &str, label: &str, help: &str| {
         let place = format!("kayenta:classifier.scoreThresholds.{field}");
-        // What the scenario says takes its place.
-        let found = (!own(field)).then(|| knob(bundle, &place, label, Group::Gate, help));
+        let found = (!says(field)).then(|| knob(&values, &place, label, Group::Gate, help));
         bounded(found.flatten(), 0.0, 100.0)
     };
     let thresholds = [

@@ -8,8 +8,8 @@ use serde_json::Value as Json;
 use super::{Group, Knob, Name, Reading, Slider};
 use crate::base::{Span, Weight};
 use crate::lab::setup::Stage;
+use crate::scenario;
 use crate::scenario::change::shown;
-use crate::scenario::{self, Bundle, Place};
 
 /// More steps than these are written as one text.
 const MOST_STEPS: usize = 5;
@@ -35,22 +35,28 @@ fn variant(name: &str, kind: &str) -> &'static Json {
 
 /// The knobs of the canary's faults and of the rollout, as far as they stand in the scenario itself.
 pub(super) fn knobs(stage: &Stage) -> Vec<Knob> {
-    let bundle = &stage.bundle;
-    let over = &bundle.overrides;
+    let over = &stage.bundle.overrides;
+    let text = stage.bundle.texts.get(&stage.bundle.path);
+    let text = text.and_then(|text| std::str::from_utf8(text).ok());
+    // What cannot be read was refused before.
+    let Some(Ok(own)) = text.map(str::parse::<toml::Table>) else {
+        return Vec::new();
+    };
+    let own = &toml::Value::Table(own);
     let mut knobs = Vec::new();
     if over.canary_errors.is_none() && over.canary_latency.is_none() {
-        knobs.extend(canary(bundle, stage));
+        knobs.extend(canary(own, stage));
     }
-    knobs.extend(rollout(bundle));
-    knobs.extend(steps(bundle));
-    for (at, gate) in tables(bundle, "rollout.gates").iter().enumerate() {
+    knobs.extend(rollout(own));
+    knobs.extend(steps(own));
+    for (at, gate) in tables(own, "rollout.gates").iter().enumerate() {
         let kind = words(gate, "kind");
         let fields = Fields {
-            bundle,
+            own,
             place: format!("rollout.gates[{at}]"),
             schema: variant("Gate", &kind),
             group: Group::Gate,
-            prefix: match tables(bundle, "rollout.gates").len() {
+            prefix: match tables(own, "rollout.gates").len() {
                 1 => String::new(),
                 _ => format!("{kind} "),
             },
@@ -60,13 +66,13 @@ pub(super) fn knobs(stage: &Stage) -> Vec<Knob> {
     knobs
 }
 
-fn canary(bundle: &Bundle, stage: &Stage) -> Vec<Knob> {
+fn canary(own: &toml::Value, stage: &Stage) -> Vec<Knob> {
     let mut knobs = Vec::new();
-    let faults = tables(bundle, "canary.faults");
+    let faults = tables(own, "canary.faults");
     for (at, fault) in faults.iter().enumerate() {
         let kind = words(fault, "kind");
         let fields = Fields {
-            bundle,
+            own,
             place: format!("canary.faults[{at}]"),
             schema: variant("Fault", &kind),
             group: Group::Canary,
@@ -76,8 +82,8 @@ fn canary(bundle: &Bundle, stage: &Stage) -> Vec<Knob> {
     }
     // Beside faults, a difference that is written down.
     if !stage.scenario.world.faults.is_empty()
-        && let Some((_, value)) = at(bundle, "canary.errors")
-        && let Some(reading) = Reading::of(&value)
+        && let Some(value) = at(own, "canary.errors")
+        && let Some(reading) = Reading::of(value)
     {
         let name = Name {
             id: "canary.errors".to_owned(),
@@ -92,17 +98,19 @@ fn canary(bundle: &Bundle, stage: &Stage) -> Vec<Knob> {
     knobs
 }
 
-fn rollout(bundle: &Bundle) -> Vec<Knob> {
-    let Some((_, toml::Value::Table(own))) = at(bundle, "rollout") else {
+fn rollout(own: &toml::Value) -> Vec<Knob> {
+    let Some(toml::Value::Table(table)) = at(own, "rollout") else {
         return Vec::new();
     };
-    let follows = ["flagger", "argo"].iter().any(|key| own.contains_key(*key));
-    if follows || !bundle.overrides.flagger.is_empty() {
+    let follows = ["flagger", "argo"]
+        .iter()
+        .any(|key| table.contains_key(*key));
+    if follows {
         return Vec::new();
     }
-    let is_judged = own.contains_key("kayenta");
+    let is_judged = table.contains_key("kayenta");
     let fields = Fields {
-        bundle,
+        own,
         place: "rollout".to_owned(),
         schema: defined("Rollout"),
         group: Group::Rollout,
@@ -123,24 +131,24 @@ fn rollout(bundle: &Bundle) -> Vec<Knob> {
     };
     let mut knobs: Vec<Knob> = names
         .iter()
-        .filter(|name| !is_judged || own.contains_key(**name))
+        .filter(|name| !is_judged || table.contains_key(**name))
         .filter_map(|name| fields.one(name))
         .collect();
     if !is_judged {
-        knobs.extend(interval(bundle, &own));
+        knobs.extend(interval(own));
     }
     knobs
 }
 
 /// The interval among those that every hold is a multiple of.
-fn interval(bundle: &Bundle, own: &toml::Table) -> Option<Knob> {
+fn interval(own: &toml::Value) -> Option<Knob> {
     const USUAL: [u64; 14] = [
         5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400,
     ];
     let span = |value: &toml::Value| value.as_str()?.parse::<Span>().ok();
-    let now = own.get("interval").and_then(span);
+    let now = at(own, "rollout.interval").and_then(span);
     let now = now.unwrap_or(Span::from_secs(60));
-    let holds: Vec<Span> = (tables(bundle, "rollout.steps").iter())
+    let holds: Vec<Span> = (tables(own, "rollout.steps").iter())
         .filter_map(|step| step.get("hold").and_then(span))
         .collect();
     let divides = |interval: &Span| {
@@ -166,10 +174,10 @@ fn interval(bundle: &Bundle, own: &toml::Table) -> Option<Knob> {
 }
 
 /// Each step's percentage and time, or all of them as a text where they are many.
-fn steps(bundle: &Bundle) -> Vec<Knob> {
-    let steps = tables(bundle, "rollout.steps");
+fn steps(own: &toml::Value) -> Vec<Knob> {
+    let steps = tables(own, "rollout.steps");
     let mut knobs = Vec::new();
-    let interval = at(bundle, "rollout.interval").and_then(|(_, value)| Reading::of(&value));
+    let interval = at(own, "rollout.interval").and_then(Reading::of);
     let interval = match interval {
         Some(Reading::Span(span)) => span.as_secs_f64(),
         _ => 60.0,
@@ -213,7 +221,7 @@ fn steps(bundle: &Bundle) -> Vec<Knob> {
         }
     }
     if !steps.is_empty()
-        && let Some((_, value)) = at(bundle, "rollout.steps")
+        && let Some(value) = at(own, "rollout.steps")
     {
         let name = Name {
             id: "rollout.steps".to_owned(),
@@ -265,7 +273,7 @@ fn sentence(words: &str) -> String {
 
 /// The fields of a table that has a type in the schema.
 struct Fields<'a> {
-    bundle: &'a Bundle,
+    own: &'a toml::Value,
     place: String,
     schema: &'static Json,
     group: Group,
@@ -282,7 +290,7 @@ impl Fields<'_> {
         let names = fields.keys().filter(|name| !but.contains(&name.as_str()));
         let is_written = |name: &&String| {
             let place = format!("{}.{name}", self.place);
-            defaults || at(self.bundle, &place).is_some()
+            defaults || at(self.own, &place).is_some()
         };
         names
             .filter(is_written)
@@ -294,9 +302,8 @@ impl Fields<'_> {
     fn one(&self, field: &str) -> Option<Knob> {
         let schema = self.schema["properties"].get(field)?;
         let place = format!("{}.{field}", self.place);
-        let written = at(self.bundle, &place).map(|(_, value)| value);
-        let value = match written {
-            Some(value) => value,
+        let value = match at(self.own, &place) {
+            Some(value) => value.clone(),
             None => of_json(schema.get("default")?)?,
         };
         let name = Name {
@@ -376,21 +383,25 @@ fn words(table: &toml::Table, key: &str) -> String {
     words.unwrap_or_default().to_owned()
 }
 
-/// The value at a place, with the place.
-pub(super) fn at(bundle: &Bundle, text: &str) -> Option<(Place, toml::Value)> {
-    let place: Place = text.parse().ok()?;
-    let value = bundle.value_at(&place).ok()??;
-    Some((place, value))
+/// The value at a place of the scenario's own text: keys and numbers in brackets.
+fn at<'v>(own: &'v toml::Value, place: &str) -> Option<&'v toml::Value> {
+    let mut value = own;
+    for step in place.split('.') {
+        let (key, items) = step.split_once('[').unwrap_or((step, ""));
+        value = value.get(key)?;
+        for item in items.split('[').filter(|item| !item.is_empty()) {
+            let number: usize = item.strip_suffix(']')?.parse().ok()?;
+            value = value.get(number)?;
+        }
+    }
+    Some(value)
 }
 
 /// The tables of a list at a place.
-fn tables(bundle: &Bundle, text: &str) -> Vec<toml::Table> {
-    let Some((_, toml::Value::Array(items))) = at(bundle, text) else {
+fn tables(own: &toml::Value, text: &str) -> Vec<toml::Table> {
+    let Some(toml::Value::Array(items)) = at(own, text) else {
         return Vec::new();
     };
-    let table = |item: toml::Value| match item {
-        toml::Value::Table(table) => Some(table),
-        _ => None,
-    };
-    items.into_iter().filter_map(table).collect()
+    let table = |item: &toml::Value| item.as_table().cloned();
+    items.iter().filter_map(table).collect()
 }

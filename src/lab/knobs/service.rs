@@ -13,8 +13,7 @@ use crate::model::service::Latency;
 pub(super) fn knobs(stage: &Stage) -> Vec<Knob> {
     let scenario = &stage.scenario;
     let world = &scenario.world;
-    let rate = world.traffic.profile.mean(scenario.horizon).get();
-    let mut rate = Slider::wide("/s", tidy(rate), 100.0);
+    let mut rate = Slider::wide("/s", tidy(scenario.own_rate().get()), 100.0);
     if experiment::engine(scenario).0 == EngineKind::Coupled {
         // Every request is followed: more of them take their time.
         rate.max = tidy(rate.number * 5.0);
