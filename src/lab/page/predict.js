@@ -185,7 +185,7 @@ class NumberPrediction {
   /** @param {{value: {estimate: number|null, low: number|null, high: number|null, unit: string}}} answer */
   reveal({ value }) {
     const factor = value.unit === "share" ? 100 : value.unit === "time" ? 1 / 60 : 1;
-    if (value.estimate === null) return "It never happens.";
+    if (value.estimate === null) return value.unit === "time" ? "It never happens." : "Time was up before it was played often enough.";
     const [estimate, low, high] = [value.estimate, value.low, value.high].map((v) => (v === null ? null : v * factor));
     const mark = make("span", { className: "mark" });
     const spread = make("span", { className: "spread" });
