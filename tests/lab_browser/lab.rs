@@ -16,7 +16,7 @@ pub(crate) struct Lab {
 impl Lab {
     pub(crate) fn open() -> Lab {
         let mut child = Command::new(env!("CARGO_BIN_EXE_coalmine"))
-            .args(["lab", "--port", "0"])
+            .arg("lab")
             .stdout(Stdio::piped())
             .stdin(Stdio::null())
             .spawn()

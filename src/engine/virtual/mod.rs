@@ -286,8 +286,7 @@ impl<'a> Player<'a> {
         let mut systems = Systems::new(setting.world, seed, replicate);
         let patience = seed.salt(replicate, Purpose::Judgement);
         let cut = Time::START + setting.horizon;
-        let mut routing = Routing::STABLE;
-        let mut first_traffic = None;
+        let (mut routing, mut first_traffic) = (Routing::STABLE, None);
         let mut end: Option<End> = None;
         for (index, &now) in scene.schedule.ticks.iter().enumerate() {
             if end.is_none() && now > cut {

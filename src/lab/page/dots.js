@@ -35,6 +35,7 @@ export function size(rate, speed, most = MOST) {
  * @property {number} percent The canary's share.
  * @property {number} stable Dots.
  * @property {number} canary Dots.
+ * @property {number} requests Requests of the canary that fail or are slowed.
  * @property {Set<number>} hurt Which of the canary's dots fail or are slowed.
  * @property {number} lag How much longer the canary's answers take than stable's, as a ratio.
  *
@@ -67,6 +68,7 @@ export function plan(parts, { rate, size, errors, probability, slow }) {
       percent: part.percent,
       stable: Math.round((requests * (100 - part.percent)) / 100 / size),
       canary,
+      requests: part.hurt !== null && part.canary !== null ? part.hurt : ((part.canary ?? (requests * part.percent) / 100) * share),
       hurt: chosen(canary, share, part.index ?? index),
       lag: part.lag,
     };
@@ -132,6 +134,16 @@ function emit(plan, draw, stretch, { canary, dot, since, failed, slow, pace }, c
 
 /** How far a dot is when its service has it. */
 export const HALF = 0.55;
+
+/** Requests of the canary that were hurt by `now`, as far as their answers have come. @param {Plan} plan @param {number} now @param {number} crossing */
+export function hurtRequests(plan, now, crossing) {
+  const end = now - crossing * 0.8;
+  let sum = 0;
+  for (const { from, to, requests } of plan.stretches) {
+    if (from < end) sum += requests * Math.min(1, (end - from) / (to - from));
+  }
+  return Math.round(sum);
+}
 
 /** Hurt dots of the canary that were answered by `now`. @param {Plan} plan @param {number} now @param {number} crossing */
 export function hurtUntil(plan, now, crossing) {

@@ -1,6 +1,6 @@
 /** @file The picture of the flow: users, splitter, two versions, and what came back. */
 
-import { chance, each, hurtUntil, CROSSING, HALF } from "./dots.js";
+import { chance, each, hurtRequests, hurtUntil, CROSSING, HALF } from "./dots.js";
 import { percentage, count } from "./format.js";
 
 /** Names of the colours that the style sheet gives. */
@@ -77,7 +77,7 @@ export class Flow {
     if (!scene) return;
     const crossing = CROSSING * this.speed;
     each(scene.plan, this.now, crossing, (dot) => this.#dot(dot, p, crossing));
-    this.#hurt(p, hurtUntil(scene.plan, this.now, crossing));
+    this.#hurt(p, hurtUntil(scene.plan, this.now, crossing), hurtRequests(scene.plan, this.now, crossing));
   }
 
   /** The canary's share as drawn: on its way from the old to the new one. */
@@ -210,7 +210,7 @@ export class Flow {
   }
 
   /** The hurt requests so far, one mark each, from the top. */
-  #hurt(p, many) {
+  #hurt(p, many, requests) {
     const c = this.context;
     const gap = 11;
     const left = p.right + 14;
@@ -221,9 +221,9 @@ export class Flow {
     c.font = `13px ${this.font}`;
     c.textAlign = "left";
     c.fillText("hurt", left - 4, 22);
-    c.fillStyle = many ? this.colours.hurt : this.colours.ink;
+    c.fillStyle = requests ? this.colours.hurt : this.colours.ink;
     c.font = `bold 17px ${this.font}`;
-    c.fillText(count(many * this.scene.plan.size), left - 4, 42);
+    c.fillText(count(requests), left - 4, 42);
     for (let i = 0; i < shown; i += 1) {
       const [x, y] = [left + (i % across) * gap, 58 + Math.floor(i / across) * gap];
       if (this.scene.plan.slow) this.#ring(x, y);

@@ -167,10 +167,12 @@ class Lesson {
     this.commit.hidden = true;
     this.rest.hidden = false;
     this.#play(this.store.state, fresh);
+    const answer = this.#answer();
+    this.measuring = answer.catch(() => null);
     this.#tries();
     try {
       say(this.verdict, "Playing it a few hundred times…");
-      say(this.verdict, this.prediction.reveal(await this.#answer()));
+      say(this.verdict, this.prediction.reveal(await answer));
       remember(this.id, { done: true });
     } catch (error) {
       if (!isAborted(error)) fill(this.verdict, trouble(error));
@@ -180,6 +182,7 @@ class Lesson {
   async #answer() {
     const { kind, asks } = this.taught.prediction;
     const { signal } = this.waiting;
+    // The newer question of a page takes the place of the older one: the others wait for this.
     if (kind === "choice") return {};
     if (kind === "curve") {
       const curve = await json("/api/curve", { body: { setup: this.#base(), trials: TRIALS, rivals: false }, signal });
@@ -231,7 +234,7 @@ class Lesson {
     this.measuring = before.then(async () => {
       try {
         const { answers } = await json("/api/measure", { body, signal: this.waiting.signal });
-        say(place, answers.map(worded).join(" · "));
+        say(place, answers.filter((one) => one.estimate !== null || one.unit !== "time").map(worded).join(" · "));
       } catch (error) {
         if (!isAborted(error)) say(place, error.message);
       }
@@ -243,10 +246,10 @@ class Lesson {
   }
 }
 
-const WORDS = { power: "catches", false_rollback: "rolls back", detection_p50: "half within" };
+const WORDS = { detection_p50: "half within", detection_p90: "nine in ten within", "exposure.requests": "requests hurt:", "exposure.users": "users hurt:", "exposure.after": "hurt after the end:", never: "never caught:" };
 
 function worded({ asks, unit, estimate }) {
-  const value = estimate === null ? "never" : unit === "share" ? `${digits(estimate * 100)} %` : unit === "time" ? span(estimate) : digits(estimate);
+  const value = estimate === null ? "an unknown number" : unit === "share" ? `${digits(estimate * 100)} %` : unit === "time" ? span(estimate) : digits(estimate);
   if (asks === "false_rollback") return `rolls back ${value} of the good`;
   if (asks === "power") return `catches ${value} of the bad`;
   return `${WORDS[asks] ?? asks} ${value}`;

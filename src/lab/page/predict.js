@@ -4,7 +4,9 @@ import { fill, fresh, make, say } from "./dom.js";
 import { digits, percentage, span } from "./format.js";
 
 const SVG = "http://www.w3.org/2000/svg";
-const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [600, 280, 80, 40, 16, 36];
+/** A narrow page gets a narrower picture, not a smaller one. */
+const WIDTH = matchMedia("(max-width: 640px)").matches ? 340 : 600;
+const [HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [280, 76, 28, 16, 36];
 
 function svg(name, attributes = {}, ...children) {
   const element = document.createElementNS(SVG, name);
@@ -44,7 +46,8 @@ class CurvePrediction {
     const grid = [0, 25, 50, 75, 100].flatMap((value) => [
       svg("line", { class: "grid", x1: LEFT - 14, x2: WIDTH - RIGHT + 12, y1: this.y(value), y2: this.y(value) }),
       svg("text", { x: LEFT - 22, y: this.y(value) + 5, "text-anchor": "end" }, `${value} %`)]);
-    const names = percentages.map((percent) => svg("text", { x: this.x(percent), y: HEIGHT - 10, "text-anchor": "middle" }, percentage(percent)));
+    const room = percentages.filter((percent, i) => i === 0 || this.x(percent) - this.x(percentages[i - 1]) > 40 || i % 2 === 0);
+    const names = room.map((percent) => svg("text", { x: this.x(percent), y: HEIGHT - 10, "text-anchor": "middle" }, percentage(percent)));
     this.band = svg("path", { class: "band" });
     this.truth = svg("path", { class: "truth" });
     this.truths = svg("g", { class: "truths" });
@@ -182,7 +185,7 @@ class NumberPrediction {
   /** @param {{value: {estimate: number|null, low: number|null, high: number|null, unit: string}}} answer */
   reveal({ value }) {
     const factor = value.unit === "share" ? 100 : value.unit === "time" ? 1 / 60 : 1;
-    if (value.estimate === null) return "It never happens.";
+    if (value.estimate === null) return value.unit === "time" ? "It never happens." : "Time was up before it was played often enough.";
     const [estimate, low, high] = [value.estimate, value.low, value.high].map((v) => (v === null ? null : v * factor));
     const mark = make("span", { className: "mark" });
     const spread = make("span", { className: "spread" });

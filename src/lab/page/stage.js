@@ -108,7 +108,7 @@ export class Stage {
     const dots = size(rate, this.clock.speed);
     this.flow.show({ plan: plan(this.parts, { rate, size: dots, errors, probability, slow }), percentAt: (t) => percentAt(this.parts, t) });
     fill(this.legend, make("span", { className: "key dot" }, `A dot is ${plural(dots, "request")}`),
-      make("span", { className: "key cross" }, slow ? "hollow: slow" : "a cross: failed"),
+      make("span", { className: slow ? "key ring" : "key cross" }, slow ? "hollow, with a tail: slow" : "a cross: failed"),
       make("span", {}, `${span(this.clock.speed)} of the rollout in a second`));
     this.flow.at(this.clock.now, this.clock.speed);
   }
