@@ -1,6 +1,7 @@
 //! A browser to look at the page with: Chromium, driven by ChromeDriver.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -23,6 +24,10 @@ const BETWEEN: Duration = Duration::from_millis(50);
 pub(crate) struct Browser {
     pub(crate) client: Client,
     driver: Child,
+    /// Where ChromeDriver listens.
+    port: u16,
+    /// What it calls this browser.
+    session: String,
     _profile: TempDir,
 }
 
@@ -65,9 +70,15 @@ impl Browser {
             .connect(&format!("http://127.0.0.1:{port}"))
             .await
             .expect("a session with the browser");
+        let session = client
+            .session_id()
+            .await
+            .expect("a session with the browser");
         Some(Browser {
             client,
             driver,
+            port,
+            session: session.unwrap_or_default(),
             _profile: profile,
         })
     }
@@ -166,9 +177,17 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // ChromeDriver ends its browsers when it is asked to, not when it is killed.
-        let pid = rustix::process::Pid::from_child(&self.driver);
-        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        // ChromeDriver ends its browser when the session ends, and leaves it behind when it is killed.
+        if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.port)) {
+            let request = format!(
+                "DELETE /session/{} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n",
+                self.session
+            );
+            let _ = stream.set_read_timeout(Some(Duration::from_secs(10)));
+            let _ = stream.write_all(request.as_bytes());
+            let _ = stream.read(&mut [0; 1024]);
+        }
+        let _ = self.driver.kill();
         let _ = self.driver.wait();
     }
 }

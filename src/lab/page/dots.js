@@ -6,8 +6,6 @@
  * same picture. What a canary's dots met is what its requests met in that stretch.
  */
 
-/** Numbers of requests that a dot may stand for. */
-const SIZES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 1_000_000, 10_000_000];
 /** Most dots on their way at once. */
 const MOST = 420;
 /** Seconds on the wall that a dot takes across the picture. */
@@ -23,8 +21,10 @@ export function chance(a, b, c = 0) {
 
 /** How many requests a dot stands for at this rate and speed. @param {number} rate per second @param {number} speed */
 export function size(rate, speed, most = MOST) {
-  const underWay = rate * speed * CROSSING;
-  return SIZES.find((n) => underWay / n <= most) ?? SIZES.at(-1);
+  const least = (rate * speed * CROSSING) / most;
+  if (!(least > 1)) return 1;
+  const ten = 10 ** Math.floor(Math.log10(least));
+  return [1, 2, 5, 10].map((n) => n * ten).find((n) => n >= least) ?? 10 * ten;
 }
 
 /**

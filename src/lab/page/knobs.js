@@ -62,12 +62,27 @@ export class Knobs {
     this.element = make("div", { className: "knobs" });
     this.shape = null;
     this.rows = new Map();
+    /** Ends of sliders as they were first: around the newest value they would run away. */
+    this.ends = new Map();
+  }
+
+  /** A knob between the ends that it had first, while its value lies there. */
+  #between(knob) {
+    const first = this.ends.get(knob.id);
+    const fits = first && knob.number !== null && first.min <= knob.number && knob.number <= first.max && first.scale === knob.scale && first.unit === knob.unit;
+    if (fits) return { ...knob, ...first };
+    const { min, max, step, scale, unit } = knob;
+    this.ends.set(knob.id, { min, max, step, scale, unit });
+    return knob;
   }
 
   /** Shows these knobs of this setup; one that is being moved keeps its place. */
   show(knobs, setup) {
     this.knobs = knobs;
     this.setup = setup;
+    const subject = [setup.scenario, setup.gate, setup.files?.map(({ name }) => name).join()].join("\n");
+    if (subject !== this.subject) this.ends.clear();
+    this.subject = subject;
     const shape = knobs.map((knob) => [knob.id, knob.kind, knob.options?.join()].join("\t")).join("\n");
     if (shape !== this.shape) this.#build(shape);
     for (const knob of knobs) this.rows.get(knob.id)?.(knob);
@@ -123,9 +138,7 @@ export class Knobs {
     input.addEventListener("pointerup", () => { held = false; });
     input.addEventListener("pointercancel", () => { held = false; });
     this.rows.set(knob.id, (now) => {
-      // A slider keeps its ends while it is the same thing: ends around the newest value would run away.
-      if (!held && document.activeElement !== input) knob = now;
-      else knob = { ...knob, value: now.value };
+      knob = held || document.activeElement === input ? { ...knob, value: now.value } : this.#between(now);
       input.min = String(log() ? 0 : knob.min);
       input.max = String(log() ? POSITIONS : knob.max);
       input.step = String(log() ? 1 : knob.step);
