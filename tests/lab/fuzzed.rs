@@ -45,11 +45,11 @@ fn whatever_is_asked_is_answered_as_described() {
         .args(["--phases", "examples,coverage,fuzzing"])
         .args(["--max-examples", "25"])
         .args(["--seed", "1", "--generation-deterministic"])
-        .args(["--generation-database", "none"])
         .args(["--continue-on-failure", "--no-color", "--warnings", "off"])
         .output()
         .unwrap();
-    let told = String::from_utf8_lossy(&output.stdout);
+    let told = [output.stdout, output.stderr].concat();
+    let told = String::from_utf8_lossy(&told);
     assert!(output.status.success(), "{told}");
     assert!(told.contains("Selected: 16/18"), "{told}");
     // It is there still, and not tired.
