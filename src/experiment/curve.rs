@@ -25,12 +25,22 @@ pub struct Contender {
     pub name: String,
     /// The service and the fault with this rollout.
     pub scenario: Scenario,
+    /// Plays one trial of so many that are asked for: 1, or more where they are dear.
+    pub one_of: u32,
+}
+
+impl Contender {
+    /// How many trials it is played where so many are asked for.
+    fn trials(&self, asked: u32) -> u32 {
+        asked.div_ceil(self.one_of.max(1))
+    }
 }
 
 /// What became of releases, against the canary's percentage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Curve {
-    /// Trials asked for, of every figure and with either release.
+    /// Trials asked for, of every figure and with either release; a rival that is slow to judge has
+    /// fewer, as its figures say.
     pub trials: u32,
     /// False when time was up before all of them were played.
     pub complete: bool,
@@ -135,36 +145,34 @@ pub fn curve(
     };
     let seed = own.scenario.experiment.seed;
     let weights = &own.scenario.experiment.weights;
-    let played: Vec<(&Contender, World, Vec<GridCell>)> = contenders
+    let played: Vec<Played<'_>> = contenders
         .iter()
         .map(|one| {
             let cells = cells(&one.scenario, weights);
             (one, one.scenario.world.healthy(), cells)
         })
         .collect();
-    let pairs: Vec<Pair<'_>> = played
-        .iter()
-        .flat_map(|(one, healthy, cells)| {
-            let scenario = &one.scenario;
-            let (kind, _) = engine(scenario);
-            cells.iter().map(move |cell| {
-                let in_world = |world| setting(scenario, world, &cell.plan, cell.held(), kind);
-                Pair {
-                    faulty: in_world(&scenario.world),
-                    healthy: Some(in_world(healthy)),
-                }
-            })
-        })
-        .collect();
-    let (samples, complete) = replicate(&pairs, Until::Count(trials), seed, options)?;
-    let mut rest = samples.as_slice();
-    let answers: Vec<Vec<Cell>> = (played.iter())
-        .map(|(one, _, cells)| {
+    let mut complete = true;
+    let mut answers: Vec<Vec<Cell>> = vec![Vec::new(); played.len()];
+    let mut counts: Vec<u32> = contenders.iter().map(|one| one.trials(trials)).collect();
+    counts.sort_unstable_by(|a, b| b.cmp(a));
+    counts.dedup();
+    // Those with as many trials together, so that no thread waits for another's last block.
+    for count in counts {
+        let these: Vec<usize> = (0..played.len())
+            .filter(|at| contenders[*at].trials(trials) == count)
+            .collect();
+        let pairs: Vec<Pair<'_>> = (these.iter()).flat_map(|at| pairs(&played[*at])).collect();
+        let (samples, whole) = replicate(&pairs, Until::Count(count), seed, options)?;
+        complete &= whole;
+        let mut rest = samples.as_slice();
+        for at in these {
+            let (one, _, cells) = &played[at];
             let (of_this, others) = rest.split_at(cells.len());
             rest = others;
-            answers(&one.scenario, cells, of_this)
-        })
-        .collect();
+            answers[at] = self::answers(&one.scenario, cells, of_this);
+        }
+    }
     let sentences = sentences(contenders, &answers);
     let lines = contenders.iter().zip(&answers).enumerate();
     Ok(Curve {
@@ -176,6 +184,21 @@ pub fn curve(
         lines: lines
             .map(|(at, (one, cells))| line(one, cells, at == 0))
             .collect(),
+    })
+}
+
+/// A rollout with its good world and the cells that are played of it.
+type Played<'a> = (&'a Contender, World, Vec<GridCell>);
+
+fn pairs<'a>((one, healthy, cells): &'a Played<'_>) -> impl Iterator<Item = Pair<'a>> {
+    let scenario = &one.scenario;
+    let (kind, _) = engine(scenario);
+    cells.iter().map(move |cell| {
+        let in_world = |world| setting(scenario, world, &cell.plan, cell.held(), kind);
+        Pair {
+            faulty: in_world(&scenario.world),
+            healthy: Some(in_world(healthy)),
+        }
     })
 }
 

@@ -217,6 +217,21 @@ fn rivals_are_the_scenarios_own_or_the_gates_of_the_catalog() {
     };
     let own = ids(json!({ "scenario": "four-controllers", "percentages": [5] }));
     assert_eq!(own, ["as-written", "rival-1", "rival-2", "rival-3"]);
+    let judged = lab.post(
+        "/api/curve",
+        &json!({
+            "setup": { "scenario": "low-traffic", "percentages": [5] }, "trials": 10, "rivals": true,
+        }),
+    );
+    let judged = judged.json();
+    for line in judged["lines"].as_array().unwrap() {
+        let trials = match line["id"].as_str().unwrap() {
+            "judge" => 3,
+            _ => 10,
+        };
+        assert_eq!(line["points"][0]["trials"], trials, "{line}");
+    }
+    assert_eq!(judged["complete"], true);
     let plain = ids(json!({ "scenario": "low-traffic", "percentages": [5] }));
     assert_eq!(plain[0], "as-written");
     assert!(plain.len() > 4, "{plain:?}");

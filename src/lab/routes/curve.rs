@@ -16,9 +16,14 @@ use crate::lab::asked::Asked;
 use crate::lab::choices::{self, AS_WRITTEN};
 use crate::lab::refusal::Refusal;
 use crate::lab::setup::Setup;
+use crate::rollout::Plan;
 
 /// The most trials of a figure.
 pub const MOST_TRIALS: u32 = 20_000;
+
+/// A rival that takes many times as long as the others is played one trial of so many, so that a slider
+/// does not wait for it.
+const DEAR: u32 = 4;
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -91,6 +96,7 @@ pub fn contenders(question: &Question) -> Result<Vec<Contender>, Refusal> {
         id: stage.gate.clone(),
         name: own.rollout_name.clone(),
         scenario: own.clone(),
+        one_of: 1,
     }];
     if !question.rivals {
         return Ok(all);
@@ -100,6 +106,7 @@ pub fn contenders(question: &Question) -> Result<Vec<Contender>, Refusal> {
             id: format!("rival-{}", at + 1),
             name: rival.name.clone(),
             scenario: own.under(rival),
+            one_of: 1,
         });
     }
     if !own.rivals.is_empty() {
@@ -123,6 +130,11 @@ pub fn contenders(question: &Question) -> Result<Vec<Contender>, Refusal> {
             all.push(Contender {
                 id: choice.id,
                 name: choice.name,
+                one_of: match other.scenario.rollout {
+                    // It asks dozens of queries where others count.
+                    Plan::Spinnaker(_) => DEAR,
+                    _ => 1,
+                },
                 scenario: other.scenario,
             });
         }
