@@ -168,7 +168,7 @@ async fn a_link_carries_the_setting_and_back_leads_back() {
     browser
         .until(
             "a refusal",
-            "document.querySelector('#play .problem').textContent.length > 10",
+            "document.querySelector('#play .problem')?.textContent.length > 10",
         )
         .await;
     let images = browser
