@@ -6,9 +6,7 @@
 //! answered to another site. What starts load, and everything where the lab is open to other
 //! machines, wants a token that only the address printed at the start holds.
 
-use std::fmt::{self, Write};
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -18,55 +16,10 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::refusal::Refusal;
+use crate::engine::live::token::Token;
 
 /// The header that carries the token.
 pub const TOKEN: &str = "x-coalmine-token";
-
-/// A random word that only who was shown it knows.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Token {
-    text: String,
-}
-
-impl fmt::Debug for Token {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Logs are read by many.
-        formatter.write_str("Token")
-    }
-}
-
-impl Token {
-    /// Draws 128 bits of the system's randomness: a run's seed is no secret.
-    ///
-    /// # Errors
-    /// When the system has none.
-    pub fn draw() -> io::Result<Token> {
-        let mut bytes = [0_u8; 16];
-        File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-        let mut text = String::new();
-        for byte in bytes {
-            // Writing to memory does not fail.
-            let _ = write!(text, "{byte:02x}");
-        }
-        Ok(Token { text })
-    }
-
-    /// The word itself.
-    pub fn text(&self) -> &str {
-        &self.text
-    }
-
-    /// Whether this is it.
-    pub fn is(&self, given: &[u8]) -> bool {
-        let text = self.text.as_bytes();
-        if given.len() != text.len() {
-            return false;
-        }
-        // However much of it is right, the comparison takes as long.
-        let pairs = given.iter().zip(text);
-        pairs.fold(0, |differs, (one, other)| differs | (one ^ other)) == 0
-    }
-}
 
 /// What the lab is known as, and what it asks of who comes.
 #[derive(Debug)]

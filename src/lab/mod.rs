@@ -45,7 +45,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::middleware;
 
-use door::{Door, Token};
+use door::Door;
 use live::Live;
 use turns::Turns;
 
@@ -160,7 +160,7 @@ impl Opened {
             (false, Some(name)) => format!("{name}:{}", self.address.port()),
             _ => self.address.to_string(),
         };
-        format!("http://{host}/#token={}", Token::text(token))
+        format!("http://{host}/#token={}", token.text())
     }
 
     /// Answers until the process ends.

@@ -24,6 +24,7 @@ pub mod speed;
 pub mod splitter;
 pub mod steering;
 pub mod tally;
+pub mod token;
 
 use crate::base::Seed;
 use crate::model::World;

@@ -14,7 +14,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::task::spawn_local;
 
 use super::burner::Burners;
-use super::control::{self, Token};
+use super::control;
 use super::instance::{self, Instance, Port};
 use super::responder::{Answer, Ask, Fate, Responder};
 use super::{BackendOptions, Command, Setting, Shared};
@@ -23,6 +23,7 @@ use crate::engine::actors::pool::Place;
 use crate::engine::live::alarm::Alarm;
 use crate::engine::live::clock::Moment;
 use crate::engine::live::tally::Tally;
+use crate::engine::live::token::Token;
 use crate::telemetry::Version;
 
 /// How long at most nobody looks after the instances.

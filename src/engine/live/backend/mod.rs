@@ -35,11 +35,11 @@ use super::clock::WallClock;
 use super::endpoints::Endpoints;
 use super::steering::Steering;
 use super::tally::Tally;
+use super::token::Token;
 use crate::base::Span;
 use crate::engine::actors::pool::{Place, Pool};
 use crate::model::fault::Fault;
 use crate::telemetry::Version;
-use control::Token;
 use instance::Port;
 
 /// Writes an instance's metrics: which version, which of its instances, and what it has counted.
@@ -256,7 +256,7 @@ impl Backends {
             endpoints: Arc::clone(&shared.endpoints),
             tallies,
             control: control_address,
-            token: token.as_ref().map(Token::text),
+            token: token.as_ref().map(|token| token.text().to_owned()),
             commands: Vec::new(),
             threads: Vec::new(),
         };

@@ -6,9 +6,6 @@
 
 mod described;
 mod fields;
-mod token;
-
-pub(super) use token::Token;
 
 use std::cell::RefCell;
 use std::io;
@@ -26,6 +23,7 @@ use super::{BackendError, Command, MOST_FAULTS};
 use crate::base::Span;
 use crate::engine::live::clock::Moment;
 use crate::engine::live::http::{Body, Framing, Refusal, RequestHead, Wire, WireError, space};
+use crate::engine::live::token::Token;
 use crate::model::World;
 use crate::model::fault::Fault;
 use described::Names;
@@ -155,7 +153,7 @@ impl Desk {
         let allowed = (self.token.as_ref()).is_none_or(|token| {
             call.authorization
                 .as_deref()
-                .is_some_and(|given| token.is(given))
+                .is_some_and(|given| token.is_borne(given))
         });
         match (call.method.as_str(), path) {
             // It tells nothing that the open port does not.

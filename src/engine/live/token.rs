@@ -1,4 +1,4 @@
-//! What lets a caller from elsewhere change faults.
+//! What lets a caller do what not everybody may.
 
 use std::fmt::{self, Write};
 use std::fs::File;
@@ -6,7 +6,7 @@ use std::io::{self, Read};
 
 /// A random word that only who was shown it knows.
 #[derive(Clone, PartialEq, Eq)]
-pub(in crate::engine::live::backend) struct Token {
+pub struct Token {
     text: String,
 }
 
@@ -18,11 +18,11 @@ impl fmt::Debug for Token {
 }
 
 impl Token {
-    /// Draws one from the system's randomness: a run's seed is no secret.
+    /// Draws 128 bits of the system's randomness: a run's seed is no secret.
     ///
     /// # Errors
     /// When the system has none.
-    pub(in crate::engine::live::backend) fn draw() -> io::Result<Token> {
+    pub fn draw() -> io::Result<Token> {
         let mut bytes = [0_u8; 16];
         File::open("/dev/urandom")?.read_exact(&mut bytes)?;
         let mut text = String::new();
@@ -34,20 +34,27 @@ impl Token {
     }
 
     /// The word itself.
-    pub(in crate::engine::live::backend) fn text(&self) -> String {
-        self.text.clone()
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
-    /// Whether the value of an `authorization` header gives it.
-    pub(super) fn is(&self, given: &[u8]) -> bool {
-        let scheme = b"bearer ";
-        let (text, length) = (self.text.as_bytes(), scheme.len());
-        if given.len() != length + text.len() || !given[..length].eq_ignore_ascii_case(scheme) {
+    /// Whether this is it.
+    pub fn is(&self, given: &[u8]) -> bool {
+        let text = self.text.as_bytes();
+        if given.len() != text.len() {
             return false;
         }
         // However much of it is right, the comparison takes as long.
-        let pairs = given[length..].iter().zip(text);
+        let pairs = given.iter().zip(text);
         pairs.fold(0, |differs, (one, other)| differs | (one ^ other)) == 0
+    }
+
+    /// Whether the value of an `authorization` header gives it.
+    pub(super) fn is_borne(&self, given: &[u8]) -> bool {
+        let scheme = b"bearer ";
+        given
+            .split_at_checked(scheme.len())
+            .is_some_and(|(start, word)| start.eq_ignore_ascii_case(scheme) && self.is(word))
     }
 }
 
@@ -60,17 +67,21 @@ mod tests {
         let token = Token::draw().unwrap();
         assert_eq!(token.text().len(), 32);
         assert_ne!(token, Token::draw().unwrap());
-        assert!(token.is(format!("Bearer {}", token.text()).as_bytes()));
-        assert!(token.is(format!("bearer {}", token.text()).as_bytes()));
+        assert!(token.is(token.text().as_bytes()));
+        assert!(!token.is(b""));
+        assert!(!token.is(&token.text().as_bytes()[1..]));
+        assert!(!token.is(Token::draw().unwrap().text().as_bytes()));
+        assert!(token.is_borne(format!("Bearer {}", token.text()).as_bytes()));
+        assert!(token.is_borne(format!("bearer {}", token.text()).as_bytes()));
         for wrong in [
             String::new(),
-            token.text(),
+            token.text().to_owned(),
             "Bearer ".to_owned(),
             format!("Bearer {}", &token.text()[1..]),
             format!("Basic  {}", token.text()),
             format!("Bearer {}", Token::draw().unwrap().text()),
         ] {
-            assert!(!token.is(wrong.as_bytes()), "{wrong}");
+            assert!(!token.is_borne(wrong.as_bytes()), "{wrong}");
         }
         assert_eq!(format!("{token:?}"), "Token");
     }
