@@ -2,7 +2,7 @@
 
 use super::expectation::{Measured, measure};
 use super::replicate::{Options, Pair, ThreadsError, Until, replicate};
-use super::{CONFIDENCE, engine, setting};
+use super::{CONFIDENCE, pair};
 use crate::base::Weight;
 use crate::scenario::{Asked, Scenario};
 
@@ -24,15 +24,9 @@ pub fn measured(
         }
     }
     let healthy = scenario.world.healthy();
-    let (kind, _) = engine(scenario);
-    let pair = |held: &Option<Weight>| {
-        let in_world = |world| setting(scenario, world, &scenario.rollout, *held, kind);
-        Pair {
-            faulty: in_world(&scenario.world),
-            healthy: Some(in_world(&healthy)),
-        }
-    };
-    let pairs: Vec<Pair<'_>> = ways.iter().map(pair).collect();
+    let pairs: Vec<Pair<'_>> = (ways.iter())
+        .map(|held| pair(scenario, &healthy, &scenario.rollout, *held))
+        .collect();
     let seed = scenario.experiment.seed;
     let (samples, complete) = replicate(&pairs, Until::Count(trials), seed, options)?;
     let answer = |one: &Asked| {

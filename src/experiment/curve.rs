@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::replicate::{Options, Pair, Sample, ThreadsError, Until, replicate};
 use super::summary::{Cell, Estimate, Mode, Rival};
-use super::{engine, findings, grid, rivals, setting, summarise};
+use super::{findings, grid, pair, rivals, summarise};
 use crate::base::Weight;
 use crate::model::World;
 use crate::scenario::Scenario;
@@ -191,15 +191,8 @@ pub fn curve(
 type Played<'a> = (&'a Contender, World, Vec<GridCell>);
 
 fn pairs<'a>((one, healthy, cells): &'a Played<'_>) -> impl Iterator<Item = Pair<'a>> {
-    let scenario = &one.scenario;
-    let (kind, _) = engine(scenario);
-    cells.iter().map(move |cell| {
-        let in_world = |world| setting(scenario, world, &cell.plan, cell.held(), kind);
-        Pair {
-            faulty: in_world(&scenario.world),
-            healthy: Some(in_world(healthy)),
-        }
-    })
+    let cells = cells.iter();
+    cells.map(|cell| pair(&one.scenario, healthy, &cell.plan, cell.held()))
 }
 
 impl Curve {

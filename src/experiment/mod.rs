@@ -46,7 +46,7 @@ use crate::scenario::{EngineChoice, Scenario};
 
 use findings::Achieved;
 use grid::GridCell;
-use replicate::{Sample, replicate};
+use replicate::{Pair, Sample, replicate};
 use summary::{Cell, EngineNote, Exposure, HeatRow, Mode, Results, ScenarioNote, Summary};
 use work::Work;
 
@@ -193,6 +193,21 @@ fn setting<'a>(
         held,
         engine,
         observe: false,
+    }
+}
+
+/// A cell of a scenario: its rollout with the faulty canary, and with a good one in the `healthy` world.
+fn pair<'a>(
+    scenario: &'a Scenario,
+    healthy: &'a World,
+    plan: &'a rollout::Plan,
+    held: Option<Weight>,
+) -> Pair<'a> {
+    let (engine, _) = engine(scenario);
+    let in_world = |world| setting(scenario, world, plan, held, engine);
+    Pair {
+        faulty: in_world(&scenario.world),
+        healthy: Some(in_world(healthy)),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::grid::{self, GridCell};
 use super::replicate::{Pair, Until};
-use super::{engine, rivals, setting};
+use super::{engine, pair, rivals, setting};
 use crate::base::{Seed, Span, Weight};
 use crate::engine::r#virtual::{Kind, Setting};
 use crate::model::World;
@@ -60,16 +60,8 @@ impl<'s> Work<'s> {
 
     /// The cells of the tables, and how long each is played.
     pub(super) fn tables(&self) -> (Vec<Pair<'_>>, Until) {
-        let (engine, _) = engine(self.scenario);
         let pairs = (self.grid.iter())
-            .map(|cell| {
-                let in_world =
-                    |world| setting(self.scenario, world, &cell.plan, cell.held(), engine);
-                Pair {
-                    faulty: in_world(&self.scenario.world),
-                    healthy: Some(in_world(&self.healthy)),
-                }
-            })
+            .map(|cell| pair(self.scenario, &self.healthy, &cell.plan, cell.held()))
             .collect();
         (pairs, Until::of(&self.scenario.experiment))
     }
@@ -112,14 +104,7 @@ impl<'s> Work<'s> {
     /// The rollouts side by side, and how long each is played.
     pub(super) fn side_by_side(&self) -> (Vec<Pair<'_>>, Until) {
         let pairs = (self.rivals.iter())
-            .map(|(one, healthy)| {
-                let (engine, _) = engine(one);
-                let in_world = |world| setting(one, world, &one.rollout, None, engine);
-                Pair {
-                    faulty: in_world(&one.world),
-                    healthy: Some(in_world(healthy)),
-                }
-            })
+            .map(|(one, healthy)| pair(one, healthy, &one.rollout, None))
             .collect();
         (pairs, Until::of(&self.scenario.experiment))
     }

@@ -9,12 +9,12 @@ use crate::base::{Seed, Weight};
 use crate::engine::r#virtual::Setting;
 use crate::experiment::calibration::{self, Effort, Gate};
 use crate::experiment::ledger::{CellId, UnitId};
+use crate::experiment::pair;
 use crate::experiment::replicate::{
     Options, Pair, Progress, ThreadsError, Until, play_range, ranges,
 };
 use crate::experiment::tuning::{Search, Stretch};
 use crate::experiment::work::Work;
-use crate::experiment::{engine, setting};
 use crate::model::World;
 use crate::scenario::Scenario;
 
@@ -70,18 +70,10 @@ impl GridPoint {
 
     /// The rollout as written, then each percentage held.
     pub(super) fn pairs(&self) -> impl Iterator<Item = Pair<'_>> {
-        let (engine, _) = engine(&self.scenario);
-        let pair = move |held| {
-            let scenario = &self.scenario;
-            let in_world = |world| setting(scenario, world, &scenario.rollout, held, engine);
-            Pair {
-                faulty: in_world(&scenario.world),
-                healthy: Some(in_world(&self.healthy)),
-            }
-        };
+        let scenario = &self.scenario;
         std::iter::once(None)
             .chain(self.held.iter().copied().map(Some))
-            .map(pair)
+            .map(|held| pair(scenario, &self.healthy, &scenario.rollout, held))
     }
 }
 
