@@ -6,7 +6,6 @@
 
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
-use std::str::FromStr;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -160,12 +159,13 @@ impl Setup {
     /// What it changes in a scenario as a command line would.
     fn overrides(&self) -> Result<Overrides, Refusal> {
         let mut wrong = Vec::new();
+        let latency = scenario::latency;
         let overrides = Overrides {
-            rate: read("rate", self.rate.as_deref(), &mut wrong),
-            errors: read("errors", self.errors.as_deref(), &mut wrong),
-            canary_errors: read("canary_errors", self.canary_errors.as_deref(), &mut wrong),
-            latency: latency("latency", self.latency.as_deref(), &mut wrong),
-            canary_latency: latency("canary_latency", self.canary_latency.as_deref(), &mut wrong),
+            rate: read("rate", &self.rate, str::parse, &mut wrong),
+            errors: read("errors", &self.errors, str::parse, &mut wrong),
+            canary_errors: read("canary_errors", &self.canary_errors, str::parse, &mut wrong),
+            latency: read("latency", &self.latency, latency, &mut wrong),
+            canary_latency: read("canary_latency", &self.canary_latency, latency, &mut wrong),
             seed: self.root(&mut wrong),
             weights: self.weights(&mut wrong),
             ..Overrides::default()
@@ -380,26 +380,13 @@ fn named(name: &str) -> Result<PathBuf, Refusal> {
     }
 }
 
-fn read<T: FromStr<Err: std::fmt::Display>>(
+fn read<T, E: std::fmt::Display>(
     field: &str,
-    text: Option<&str>,
+    text: &Option<String>,
+    parse: fn(&str) -> Result<T, E>,
     wrong: &mut Vec<Problem>,
 ) -> Option<T> {
-    match text?.parse() {
-        Ok(value) => Some(value),
-        Err(error) => {
-            wrong.push(Problem::error(format!("{field}: {error}"), None));
-            None
-        }
-    }
-}
-
-fn latency(
-    field: &str,
-    text: Option<&str>,
-    wrong: &mut Vec<Problem>,
-) -> Option<crate::model::service::Latency> {
-    match scenario::latency(text?) {
+    match parse(text.as_deref()?) {
         Ok(value) => Some(value),
         Err(error) => {
             wrong.push(Problem::error(format!("{field}: {error}"), None));

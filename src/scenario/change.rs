@@ -115,6 +115,13 @@ impl Place {
         self.file != File::Scenario
     }
 
+    /// What stands there in a scenario's own text, which has been read; `None` where nothing does.
+    pub fn value_in<'v>(&self, own: &'v toml::Value) -> Option<&'v toml::Value> {
+        (self.file == File::Scenario)
+            .then(|| document::value_in(own, &self.path))
+            .flatten()
+    }
+
     /// The steps to it, without the file.
     pub fn path(&self) -> &Path {
         &self.path

@@ -9,7 +9,7 @@ use super::{Group, Knob, Name, Reading, Slider};
 use crate::base::{Span, Weight};
 use crate::lab::setup::Stage;
 use crate::scenario;
-use crate::scenario::change::shown;
+use crate::scenario::change::{Place, shown};
 
 /// More steps than these are written as one text.
 const MOST_STEPS: usize = 5;
@@ -385,16 +385,7 @@ fn words(table: &toml::Table, key: &str) -> String {
 
 /// The value at a place of the scenario's own text: keys and numbers in brackets.
 fn at<'v>(own: &'v toml::Value, place: &str) -> Option<&'v toml::Value> {
-    let mut value = own;
-    for step in place.split('.') {
-        let (key, items) = step.split_once('[').unwrap_or((step, ""));
-        value = value.get(key)?;
-        for item in items.split('[').filter(|item| !item.is_empty()) {
-            let number: usize = item.strip_suffix(']')?.parse().ok()?;
-            value = value.get(number)?;
-        }
-    }
-    Some(value)
+    place.parse::<Place>().ok()?.value_in(own)
 }
 
 /// The tables of a list at a place.

@@ -37,23 +37,8 @@ impl Bundle {
     }
 
     pub(super) fn own_value(&self, path: &Path) -> Result<Option<toml::Value>, Obstacle> {
-        let mut value = toml::Value::Table(self.own_table()?);
-        for step in path.steps() {
-            let below = match (step, &value) {
-                (Step::Key(key) | Step::Named(key), toml::Value::Table(table)) => table.get(key),
-                (Step::Item(index), toml::Value::Array(items)) => items.get(*index),
-                (Step::Named(name), toml::Value::Array(items)) => items.iter().find(|item| {
-                    let own = item.get("name").or_else(|| item.get("kind"));
-                    own.and_then(toml::Value::as_str) == Some(name)
-                }),
-                _ => None,
-            };
-            let Some(below) = below.cloned() else {
-                return Ok(None);
-            };
-            value = below;
-        }
-        Ok(Some(value))
+        let own = toml::Value::Table(self.own_table()?);
+        Ok(value_in(&own, path).cloned())
     }
 
     pub(super) fn own_table(&self) -> Result<toml::Table, Obstacle> {
@@ -61,6 +46,21 @@ impl Bundle {
         text.parse()
             .map_err(|error: toml::de::Error| Obstacle::Toml(error.message().to_owned()))
     }
+}
+
+/// What stands at a path in a value; `None` where nothing does.
+pub(super) fn value_in<'v>(value: &'v toml::Value, path: &Path) -> Option<&'v toml::Value> {
+    path.steps()
+        .iter()
+        .try_fold(value, |value, step| match (step, value) {
+            (Step::Key(key) | Step::Named(key), toml::Value::Table(table)) => table.get(key),
+            (Step::Item(index), toml::Value::Array(items)) => items.get(*index),
+            (Step::Named(name), toml::Value::Array(items)) => items.iter().find(|item| {
+                let own = item.get("name").or_else(|| item.get("kind"));
+                own.and_then(toml::Value::as_str) == Some(name)
+            }),
+            _ => None,
+        })
 }
 
 /// Sets what the steps from the `depth`th lead to; tables that are missing are added.
