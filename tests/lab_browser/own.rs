@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::browser::Browser;
 use super::visit;
 
 const CANARY: &str = include_str!("../../scenarios/plain-flagger.yaml");
@@ -11,23 +12,32 @@ const DROP: &str = "
     document.querySelector('#own .drop').dispatchEvent(new DragEvent('drop', { dataTransfer: files, bubbles: true, cancelable: true }));";
 const SHOWN: &str = "document.querySelector('#own .understood:not([hidden])')?.textContent ?? ''";
 
-#[tokio::test]
-async fn a_dropped_manifest_is_understood_and_played() {
-    let Some((lab, browser)) = visit("own").await else {
-        return;
-    };
+/// Drops a manifest where files are taken.
+async fn drop(browser: &Browser, text: &str) {
     browser
         .until("a place to drop", "document.querySelector('#own .drop')")
         .await;
     browser
-        .script(DROP, vec![json!(CANARY), json!("canary.yaml")])
+        .script(DROP, vec![json!(text), json!("canary.yaml")])
         .await;
+}
+
+async fn is_understood(browser: &Browser) {
     browser
         .until(
             "what was understood",
             &format!("({SHOWN}).includes('Flagger 10 →')"),
         )
         .await;
+}
+
+#[tokio::test]
+async fn a_dropped_manifest_is_understood_and_played() {
+    let Some((lab, browser)) = visit("own").await else {
+        return;
+    };
+    drop(&browser, CANARY).await;
+    is_understood(&browser).await;
     browser
         .until("an account", &format!("({SHOWN}).includes('spec.service')"))
         .await;
@@ -69,13 +79,11 @@ async fn a_broken_manifest_is_told_with_its_line_and_can_be_mended() {
     let Some((_lab, browser)) = visit("own").await else {
         return;
     };
-    browser
-        .until("a place to drop", "document.querySelector('#own .drop')")
-        .await;
-    let broken = CANARY.replace("threshold: 5", "threshold: often");
-    browser
-        .script(DROP, vec![json!(broken), json!("canary.yaml")])
-        .await;
+    drop(
+        &browser,
+        &CANARY.replace("threshold: 5", "threshold: often"),
+    )
+    .await;
     let problem = "document.querySelector('#own .problem').textContent";
     browser
         .until(
@@ -88,12 +96,7 @@ async fn a_broken_manifest_is_told_with_its_line_and_can_be_mended() {
         area.dispatchEvent(new Event('input', { bubbles: true }));
         [...document.querySelectorAll('#own button')].find((one) => one.textContent === 'Read it again').click();";
     browser.script(mend, vec![json!(CANARY)]).await;
-    browser
-        .until(
-            "what was understood",
-            &format!("({SHOWN}).includes('Flagger 10 →')"),
-        )
-        .await;
+    is_understood(&browser).await;
     browser
         .until("no problem any more", &format!("{problem} === ''"))
         .await;

@@ -46,6 +46,16 @@ fn answered(folder: &Path, arguments: &str) -> Said {
     said
 }
 
+/// Plays shards, given by index, of so many.
+fn play(folder: &Path, plan: &str, shards: impl IntoIterator<Item = u32>, count: u32, out: &str) {
+    for index in shards {
+        answered(
+            folder,
+            &format!("sweep run {plan} --shard-index {index} --shard-count {count} --out {out}"),
+        );
+    }
+}
+
 /// Every file in a folder, with what it holds.
 fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let files = paths(folder).into_iter().filter(|path| path.is_file());

@@ -3,19 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use super::{answered, assert_same, coalmine, paths};
+use super::{answered, assert_same, coalmine, paths, play};
 
 const PLAN: &str = "sweep plan power low-traffic --trials 600 --weights 2";
-
-/// Plays shards, given by index, of so many.
-fn play(folder: &Path, plan: &str, shards: impl IntoIterator<Item = u32>, count: u32, out: &str) {
-    for index in shards {
-        answered(
-            folder,
-            &format!("sweep run {plan} --shard-index {index} --shard-count {count} --out {out}"),
-        );
-    }
-}
 
 #[test]
 fn power_in_shards_is_power_in_one_process() {

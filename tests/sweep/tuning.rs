@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::{answered, assert_same, coalmine, paths};
+use super::{answered, assert_same, coalmine, paths, play};
 
 /// A built-in scenario's manifest as a file of one's own.
 fn manifest(folder: &Path) {
@@ -18,15 +18,6 @@ const FLAGGER: &str = "tune --flagger canary.yaml --rate 20/s --canary-errors 5%
 const STAGED: &str = "tune default --move rollout.gates[0].min=90%,98%,99% \
                       --move rollout.gates[0].window=1m,30s --move rollout.interval=1m,30s \
                       --require power>=90% --require false_rollback<=20% --trials 320 --fresh 150";
-
-fn play(folder: &Path, plan: &str, shards: impl IntoIterator<Item = u32>, count: u32, out: &str) {
-    for index in shards {
-        answered(
-            folder,
-            &format!("sweep run {plan} --shard-index {index} --shard-count {count} --out {out}"),
-        );
-    }
-}
 
 #[test]
 fn a_search_in_shards_is_the_search_of_one_process() {
