@@ -8,32 +8,29 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer};
 
-use super::book;
 use crate::base::Problems;
 use crate::scenario::{
     self, Asked, Bundle, Change, ChangeError, Expectation, Metric, Origin, Overrides, Scenario,
     UnknownScenario,
 };
 
-/// A lesson. In JSON its texts are HTML that is safe to show ([`book::html`]), and changes and clauses
-/// are written as in its file.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+/// A lesson, as its file has it.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Lesson {
     /// The name of its file, without `.toml`: links name it.
-    #[serde(skip_deserializing)]
+    #[serde(skip)]
     pub name: String,
     /// Its title.
     pub title: String,
     /// The shipped scenario that it plays.
     pub scenario: String,
     /// What it changes in that.
-    #[serde(default, deserialize_with = "read_all", serialize_with = "write_all")]
+    #[serde(default, deserialize_with = "read_all")]
     pub set: Vec<Change>,
     /// The situation, in Markdown.
-    #[serde(serialize_with = "as_html")]
     pub text: String,
     /// What the reader is asked.
     pub question: String,
@@ -49,13 +46,13 @@ pub struct Lesson {
 }
 
 /// A prediction to make before the run answers.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Prediction {
     /// A figure, picked with a slider.
     Number {
         /// The figure.
-        #[serde(deserialize_with = "read", serialize_with = "write")]
+        #[serde(deserialize_with = "read")]
         asks: Asked,
         /// What the slider counts in.
         unit: Unit,
@@ -69,7 +66,7 @@ pub enum Prediction {
     /// A share at each percentage of the scenario's grid, held there; drawn as a curve.
     Curve {
         /// The figure; it names no percentage.
-        #[serde(deserialize_with = "read", serialize_with = "write")]
+        #[serde(deserialize_with = "read")]
         asks: Asked,
     },
     /// One of several answers.
@@ -79,13 +76,13 @@ pub enum Prediction {
         /// Which of them is right, from 1.
         right: usize,
         /// Clauses that make it so.
-        #[serde(deserialize_with = "read_all", serialize_with = "write_all")]
+        #[serde(deserialize_with = "read_all")]
         proof: Vec<Expectation>,
     },
 }
 
 /// What a slider counts in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub enum Unit {
     /// Hundredths, of a share.
     #[serde(rename = "%")]
@@ -102,37 +99,35 @@ pub enum Unit {
 }
 
 /// What the run shows and why.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Answer {
     /// In Markdown.
-    #[serde(serialize_with = "as_html")]
     pub text: String,
     /// What the text relies on.
-    #[serde(deserialize_with = "read_all", serialize_with = "write_all")]
+    #[serde(deserialize_with = "read_all")]
     pub expect: Vec<Expectation>,
 }
 
 /// What to do in production.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Production {
     /// In Markdown.
-    #[serde(serialize_with = "as_html")]
     pub text: String,
 }
 
 /// A setting to try next.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Try {
     /// What it is, in a few words.
     pub label: String,
     /// What it changes, beside the lesson's own changes.
-    #[serde(deserialize_with = "read_all", serialize_with = "write_all")]
+    #[serde(deserialize_with = "read_all")]
     pub set: Vec<Change>,
     /// What comes of it.
-    #[serde(deserialize_with = "read_all", serialize_with = "write_all")]
+    #[serde(deserialize_with = "read_all")]
     pub expect: Vec<Expectation>,
 }
 
@@ -349,18 +344,6 @@ fn read_all<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(
     read.collect()
 }
 
-fn write<S: Serializer, T: Display>(value: &T, into: S) -> Result<S::Ok, S::Error> {
-    into.collect_str(value)
-}
-
-fn write_all<S: Serializer, T: Display>(values: &[T], into: S) -> Result<S::Ok, S::Error> {
-    into.collect_seq(values.iter().map(T::to_string))
-}
-
-fn as_html<S: Serializer>(markdown: &str, into: S) -> Result<S::Ok, S::Error> {
-    into.serialize_str(&book::html(markdown))
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -368,6 +351,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::lab::routes::learn::taught;
 
     const LEAST: &str = r#"
         title = "t"
@@ -449,12 +433,12 @@ mod tests {
     #[test]
     fn a_lesson_goes_to_a_page_as_html_and_changes_as_they_are_written() {
         let lesson = Lesson::read("least", LEAST).unwrap();
-        let json = serde_json::to_value(&lesson).unwrap();
-        assert_eq!(json["name"], "least");
-        assert_eq!(json["text"], "<p>a <strong>b</strong></p>\n");
+        let json = serde_json::to_value(taught(&lesson)).unwrap();
+        assert_eq!(json["id"], "least");
+        assert_eq!(json["text_html"], "<p>a <strong>b</strong></p>\n");
         assert_eq!(json["prediction"]["kind"], "number");
         assert_eq!(json["prediction"]["asks"], "power at 1%");
-        assert_eq!(json["answer"]["expect"][0], "power <= 60%");
+        assert_eq!(json["expect"][0], "power <= 60%");
         // What a page hands back is the change that it was given.
         for (given, kept) in [
             (&json["set"], &lesson.set),

@@ -15,7 +15,6 @@ use crate::lab::asked::Asked;
 use crate::lab::refusal::Refusal;
 use crate::lab::setup::Stage;
 use crate::report;
-use crate::scenario::Scenario;
 
 /// Trials of a report that is made while somebody waits.
 const TRIALS: u32 = 200;
@@ -68,15 +67,11 @@ async fn patch(Asked(question): Asked<Question>) -> Result<Response, Refusal> {
                 "nothing was changed in the files, so there is no patch".to_owned(),
             ));
         }
-        Ok((format!("{}.patch", name_of(&stage.scenario)), patch))
+        Ok((format!("{}.patch", stage.scenario.name), patch))
     });
     let (name, patch) = made.await?;
     let kind = "text/x-diff; charset=utf-8";
     Ok(file(&name, kind, patch.into_bytes()))
-}
-
-fn name_of(scenario: &Scenario) -> &str {
-    &scenario.name
 }
 
 /// The difference of the texts as they came and as they are played: of own files only, where there

@@ -134,7 +134,8 @@ fn changes(of: &[Change]) -> Vec<String> {
     of.iter().map(change).collect()
 }
 
-fn taught(lesson: &Lesson) -> Taught {
+/// A lesson as a page takes it.
+pub(in crate::lab) fn taught(lesson: &Lesson) -> Taught {
     Taught {
         id: lesson.name.clone(),
         title: lesson.title.clone(),
