@@ -1,6 +1,6 @@
 //! How long a move of a slider takes until the curves are drawn, in a real browser: from the `input`
-//! event to the frame after the curves of one hundred rollouts a point came. Fifty moves of the rate
-//! of the scenario `low-traffic`, with the gates of the catalog beside it.
+//! event to the frame after the curves of one hundred rollouts a point came. Fifty moves of the rate,
+//! with the gates of the catalog beside the scenario's own.
 //!
 //! Chromium and ChromeDriver must be installed. `cargo bench --bench lab`
 
@@ -17,10 +17,13 @@ mod shared_folder;
 use browser::Browser;
 use lab::Lab;
 
+/// Scenarios and the least rate of their moves: short of traffic, the default, a Flagger canary.
+const SCENARIOS: [(&str, u32); 3] = [("low-traffic", 100), ("default", 10), ("plain-flagger", 20)];
+
 /// Moves the slider of the rate back and forth, five times from the move with this number on, and gives
 /// back the milliseconds of every move.
 const MOVES: &str = "
-    const [from, done] = arguments;
+    const [from, least, done] = arguments;
     const slider = document.querySelector('#play [data-knob=rate] input');
     const frame = () => new Promise((go) => requestAnimationFrame(() => setTimeout(go)));
     const drawn = () => new Promise((go) => addEventListener('coalmine-curve', go, { once: true }));
@@ -28,7 +31,7 @@ const MOVES: &str = "
         const times = [];
         for (let move = from; move < from + 5; move += 1) {
             await new Promise((go) => setTimeout(go, 200));
-            slider.value = 100 + ((move * 37) % 250);
+            slider.value = least + ((move * 37) % 250);
             const begun = performance.now();
             const curve = drawn();
             slider.dispatchEvent(new Event('input', { bubbles: true }));
@@ -45,25 +48,29 @@ async fn main() {
         return;
     };
     let lab = Lab::open();
-    browser.open_page(&lab.page("scenario=low-traffic")).await;
-    let ready = "document.querySelector('#play [data-knob=rate] input')
-        && performance.getEntriesByName('coalmine-curve').length > 0";
-    browser.until("the page", ready).await;
-    let mut times = Vec::new();
-    for first in (0..50).step_by(5) {
-        let told = browser.client.execute_async(MOVES, vec![first.into()]);
-        let told = told.await.expect("five moves");
-        times.extend(serde_json::from_value::<Vec<f64>>(told).expect("milliseconds"));
+    for (scenario, least) in SCENARIOS {
+        let page = lab.page(&format!("scenario={scenario}"));
+        browser.open_page(&page).await;
+        let ready = "document.querySelector('#play [data-knob=rate] input')
+            && performance.getEntriesByName('coalmine-curve').length > 0";
+        browser.until("the page", ready).await;
+        let mut times = Vec::new();
+        for first in (0..50).step_by(5) {
+            let asked = vec![first.into(), least.into()];
+            let told = browser.client.execute_async(MOVES, asked).await;
+            let told = told.expect("five moves");
+            times.extend(serde_json::from_value::<Vec<f64>>(told).expect("milliseconds"));
+        }
+        times.sort_by(f64::total_cmp);
+        let at = |share: f64| times[((times.len() as f64 * share).ceil() as usize).max(1) - 1];
+        show(&format!(
+            "{scenario}: {} moves, median {:.0} ms, 95th percentile {:.0} ms, longest {:.0} ms",
+            times.len(),
+            at(0.5),
+            at(0.95),
+            at(1.0)
+        ));
     }
-    times.sort_by(f64::total_cmp);
-    let at = |share: f64| times[((times.len() as f64 * share).ceil() as usize).max(1) - 1];
-    show(&format!(
-        "{} moves: median {:.0} ms, 95th percentile {:.0} ms, longest {:.0} ms",
-        times.len(),
-        at(0.5),
-        at(0.95),
-        at(1.0)
-    ));
 }
 
 #[expect(clippy::disallowed_macros, reason = "what a bench is for")]

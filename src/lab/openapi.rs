@@ -38,6 +38,8 @@ enum Answer {
     Json(Maker),
     /// A file of this type of media.
     File(&'static str),
+    /// A stream of events: number, name and data of each as in this type.
+    Events(Maker),
     /// Nothing but the status.
     Empty,
 }
@@ -137,13 +139,20 @@ fn told(operation: &Operation, reads: &mut SchemaGenerator, writes: &mut SchemaG
         }
         Answer::File(kind) => {
             response["content"] = json!({ kind: { "schema": { "type": "string" } } });
+            response["headers"] = json!({
+                "Content-Disposition": { "required": true, "schema": { "type": "string" } },
+            });
+        }
+        Answer::Events(maker) => {
+            let one = maker(writes).to_value();
+            let one = one["$ref"].as_str().unwrap_or_default();
+            let words =
+                format!("The lines `id`, `event` and `data` of each are the fields of {one}");
+            response["content"] = json!({
+                "text/event-stream": { "schema": { "type": "string", "description": words } },
+            });
         }
         Answer::Empty => {}
-    }
-    if matches!(answer, Answer::File(kind) if kind != EVENTS) {
-        response["headers"] = json!({
-            "Content-Disposition": { "required": true, "schema": { "type": "string" } },
-        });
     }
     let mut responses = Map::new();
     responses.insert(status.to_string(), response);
@@ -185,6 +194,3 @@ fn told(operation: &Operation, reads: &mut SchemaGenerator, writes: &mut SchemaG
     }
     told
 }
-
-/// The type of a stream of events.
-const EVENTS: &str = "text/event-stream";

@@ -75,6 +75,9 @@ pub struct OwnFile {
     pub name: String,
     /// What it holds.
     pub text: String,
+    /// What it held before somebody edited it: a patch begins there. Left out where nobody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub original: Option<String>,
 }
 
 /// A setup that was understood.
@@ -82,7 +85,7 @@ pub struct OwnFile {
 pub struct Stage {
     /// What was asked for.
     pub asked: Setup,
-    /// The texts as they came, before any change.
+    /// The texts as they were before anybody changed them, on the page or by a setup.
     pub before: Bundle,
     /// The texts that make the scenario.
     pub bundle: Bundle,
@@ -110,7 +113,13 @@ impl Setup {
         let overrides = self.overrides()?;
         let changes = self.changes()?;
         let mut origin = self.origin()?;
-        let before = origin.bundle.clone();
+        let mut before = origin.bundle.clone();
+        for file in &self.files {
+            if let Some(original) = &file.original {
+                let path = PathBuf::from(&file.name);
+                before.texts.insert(path, original.clone().into_bytes());
+            }
+        }
         let gate = self.gate.as_deref().unwrap_or(choices::AS_WRITTEN);
         if gate != choices::AS_WRITTEN {
             let choice = choices::find(gate).ok_or_else(|| unknown_gate(gate))?;

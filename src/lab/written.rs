@@ -1,20 +1,48 @@
 //! A setup written out: everything that was asked for beside the texts, put into the scenario's own.
 
+use std::path::Path;
+
 use toml_edit::{DocumentMut, Item, Table, value};
 
-use super::setup::Stage;
+use super::setup::{OwnFile, Stage};
 use crate::scenario::{Bundle, Change, Overrides, Scenario};
 
 impl Stage {
     /// The scenario's own text as it is played. What cannot be written as a field, such as another mean
     /// of recorded traffic, stands below it in comments.
     pub fn written(&self) -> String {
-        let bundle = self.rewritten();
+        self.text_of(&self.rewritten())
+    }
+
+    fn text_of(&self, bundle: &Bundle) -> String {
         if bundle.overrides != Overrides::default() {
             return self.scenario.source.clone() + "\n";
         }
         let text = bundle.texts.get(&bundle.path).map(Vec::as_slice);
         String::from_utf8_lossy(text.unwrap_or_default()).into_owned()
+    }
+
+    /// Every text as it is played, the scenario's own first, under the names by which they call each
+    /// other.
+    pub fn texts(&self) -> Vec<OwnFile> {
+        let bundle = self.rewritten();
+        let named = |path: &Path, text: String| OwnFile {
+            name: path.display().to_string(),
+            text,
+            original: None,
+        };
+        let own = match bundle.is_builtin {
+            true => bundle.path.file_name().map(Path::new),
+            false => None,
+        };
+        let own = named(own.unwrap_or(&bundle.path), self.text_of(&bundle));
+        let others = bundle
+            .texts
+            .iter()
+            .filter(|(path, _)| **path != bundle.path);
+        let others =
+            others.map(|(path, text)| named(path, String::from_utf8_lossy(text).into_owned()));
+        std::iter::once(own).chain(others).collect()
     }
 
     /// The texts with everything that was asked for in them, where that makes the same scenario; else

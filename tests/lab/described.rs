@@ -6,7 +6,13 @@ use serde_json::{Map, Value};
 use super::client::{Answer, Lab};
 
 /// What is wrong with a value by a schema, as far as the description uses schemas.
-fn wrong(root: &Value, schema: &Value, value: &Value, at: &str, complaints: &mut Vec<String>) {
+pub(crate) fn wrong(
+    root: &Value,
+    schema: &Value,
+    value: &Value,
+    at: &str,
+    complaints: &mut Vec<String>,
+) {
     if let Some(name) = schema["$ref"].as_str() {
         let found = root.pointer(name.trim_start_matches('#'));
         let found = found.unwrap_or_else(|| panic!("{at}: {name} leads nowhere"));

@@ -7,6 +7,7 @@ mod described;
 mod door;
 mod fuzzed;
 mod knobs;
+mod live;
 mod own;
 #[expect(dead_code, reason = "nothing here reads ../shared")]
 #[path = "../shared_folder/mod.rs"]

@@ -1,6 +1,7 @@
 //! Own files: what is understood of them, and that nothing is read from a disk or written to one.
 
 use std::fs;
+use std::process::Command;
 
 use serde_json::{Value, json};
 
@@ -56,6 +57,108 @@ fn a_canary_is_drafted_into_a_scenario_and_every_field_accounted_for() {
     assert!(patch.contains("+    threshold: 2"), "{patch}");
     assert!(!patch.contains("scenario.toml"), "{patch}");
     assert_eq!(lab.post("/api/download/patch", &asked).status, 409);
+}
+
+/// Somebody edits a text on the page, and moves a slider after that.
+#[test]
+fn a_patch_begins_at_what_the_text_was() {
+    let lab = Lab::open("");
+    let edited = CANARY.replace("threshold: 5", "threshold: 3");
+    let file = json!({ "name": "canary.yaml", "text": edited, "original": CANARY });
+    let mut asked = json!({ "setup": { "files": [file] } });
+    let patch = lab.post("/api/download/patch", &asked).text();
+    assert!(
+        patch.contains("-    threshold: 5\n+    threshold: 3"),
+        "{patch}"
+    );
+    asked["setup"]["set"] = json!(["flagger:spec.analysis.threshold=2"]);
+    let patch = lab.post("/api/download/patch", &asked).text();
+    assert!(
+        patch.contains("-    threshold: 5\n+    threshold: 2"),
+        "{patch}"
+    );
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("canary.yaml"), CANARY).unwrap();
+    fs::write(folder.path().join("a.patch"), &patch).unwrap();
+    let applied = Command::new("patch")
+        .args(["-p1", "-i", "a.patch"])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    assert!(applied.status.success(), "{applied:?}");
+    let now = fs::read_to_string(folder.path().join("canary.yaml")).unwrap();
+    assert_eq!(now, CANARY.replace("threshold: 5", "threshold: 2"));
+}
+
+/// What the page gives away is what the page plays: the program makes the same of it.
+#[test]
+fn an_archive_plays_like_the_page_that_it_came_from() {
+    let lab = Lab::open("");
+    let set = json!([
+        "flagger:spec.analysis.threshold=2",
+        "flagger:spec.analysis.stepWeight=20"
+    ]);
+    let mine = json!({
+        "files": [{ "name": "canary.yaml", "text": CANARY }],
+        "rate": "12/s", "canary_errors": "4%", "percentages": [10, 40], "set": set,
+    });
+    let shipped = json!({ "scenario": "plain-flagger", "rate": "12/s", "set": set });
+    for setup in [mine, shipped] {
+        let body = json!({ "setup": setup });
+        let answer = lab.post("/api/download/files", &body);
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.header("content-type"), Some("application/zip"));
+        let folder = tempfile::tempdir().unwrap();
+        let mut archive = zip::ZipArchive::new(std::io::Cursor::new(answer.body)).unwrap();
+        assert_eq!(archive.len(), 2);
+        archive.extract(folder.path()).unwrap();
+        let inside = fs::read_dir(folder.path())
+            .unwrap()
+            .next()
+            .unwrap()
+            .unwrap();
+        let scenario = fs::read_dir(inside.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .find(|path| path.extension().is_some_and(|end| end == "toml"));
+        let read = |path: &std::path::Path| {
+            let text = fs::read_to_string(path).unwrap();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            json!({ "name": name, "text": text })
+        };
+        let files: Vec<Value> = fs::read_dir(inside.path())
+            .unwrap()
+            .map(|entry| read(&entry.unwrap().path()))
+            .collect();
+        let again = json!({ "setup": { "files": files } });
+        let (was, is) = (
+            lab.post("/api/read", &body).json(),
+            lab.post("/api/read", &again).json(),
+        );
+        for field in [
+            "world",
+            "rollout",
+            "written_steps",
+            "horizon_seconds",
+            "percentages",
+            "seed",
+        ] {
+            assert_eq!(is[field], was[field], "{field}");
+        }
+        let question = |body: &Value| {
+            let mut body = body.clone();
+            body["trials"] = json!(50);
+            lab.post("/api/curve", &body).json()["lines"].clone()
+        };
+        assert_eq!(question(&again), question(&body));
+        let played = Command::new(env!("CARGO_BIN_EXE_coalmine"))
+            .args(["power", "--trials", "20", "--no-files"])
+            .arg(scenario.unwrap())
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        assert!(played.status.success(), "{played:?}");
+    }
 }
 
 #[test]

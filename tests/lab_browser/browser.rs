@@ -192,24 +192,31 @@ impl Drop for Browser {
     }
 }
 
-/// Starts ChromeDriver on a free port.
+/// Starts ChromeDriver on a free port. It looks for one and then takes it, so that two which start at the
+/// same time can want the same: the loser ends, and tries again.
 fn start(driver: &Path) -> (Child, u16) {
-    let mut child = Command::new(driver)
-        .arg("--port=0")
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("ChromeDriver");
-    let out = child.stdout.take().expect("its output");
-    let mut lines = BufReader::new(out).lines();
-    let port = lines.by_ref().find_map(|line| {
-        let line = line.ok()?;
-        let (_, port) = line.split_once("successfully on port ")?;
-        port.trim_end_matches('.').parse().ok()
-    });
-    // What it says later must not fill the pipe.
-    std::thread::spawn(move || lines.for_each(drop));
-    (child, port.expect("the port of ChromeDriver"))
+    let mut told = String::new();
+    for _ in 0..5 {
+        let mut child = Command::new(driver)
+            .arg("--port=0")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("ChromeDriver");
+        let out = child.stdout.take().expect("its output");
+        let mut lines = BufReader::new(out).lines();
+        for line in lines.by_ref().map_while(Result::ok) {
+            let port = line.split_once("successfully on port ");
+            if let Some(port) = port.and_then(|(_, port)| port.trim_end_matches('.').parse().ok()) {
+                // What it says later must not fill the pipe.
+                std::thread::spawn(move || lines.for_each(drop));
+                return (child, port);
+            }
+            told.push_str(&line);
+        }
+        let _ = child.wait();
+    }
+    panic!("ChromeDriver does not start: {told}");
 }
 
 fn capabilities(chromium: &Path, profile: &Path) -> Capabilities {

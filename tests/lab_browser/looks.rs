@@ -63,11 +63,12 @@ async fn look(theme: Theme) {
                 .script("return document.documentElement.scrollWidth", Vec::new())
                 .await;
             assert_eq!(wide, json!(width), "{room} is wider than {width} pixels");
-            let name = format!("{room}-{width}-{}.png", theme.name());
-            std::fs::write(folder.join(name), browser.picture().await).expect("a picture");
+            let view = format!("{room}-{width}-{}", theme.name());
+            let picture = folder.join(format!("{view}.png"));
+            std::fs::write(picture, browser.picture().await).expect("a picture");
+            let found = axe::violations(&browser).await.unwrap_or_default();
+            assert!(found.is_empty(), "{view}: {found:#?}");
         }
-        let found = axe::violations(&browser).await.unwrap_or_default();
-        assert!(found.is_empty(), "{room}, {}: {found:#?}", theme.name());
         browser.is_content().await;
     }
 }

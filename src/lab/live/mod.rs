@@ -124,6 +124,8 @@ struct Stage {
     log: Log,
     stop: Arc<AtomicBool>,
     control: Option<SocketAddr>,
+    /// Whether something is wrong with the canary: from the start, or by hand.
+    is_bad: bool,
 }
 
 impl Default for Live {
@@ -141,6 +143,7 @@ impl Default for Live {
                 log: Log::default(),
                 stop: Arc::default(),
                 control: None,
+                is_bad: false,
             }),
             news: watch::Sender::new(0),
         }
@@ -191,6 +194,7 @@ impl Live {
             stage.log.clear();
             stage.stop = Arc::clone(&stop);
             stage.control = None;
+            stage.is_bad = !good;
             stage.status.clone()
         };
         let live = Arc::clone(self);
@@ -230,6 +234,9 @@ impl Live {
     pub async fn add_fault(&self, fault: &Value) -> Result<u64, LiveError> {
         let told = self.control("POST", "/faults", Some(fault)).await?;
         let id = told.get("id").and_then(Value::as_u64).unwrap_or(0);
+        if told.get("target").and_then(Value::as_str) != Some("stable") {
+            self.stage().is_bad = true;
+        }
         self.tell(Happening::Fault(FaultSet {
             id,
             fault: Some(told),
@@ -301,18 +308,20 @@ impl Live {
             Scene::Pulse(pulse) => self.tell(Happening::Pulse(Pulsed::of(pulse))),
         });
         let end = match played {
-            Ok(rollout) => told(scenario, &rollout, good, speed),
+            Ok(rollout) => told(scenario, &rollout, !self.stage().is_bad, speed),
             Err(error) => Ended {
                 ending: "failed".to_owned(),
                 sentence: error.to_string(),
                 note: None,
             },
         };
+        // At one blow: a run that starts after this one must not hear of its end.
         let mut stage = self.stage();
         stage.status.state = Phase::Ended;
         stage.control = None;
+        let newest = stage.log.put(Happening::End(Box::new(end)));
         drop(stage);
-        self.tell(Happening::End(Box::new(end)));
+        self.news.send_replace(newest);
     }
 
     fn begin(&self, places: &Places) {

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, EVENTS, Operation, schema_of};
+use super::{Answer, Operation, schema_of};
 use crate::experiment::curve::Curve;
-use crate::lab::live::{Added, Start, Status};
+use crate::lab::live::{Added, Event, Start, Status};
 use crate::lab::routes::{catalog, curve, learn, measure, read, rollout};
 use crate::lab::turns::Tally;
 
@@ -148,6 +148,15 @@ pub(super) const ALL: &[Operation] = &[
     },
     Operation {
         method: "post",
+        path: "/api/download/files",
+        id: "downloadFiles",
+        summary: "The scenario and the files that it names, changed in the same way, in one archive",
+        body: Some((schema_of::<read::Question>, setup)),
+        answer: (200, "An archive", Answer::File("application/zip")),
+        ..PLAIN
+    },
+    Operation {
+        method: "post",
         path: "/api/download/report",
         id: "downloadReport",
         summary: "The page that `coalmine power` makes, of few trials",
@@ -206,7 +215,11 @@ pub(super) const ALL: &[Operation] = &[
         id: "liveEvents",
         summary: "What happens in live runs: ready, pulse, tick, fault and end, each with a number; \
                   `Last-Event-ID` goes on after one",
-        answer: (200, "Events as they happen", Answer::File(EVENTS)),
+        answer: (
+            200,
+            "Events as they happen",
+            Answer::Events(schema_of::<Event>),
+        ),
         ..PLAIN
     },
     Operation {

@@ -124,9 +124,9 @@ export class Own {
       ...understood.warnings.map((text) => make("p", { className: "warning" }, text)),
       make("p", { className: "buttons" },
         make("button", { type: "button", className: "primary", on: { click: () => this.store.update({ view: "play" }, { push: true }) } }, "Play it"),
-        files("scenario", "Scenario (.toml)"), files("report", "Report (.html)"), files("patch", "Patch of the changes")),
+        understood.texts.length > 1 ? files("files", "Scenario and files (.zip)") : files("scenario", "Scenario (.toml)"), files("report", "Report (.html)"), files("patch", "Patch of the changes")),
       this.taken,
-      make("p", { className: "help" }, "Service and fault are assumptions until you set them: do so in Play. What you move there is written into the scenario and the patch."));
+      make("p", { className: "help" }, "Service and fault are assumptions until you set them: do so in Play. What you move there, and what you edit below, is in the files and in the patch."));
   }
 
   async #download(kind, button) {
@@ -151,11 +151,11 @@ export class Own {
       make("p", { className: "buttons" }, make("button", { type: "button", className: "plain", on: { click: () => this.store.update({ setup: { scenario: "low-traffic" } }, { push: true }) } }, "Forget all of them")));
   }
 
-  #editor({ name, text }) {
+  #editor({ name, text, original = text }) {
     const id = fresh("file");
     const area = make("textarea", { id, value: text, spellcheck: false, rows: Math.min(24, text.split("\n").length + 1) });
     const save = make("button", { type: "button", disabled: true, on: { click: () => {
-      const files = this.store.state.setup.files.map((one) => (one.name === name ? { name, text: area.value } : one));
+      const files = this.store.state.setup.files.map((one) => (one.name === name ? { name, text: area.value, original: area.value === original ? undefined : original } : one));
       this.store.change({ files }, { push: true });
     } } }, "Read it again");
     area.addEventListener("input", () => { save.disabled = area.value === text; });

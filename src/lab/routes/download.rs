@@ -1,10 +1,15 @@
-//! Files to take away: the scenario, its report, a patch of own files.
+//! Files to take away: the scenario, alone or with the files that it names, its report, a patch of own
+//! files.
+
+use std::io::{Cursor, Write};
 
 use axum::Router;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipWriter};
 
 use super::Asker;
 use super::curve::options;
@@ -13,7 +18,7 @@ use crate::experiment;
 use crate::lab::Lab;
 use crate::lab::asked::Asked;
 use crate::lab::refusal::Refusal;
-use crate::lab::setup::Stage;
+use crate::lab::setup::{OwnFile, Stage};
 use crate::report;
 
 /// Trials of a report that is made while somebody waits.
@@ -22,6 +27,7 @@ const TRIALS: u32 = 200;
 pub(super) fn routes() -> Router<Lab> {
     Router::new()
         .route("/api/download/scenario", post(scenario))
+        .route("/api/download/files", post(files))
         .route("/api/download/report", post(page))
         .route("/api/download/patch", post(patch))
 }
@@ -35,6 +41,31 @@ async fn scenario(Asked(question): Asked<Question>) -> Result<Response, Refusal>
     });
     let (name, text) = made.await?;
     Ok(file(&name, "application/toml; charset=utf-8", text))
+}
+
+/// The scenario and the files that it names, in a folder of its name, with everything that was asked
+/// for written into them.
+async fn files(Asked(question): Asked<Question>) -> Result<Response, Refusal> {
+    let made = on_the_side(move || {
+        let stage = question.setup.stage()?;
+        let name = &stage.scenario.name;
+        let packed = packed(name, &stage.texts());
+        let packed = packed.map_err(|error| Refusal::Broken(error.to_string()))?;
+        Ok((format!("{name}.zip"), packed))
+    });
+    let (name, archive) = made.await?;
+    Ok(file(&name, "application/zip", archive))
+}
+
+/// An archive of texts, as they are: none is long enough to be worth packing.
+fn packed(folder: &str, texts: &[OwnFile]) -> zip::result::ZipResult<Vec<u8>> {
+    let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
+    let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+    for one in texts {
+        archive.start_file(format!("{folder}/{}", one.name), options)?;
+        archive.write_all(one.text.as_bytes())?;
+    }
+    Ok(archive.finish()?.into_inner())
 }
 
 /// The page that `coalmine power` makes, of few trials.

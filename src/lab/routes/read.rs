@@ -14,7 +14,6 @@ use crate::lab::setup::{OwnFile, Setup, Stage};
 use crate::lab::{Lab, book};
 use crate::manifest::Fate;
 use crate::rollout::Plan;
-use crate::scenario::Bundle;
 
 /// A setup alone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -60,7 +59,7 @@ pub struct Understood {
     pub warnings: Vec<String>,
     /// What can be moved.
     pub knobs: Vec<Knob>,
-    /// Every text that the scenario is made of.
+    /// Every text that the scenario is made of, as it is played; its own first.
     pub texts: Vec<OwnFile>,
     /// What became of every field of own manifests.
     pub account: Vec<Accounted>,
@@ -130,7 +129,7 @@ fn understood(setup: &Setup) -> Result<Understood, Refusal> {
         written_steps: percents(&scenario.rollout.steps()),
         warnings: stage.warnings.clone(),
         knobs: knobs::of(&stage),
-        texts: texts(&stage.bundle),
+        texts: stage.texts(),
         account: account(&stage),
     })
 }
@@ -146,25 +145,6 @@ fn controller(plan: &Plan) -> &'static str {
         Plan::Argo(_) => "argo",
         Plan::Spinnaker(_) => "spinnaker",
     }
-}
-
-fn texts(bundle: &Bundle) -> Vec<OwnFile> {
-    // The scenario first, under its own name.
-    let name = |path: &std::path::Path| match (path == bundle.path, path.file_name()) {
-        (true, Some(name)) => name.to_string_lossy().into_owned(),
-        _ => path.display().to_string(),
-    };
-    let mut texts: Vec<(bool, OwnFile)> = (bundle.texts.iter())
-        .map(|(path, text)| {
-            let file = OwnFile {
-                name: name(path),
-                text: String::from_utf8_lossy(text).into_owned(),
-            };
-            (*path != bundle.path, file)
-        })
-        .collect();
-    texts.sort_by_key(|(is_other, _)| *is_other);
-    texts.into_iter().map(|(_, file)| file).collect()
 }
 
 fn account(stage: &Stage) -> Vec<Accounted> {
