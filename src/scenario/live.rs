@@ -35,6 +35,7 @@ impl Live {
             service: service.unwrap_or_default(),
             speed: self.speed.chosen(),
             bind: self.bind,
+            wants_token: false,
         }
     }
 }

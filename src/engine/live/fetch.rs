@@ -42,6 +42,8 @@ pub struct Fetched {
 #[derive(Debug)]
 pub struct Client {
     address: SocketAddr,
+    /// What it bears as `authorization`.
+    token: Option<String>,
     wire: Option<Wire>,
 }
 
@@ -50,8 +52,14 @@ impl Client {
     pub fn new(address: SocketAddr) -> Client {
         Client {
             address,
+            token: None,
             wire: None,
         }
+    }
+
+    /// The same with a token, which it sends with every request.
+    pub fn bearing(self, token: Option<String>) -> Client {
+        Client { token, ..self }
     }
 
     /// Whom it asks.
@@ -90,6 +98,9 @@ impl Client {
         let mut request = format!(
             "{method} {target} HTTP/1.1\r\nhost: {host}\r\nuser-agent: coalmine\r\naccept: */*\r\n"
         );
+        if let Some(token) = &self.token {
+            request.push_str(&format!("authorization: Bearer {token}\r\n"));
+        }
         if let Some(json) = json {
             let length = json.len();
             request.push_str(&format!(

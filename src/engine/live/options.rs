@@ -29,6 +29,8 @@ pub struct Options {
     pub speed: Option<f64>,
     /// Where everything listens.
     pub bind: IpAddr,
+    /// Whether changing faults wants a token on loopback, too; elsewhere it always does.
+    pub wants_token: bool,
 }
 
 impl Default for Options {
@@ -42,6 +44,7 @@ impl Default for Options {
             service: Service::default(),
             speed: None,
             bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            wants_token: false,
         }
     }
 }

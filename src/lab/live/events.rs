@@ -100,6 +100,17 @@ pub struct Ended {
     pub note: Option<LiveNote>,
 }
 
+impl Ended {
+    /// The end of a run that did not come to one of its own.
+    pub(super) fn failed(why: String) -> Ended {
+        Ended {
+            ending: "failed".to_owned(),
+            sentence: why,
+            note: None,
+        }
+    }
+}
+
 impl Pulsed {
     pub(super) fn of(pulse: &Pulse) -> Pulsed {
         Pulsed {

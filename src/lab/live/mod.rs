@@ -72,7 +72,7 @@ pub enum LiveError {
     Refused {
         /// With which status.
         status: u16,
-        /// And why.
+        /// And why, with what would be taken.
         why: String,
     },
     /// No thread could be started for it.
@@ -123,7 +123,7 @@ struct Stage {
     status: Status,
     log: Log,
     stop: Arc<AtomicBool>,
-    control: Option<SocketAddr>,
+    control: Option<(SocketAddr, Option<String>)>,
     /// Whether something is wrong with the canary: from the start, or by hand.
     is_bad: bool,
 }
@@ -173,6 +173,8 @@ impl Live {
             speed: speed.or(scenario.live.speed),
             vendor: scenario.live.vendor,
             service: scenario.live.service,
+            // Whoever may not come in at the door must not find another.
+            wants_token: true,
             ..Options::default()
         };
         let speed = bounded(&scenario)?;
@@ -269,27 +271,36 @@ impl Live {
         target: &str,
         body: Option<&Value>,
     ) -> Result<Value, LiveError> {
-        let address = {
+        let (address, token) = {
             let stage = self.stage();
+            let control = stage.control.clone();
             let runs = stage.status.state == Phase::Running;
-            stage.control.filter(|_| runs).ok_or(LiveError::Idle)?
+            control.filter(|_| runs).ok_or(LiveError::Idle)?
         };
         let body = body.map(Value::to_string);
-        let mut client = Client::new(address);
+        let mut client = Client::new(address).bearing(token);
         let asked = client.call(method, target, body.as_deref(), PATIENCE, LONGEST_ANSWER);
         let fetched = asked.await?;
         let told: Value = serde_json::from_slice(&fetched.body).unwrap_or_default();
         match fetched.status {
             200..300 => Ok(told),
-            status => Err(LiveError::Refused {
-                status,
-                why: (told.get("error").and_then(Value::as_str))
-                    .map_or_else(|| format!("refused with status {status}"), str::to_owned),
-            }),
+            status => {
+                let why = told.get("error").and_then(Value::as_str);
+                let mut why =
+                    why.map_or_else(|| format!("refused with status {status}"), str::to_owned);
+                if let Some(example) = told.get("valid").and_then(|valid| valid.get(0)) {
+                    why.push_str(&format!("; valid is, for example, {example}"));
+                }
+                Err(LiveError::Refused { status, why })
+            }
         }
     }
 
     fn play(&self, scenario: &Scenario, good: bool, speed: f64, stop: &AtomicBool) {
+        let mut curtain = Curtain {
+            live: self,
+            end: Ended::failed("the run broke off".to_owned()),
+        };
         let staging = Staging {
             seed: scenario.experiment.seed,
             replicate: 0,
@@ -307,27 +318,16 @@ impl Live {
             })),
             Scene::Pulse(pulse) => self.tell(Happening::Pulse(Pulsed::of(pulse))),
         });
-        let end = match played {
+        curtain.end = match played {
             Ok(rollout) => told(scenario, &rollout, !self.stage().is_bad, speed),
-            Err(error) => Ended {
-                ending: "failed".to_owned(),
-                sentence: error.to_string(),
-                note: None,
-            },
+            Err(error) => Ended::failed(error.to_string()),
         };
-        // At one blow: a run that starts after this one must not hear of its end.
-        let mut stage = self.stage();
-        stage.status.state = Phase::Ended;
-        stage.control = None;
-        let newest = stage.log.put(Happening::End(Box::new(end)));
-        drop(stage);
-        self.news.send_replace(newest);
     }
 
     fn begin(&self, places: &Places) {
         let mut stage = self.stage();
         stage.status.state = Phase::Running;
-        stage.control = Some(places.control);
+        stage.control = Some((places.control, places.token.clone()));
         let status = stage.status.clone();
         drop(stage);
         self.tell(Happening::Ready(Ready {
@@ -339,6 +339,24 @@ impl Live {
     fn tell(&self, happening: Happening) {
         let newest = self.stage().log.put(happening);
         self.news.send_replace(newest);
+    }
+}
+
+/// Ends a run however it ends, a panic included: after one that never ended no other could start.
+struct Curtain<'l> {
+    live: &'l Live,
+    end: Ended,
+}
+
+impl Drop for Curtain<'_> {
+    fn drop(&mut self) {
+        // At one blow: a run that starts after this one must not hear of its end.
+        let mut stage = self.live.stage();
+        stage.status.state = Phase::Ended;
+        stage.control = None;
+        let newest = stage.log.put(Happening::End(Box::new(self.end.clone())));
+        drop(stage);
+        self.live.news.send_replace(newest);
     }
 }
 

@@ -18,6 +18,7 @@ fn everything_about_a_live_run_is_read() {
         service: Service::default(),
         speed: Some(12.5),
         bind: "0.0.0.0".parse().unwrap(),
+        wants_token: false,
     };
     assert_eq!(scenario(&with("live", said)).live, options);
     assert_eq!(scenario(LEAST).live, Options::default());

@@ -79,12 +79,15 @@ pub struct BackendOptions {
 pub struct ControlOptions {
     /// Where it listens; port 0: a free one. Elsewhere than on loopback it wants a token.
     pub bind: SocketAddr,
+    /// Whether it wants one on loopback, too.
+    pub wants_token: bool,
 }
 
 impl Default for ControlOptions {
     fn default() -> ControlOptions {
         ControlOptions {
             bind: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
+            wants_token: false,
         }
     }
 }
@@ -229,10 +232,10 @@ impl Backends {
             source,
         })?;
         let control_address = control.address();
-        let token = if control_address.ip().is_loopback() {
-            None
-        } else {
-            Some(Token::draw().map_err(BackendError::Token)?)
+        let wants_token = options.control.wants_token || !control_address.ip().is_loopback();
+        let token = match wants_token {
+            true => Some(Token::draw().map_err(BackendError::Token)?),
+            false => None,
         };
         let mut ports = ports.into_iter();
         let by_version = most.map(|count| ports.by_ref().take(count).collect::<Vec<Port>>());

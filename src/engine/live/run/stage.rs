@@ -67,7 +67,7 @@ pub struct Places {
     pub splitter: SocketAddr,
     /// Where faults are changed.
     pub control: SocketAddr,
-    /// What requests there must carry, when it is not on loopback.
+    /// What requests there must carry, when it wants a token.
     pub token: Option<String>,
     /// Everything that shows metrics.
     pub targets: Vec<Target>,
@@ -161,6 +161,7 @@ impl Stage {
                 bind: options.bind,
                 control: ControlOptions {
                     bind: SocketAddr::new(options.bind, 0),
+                    wants_token: options.wants_token,
                 },
                 metrics: Arc::new(move |version, index, tally| {
                     let exposed = Exposed {

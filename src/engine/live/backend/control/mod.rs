@@ -1,14 +1,15 @@
 //! The control API: which faults there are, and how to add and take out some while everything runs.
 //!
 //! `GET /faults` lists them, `POST /faults` adds one, `DELETE /faults/N` takes one out, `GET
-//! /healthz` says that somebody listens. Bodies are JSON. Elsewhere than on loopback each request
-//! must carry a token.
+//! /healthz` says that somebody listens. Bodies are JSON. Elsewhere than on loopback, and where it was
+//! asked for, each request must carry a token. Pages in a browser are refused.
 
 mod described;
 mod fields;
 
 use std::cell::RefCell;
 use std::io;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -61,6 +62,10 @@ struct Call {
     method: String,
     target: String,
     authorization: Option<Vec<u8>>,
+    /// Whom it was sent to.
+    host: Option<Vec<u8>>,
+    /// Whether a page in a browser sent it: such requests say where they come from.
+    is_of_page: bool,
     framing: Framing,
     expects_continue: bool,
     keep_alive: bool,
@@ -113,6 +118,22 @@ impl Control {
     }
 }
 
+impl Call {
+    /// Whether it was sent to an address or to `localhost`, and not to a name that somebody owns.
+    fn is_for_loopback(&self) -> bool {
+        let Some(host) = self.host.as_deref() else {
+            return true;
+        };
+        let host = String::from_utf8_lossy(host).to_ascii_lowercase();
+        let name = match host.rsplit_once(':') {
+            Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+            _ => &host,
+        };
+        let bare = name.trim_start_matches('[').trim_end_matches(']');
+        name == "localhost" || bare.parse::<IpAddr>().is_ok()
+    }
+}
+
 impl Desk {
     async fn serve(&self, stream: TcpStream, host: &Host) -> Result<(), WireError> {
         let mut wire = Wire::new(stream);
@@ -158,6 +179,16 @@ impl Desk {
         match (call.method.as_str(), path) {
             // It tells nothing that the open port does not.
             ("GET", "/healthz") => Answer::ok(json!({ "status": "ok" })),
+            _ if call.is_of_page => Answer::error(
+                "403 Forbidden",
+                "pages in a browser change nothing here; ask with another program",
+            ),
+            // A name can be pointed here by its owner, whose page then looks like one of ours; with the
+            // token that does not help it.
+            _ if self.token.is_none() && !call.is_for_loopback() => Answer::error(
+                "403 Forbidden",
+                "ask for 127.0.0.1 or localhost, not for another name",
+            ),
             _ if !allowed => Answer::error(
                 "401 Unauthorized",
                 "send the token that was shown at the start: authorization: Bearer TOKEN",
@@ -267,6 +298,9 @@ fn parse(bytes: &[u8]) -> Result<Option<Call>, Refusal> {
         method: head.method.to_owned(),
         target: head.target.to_owned(),
         authorization: head.header("authorization").map(<[u8]>::to_vec),
+        host: head.header("host").map(<[u8]>::to_vec),
+        is_of_page: head.header("origin").is_some()
+            || (head.header("sec-fetch-site")).is_some_and(|site| site != b"none"),
         framing: head.framing,
         expects_continue: head.expects_continue,
         keep_alive: head.keep_alive,

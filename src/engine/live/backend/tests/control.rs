@@ -10,7 +10,8 @@ use crate::engine::live::backend::ControlOptions;
 fn call(bench: &Bench, method: &str, path: &str, headers: &str, body: &str) -> (u16, Value) {
     let mut client = Client::open(bench.backends.control()).unwrap();
     let length = body.len();
-    let head = format!("{method} {path} HTTP/1.1\r\nhost: a\r\ncontent-length: {length}\r\n");
+    let head =
+        format!("{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: {length}\r\n");
     client.send(&format!("{head}{headers}\r\n{body}")).unwrap();
     let seen = client.read(false).unwrap();
     assert!(seen.whole);
@@ -100,6 +101,7 @@ fn elsewhere_than_on_loopback_a_token_is_wanted() {
     let options = BackendOptions {
         control: ControlOptions {
             bind: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0),
+            ..ControlOptions::default()
         },
         ..BackendOptions::default()
     };
@@ -114,6 +116,65 @@ fn elsewhere_than_on_loopback_a_token_is_wanted() {
     let right = format!("Authorization: Bearer {token}\r\n");
     assert_eq!(call(&bench, "POST", "/faults", &right, fault).0, 201);
     assert_eq!(bench.canary().get("/", "").unwrap().status, 500);
+}
+
+#[test]
+fn on_loopback_a_token_is_wanted_where_it_was_asked_for() {
+    let options = BackendOptions {
+        control: ControlOptions {
+            wants_token: true,
+            ..ControlOptions::default()
+        },
+        ..BackendOptions::default()
+    };
+    let bench = Bench::at_speed(world(), 1.0, options);
+    let right = format!(
+        "Authorization: Bearer {}\r\n",
+        bench.backends.token().unwrap()
+    );
+    assert_eq!(call(&bench, "GET", "/faults", "", "").0, 401);
+    assert_eq!(call(&bench, "GET", "/faults", &right, "").0, 200);
+}
+
+/// A page of any site can send a request to a port that it has guessed.
+#[test]
+fn no_page_of_a_browser_changes_faults() {
+    let bench = Bench::start(world());
+    let fault = r#"{"kind":"errors","probability":1.0}"#;
+    for headers in [
+        "Origin: http://evil.example\r\n",
+        "Origin: null\r\n",
+        "Sec-Fetch-Site: cross-site\r\n",
+        "Sec-Fetch-Site: same-origin\r\n",
+    ] {
+        for (method, path, body) in [
+            ("GET", "/faults", ""),
+            ("POST", "/faults", fault),
+            ("DELETE", "/faults/0", ""),
+        ] {
+            let (status, told) = call(&bench, method, path, headers, body);
+            assert_eq!(status, 403, "{method} {headers}");
+            assert!(told.to_string().contains("browser"), "{told}");
+        }
+    }
+    // A name that its owner points here is no name of ours.
+    let mut client = Client::open(bench.backends.control()).unwrap();
+    client
+        .send("GET /faults HTTP/1.1\r\nhost: evil.example:80\r\n\r\n")
+        .unwrap();
+    assert_eq!(client.read(false).unwrap().status, 403);
+    for host in ["localhost:1", "LOCALHOST", "127.0.0.1", "[::1]:80"] {
+        let mut client = Client::open(bench.backends.control()).unwrap();
+        client
+            .send(&format!("GET /faults HTTP/1.1\r\nhost: {host}\r\n\r\n"))
+            .unwrap();
+        assert_eq!(client.read(false).unwrap().status, 200, "{host}");
+    }
+    // What somebody types into the address bar comes from no page.
+    assert_eq!(
+        call(&bench, "GET", "/faults", "Sec-Fetch-Site: none\r\n", "").0,
+        200
+    );
 }
 
 #[test]

@@ -321,7 +321,10 @@ fn a_port_that_is_in_use_is_named() {
     assert!(message.contains("canary instance 0"), "{message}");
     assert!(message.contains(&address.to_string()), "{message}");
     let error = start(BackendOptions {
-        control: ControlOptions { bind: address },
+        control: ControlOptions {
+            bind: address,
+            ..ControlOptions::default()
+        },
         ..BackendOptions::default()
     });
     assert!(matches!(error, BackendError::Control { .. }), "{error}");
