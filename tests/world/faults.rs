@@ -1,5 +1,6 @@
 //! What single kinds of fault show to servers, callers and the business.
 
+use coalmine::engine::r#virtual::Kind;
 use coalmine::telemetry::{Counters, Version};
 
 use super::{
@@ -245,16 +246,20 @@ fn users_who_bounce_between_versions_meet_errors() {
     assert_eq!(failures(&seen.canary) + failures(&seen.stable), 0);
 }
 
-/// A rollout that is rolled back at 100 s, looked at for another 300 s.
-fn rolled_back(fault: &str, split: &str) -> Vec<coalmine::engine::Trial> {
-    let text = format!(
+/// A rollout that is checked every 100 s for 200 s, and looked at for a while after its end.
+fn looked_at(fault: &str, split: &str, min: &str, aftermath: u64) -> coalmine::scenario::Scenario {
+    super::parsed(&format!(
         "{}\n[split]\n{split}\n[rollout]\ninterval = \"100s\"\n\
          steps = [{{ weight = \"50%\", hold = \"200s\" }}]\n\
-         [[rollout.gates]]\nkind = \"success-ratio\"\nmin = \"100%\"\nwindow = \"100s\"\n\
-         [experiment]\naftermath = \"300s\"",
+         [[rollout.gates]]\nkind = \"success-ratio\"\nmin = \"{min}\"\nwindow = \"100s\"\n\
+         [experiment]\naftermath = \"{aftermath}s\"",
         world(fault, "")
-    );
-    let scenario = super::parsed(&text);
+    ))
+}
+
+/// A rollout that is rolled back at 100 s, looked at for another 300 s.
+fn rolled_back(fault: &str, split: &str) -> Vec<coalmine::engine::Trial> {
+    let scenario = looked_at(fault, split, "100%", 300);
     let mut setting = super::setting(&scenario);
     setting.observe = false;
     let mut player = coalmine::engine::r#virtual::Player::new(setting);
@@ -292,6 +297,28 @@ fn some_faults_outlast_the_rollback() {
     assert_mean(&after(&errors, outlives), 30_000.0 * 0.5 * 0.3, 0.0);
     let ends = "affinity = { policy = \"both\" }";
     assert!(after(&errors, ends).iter().all(|after| *after == 0.0));
+}
+
+/// However long one looks on: also for less than the time between checks, and for no multiple of it.
+#[test]
+fn what_follows_is_counted_for_as_long_as_was_asked() {
+    let errors = canary("\"errors\"\nprobability = \"30%\"");
+    for engine in [Kind::Counts, Kind::Requests, Kind::Coupled] {
+        for seconds in [1, 30, 100, 250, 1_000] {
+            let scenario = looked_at(&errors, "", "0%", seconds);
+            let mut setting = super::setting(&scenario);
+            setting.observe = false;
+            setting.engine = engine;
+            let mut player = coalmine::engine::r#virtual::Player::new(setting);
+            let after = (0..20).map(|replicate| {
+                let trial = player.play(super::SEED, replicate);
+                assert_eq!(trial.ending, coalmine::engine::Ending::Promoted);
+                trial.exposed_after as f64
+            });
+            let after: Vec<f64> = after.collect();
+            assert_mean(&after, 0.3 * 100.0 * seconds as f64, 0.0);
+        }
+    }
 }
 
 #[test]

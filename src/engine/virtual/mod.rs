@@ -292,16 +292,24 @@ impl<'a> Player<'a> {
             if end.is_none() && now > cut {
                 end = Some(self.stopped(Ending::Horizon, cut));
             }
-            if (end.as_ref()).is_some_and(|end| !to_the_end && now > end.at + setting.aftermath) {
+            let before = (index.checked_sub(1)).map(|before| scene.schedule.ticks[before]);
+            let until =
+                (end.as_ref().filter(|_| !to_the_end)).map(|end| end.at + setting.aftermath);
+            if before
+                .zip(until)
+                .is_some_and(|(before, until)| before >= until)
+            {
                 break;
             }
             let flow = Flow::new(routing, setting.world, held);
-            let before = (index.checked_sub(1)).map(|before| scene.schedule.ticks[before]);
             if let Some(since) = before {
                 self.play.telemetry.note_weights(since, flow.weights());
             }
             self.play.tally.enter(flow.canary);
             for stretch in scene.schedule.until_tick[index].clone() {
+                if until.is_some_and(|until| scene.schedule.begin(stretch) >= until) {
+                    break;
+                }
                 self.engine.advance(scene, stretch, flow, &mut self.play);
             }
             if end.is_some() && !to_the_end {
@@ -431,7 +439,7 @@ impl<'a> Player<'a> {
             &self.windows,
             setting.telemetry,
             phase,
-            setting.horizon + setting.aftermath,
+            (setting.horizon, setting.aftermath),
             self.demand.every_scrape,
         );
         let conditions = match self.engine {

@@ -66,7 +66,8 @@ impl Schedule {
     /// Times that come at least so often share their tables.
     const FREQUENT: usize = 3;
 
-    /// Lays out a rollout that ticks at `cadence` up to `horizon`, whose gates look back over
+    /// Lays out a rollout that ticks at `cadence` up to a horizon and through the aftermath of an end as
+    /// late as that, whose gates look back over
     /// `windows`, measured as `plan` says and scraped at `phase`; with `every`, every single scrape is
     /// read and not only those with which a window begins or ends.
     pub fn new(
@@ -75,17 +76,29 @@ impl Schedule {
         windows: &[Span],
         plan: &Plan,
         phase: Span,
-        horizon: Span,
+        (horizon, aftermath): (Span, Span),
         every: bool,
     ) -> Schedule {
-        let end = Time::START + horizon;
+        let cut = Time::START + horizon;
+        let end = cut + aftermath;
         let mut ticks = Vec::new();
         let mut tick = cadence.first;
         while tick <= end {
             ticks.push(tick);
             tick += cadence.period;
         }
-        let marks = marks(world, &ticks, windows, plan, phase, end, every);
+        let mut marks = marks(world, &ticks, windows, plan, phase, end, every);
+        if !aftermath.is_zero() {
+            // Time is played up to a tick.
+            if ticks.last().is_some_and(|last| *last < end) {
+                ticks.push(tick);
+                marks.entry(tick).or_default().tick = true;
+            }
+            // Wherever the rollout ends, looking on ends between two stretches.
+            for &ended in ticks.iter().filter(|tick| **tick < cut).chain([&cut]) {
+                marks.entry(ended + aftermath).or_default().change = true;
+            }
+        }
 
         let mut schedule = Schedule {
             until_tick: Vec::with_capacity(ticks.len()),
@@ -122,6 +135,11 @@ impl Schedule {
         }
         schedule.find_frequent();
         schedule
+    }
+
+    /// When a stretch begins.
+    pub fn begin(&self, stretch: usize) -> Time {
+        self.pieces[self.stretches[stretch].pieces.start].from
     }
 
     fn push_stretch(&mut self, world: &World, pieces: Range<usize>, edge: bool) {
@@ -249,7 +267,7 @@ mod tests {
             &[window],
             plan,
             Span::from_secs(2),
-            horizon,
+            (horizon, Span::ZERO),
             false,
         )
     }

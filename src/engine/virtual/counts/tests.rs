@@ -110,7 +110,15 @@ fn play(world: &World, reporter: Reporter, percent: f64, demand: Demand, way: us
         first: Time::START,
         period: Span::from_secs(SECONDS / 5),
     };
-    let schedule = Schedule::new(world, cadence, &[], &plan, Span::ZERO, horizon, false);
+    let schedule = Schedule::new(
+        world,
+        cadence,
+        &[],
+        &plan,
+        Span::ZERO,
+        (horizon, Span::ZERO),
+        false,
+    );
     let conditions = Condition::all(world, &schedule, &plan, demand);
     let scene = Scene {
         schedule,
