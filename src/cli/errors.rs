@@ -107,7 +107,6 @@ impl From<LabError> for CommandError {
                 "name the host that browsers will ask for, like --name lab.example.org, or leave \
                  --listen out"
             }
-            LabError::Name(_) => "write a host as it stands in an address, like lab.example.org",
             _ => return CommandError::Lab(error),
         };
         CommandError::Argument {

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use clap::Args;
 
 use super::{CommandError, output};
+use crate::lab::door::Name;
 use crate::lab::{self, Place};
 
 /// Arguments of `coalmine lab`.
@@ -19,7 +20,7 @@ pub(super) struct LabArguments {
     listen: IpAddr,
     /// Host under which browsers may ask, beside those of loopback; again for more
     #[arg(long, value_name = "HOST")]
-    name: Vec<String>,
+    name: Vec<Name>,
 }
 
 const EXAMPLES: &str = "\

@@ -23,22 +23,37 @@ pub fn ending(
         }
         _ => Span::from_nanos(trial.ended.as_nanos()),
     };
-    let poison = |fault: &Fault| matches!(fault.kind, FaultKind::Poison { .. });
-    let reaches_stable = !good && scenario.world.faults.iter().any(poison);
+    let any = |is: fn(&Fault) -> bool| !good && scenario.world.faults.iter().any(is);
+    let reaches_stable = any(|fault| matches!(fault.kind, FaultKind::Poison { .. }));
+    // A page that sells less neither fails nor is late, and a wrong answer may say that all is well.
+    let hurt = match (
+        any(|fault| matches!(fault.kind, FaultKind::Business { .. })),
+        any(|fault| matches!(fault.kind, FaultKind::Corrupt { .. })),
+    ) {
+        (true, _) => "met the fault",
+        (false, true) => "failed, were wrong or were slowed",
+        (false, false) => "failed or were slowed",
+    };
+    let one = |words: &str| words.replace("were", "was");
     let mut met = match (trial.exposed_requests, trial.canary_requests) {
         (_, 0) => "no user's request reached the canary".to_owned(),
         (0, 1) => "its one request neither failed nor was slowed".to_owned(),
-        (0, all) => format!("none of its {} failed or was slowed", requests(all)),
+        (0, all) => format!("none of its {} {}", requests(all), one(hurt)),
         (some, all) if reaches_stable => format!(
-            "it answered {}, and {} failed or were slowed by it on either version, from about {}",
+            "it answered {}, and {} {hurt} by it on either version, from about {}",
             requests(all),
             grouped(some),
             plural(trial.exposed_users.round().max(1.0) as u64, "user")
         ),
         (some, all) => format!(
-            "{} of its {} failed or were slowed, from about {}",
+            "{} of its {} {}, from about {}",
             grouped(some),
             requests(all),
+            if some == 1 {
+                one(hurt)
+            } else {
+                hurt.to_owned()
+            },
             plural(trial.exposed_users.round().max(1.0) as u64, "user")
         ),
     };

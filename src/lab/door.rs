@@ -7,10 +7,12 @@
 //! machines, wants a token that only the address printed at the start holds.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
+use std::str::FromStr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
+use axum::http::StatusCode;
 use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -30,29 +32,103 @@ pub struct Door {
     is_open: bool,
 }
 
+/// A name under which browsers may ask for the lab: `lab.example.org`, `192.0.2.1:8080`, `[fe80::1]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Name {
+    /// In lower case; an IPv6 address in brackets.
+    host: String,
+    /// The port that browsers see, where that is not the one on which the lab listens.
+    port: Option<u16>,
+}
+
+/// A text that is no name of a host.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` is no name of a host: write one like lab.example.org, 192.0.2.1:8080 or [fe80::1], with a \
+     port where browsers ask for another than the lab's"
+)]
+pub struct NameError(String);
+
+impl FromStr for Name {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Name, NameError> {
+        let refuse = || NameError(text.to_owned());
+        let lower = text.to_ascii_lowercase();
+        // A bracket ends a host that has colons of its own.
+        let (host, port) = match lower.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+            _ => (lower.as_str(), None),
+        };
+        let port = match port {
+            Some(port) => {
+                let number = port.parse::<u16>().ok().filter(|number| *number > 0);
+                Some(number.ok_or_else(refuse)?)
+            }
+            None => None,
+        };
+        let is_name = |host: &str| {
+            let is_part = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+            !host.is_empty()
+                && host.len() <= 255
+                && !host.starts_with('.')
+                && host.chars().all(is_part)
+        };
+        let bracketed = host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'));
+        let is_sound = match bracketed {
+            Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+            None => is_name(host),
+        };
+        match is_sound {
+            true => Ok(Name {
+                host: host.to_owned(),
+                port,
+            }),
+            false => Err(refuse()),
+        }
+    }
+}
+
+impl Name {
+    /// What a browser sends for a lab that listens on this port.
+    pub fn with_port(&self, own: u16) -> String {
+        format!("{}:{}", self.host, self.port.unwrap_or(own))
+    }
+}
+
 impl Door {
-    /// The door of a lab that listens at `address` and is known under further names; these may carry
-    /// a port of their own.
+    /// The door of a lab that listens at `address` and is known under further names.
     ///
     /// # Errors
     /// When the system has no randomness for a token.
-    pub fn new(address: SocketAddr, names: &[String]) -> io::Result<Door> {
+    pub fn new(address: SocketAddr, names: &[Name]) -> io::Result<Door> {
         let port = address.port();
         let mut hosts: Vec<String> = ["127.0.0.1", "localhost", "[::1]"]
             .iter()
             .map(|name| format!("{name}:{port}"))
             .collect();
+        if address.ip().is_loopback() {
+            // Loopback has more addresses than one.
+            hosts.push(address.to_string());
+        }
         if port == 80 {
             hosts.extend(["127.0.0.1", "localhost", "[::1]"].map(str::to_owned));
         }
         for name in names {
-            hosts.push(name.to_ascii_lowercase());
-            hosts.push(format!("{}:{port}", name.to_ascii_lowercase()));
+            // Browsers leave out the port of the scheme, and a proxy may stand before the lab.
+            hosts.extend([
+                name.host.clone(),
+                name.with_port(port),
+                format!("{}:{port}", name.host),
+            ]);
         }
         Ok(Door {
             hosts,
             token: Token::draw()?,
-            is_open: !address.ip().is_loopback(),
+            // Who gives it a name of its own has others come by it, through a proxy perhaps.
+            is_open: !address.ip().is_loopback() || !names.is_empty(),
         })
     }
 
@@ -68,7 +144,7 @@ impl Door {
     pub fn admit(&self, request: &Request) -> Result<(), Refusal> {
         let (path, headers) = (request.uri().path(), request.headers());
         let host = self.host(request)?;
-        let is_api = path == "/api" || path.starts_with("/api/");
+        let is_api = is_api(path);
         if let Some(origin) = one(headers, &header::ORIGIN)? {
             let same = ["http://", "https://"]
                 .iter()
@@ -115,8 +191,10 @@ impl Door {
         // A target in full names its host, too.
         let target = request.uri().authority().map(ToString::to_string);
         let target = target.map(|target| target.to_ascii_lowercase());
-        if target.as_ref().is_some_and(|target| *target != host) || !self.hosts.contains(&host) {
-            return Err(refuse(&host));
+        for asked in std::iter::once(&host).chain(&target) {
+            if *asked != host || !self.hosts.contains(asked) {
+                return Err(refuse(asked));
+            }
         }
         Ok(host)
     }
@@ -148,9 +226,9 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 
 /// Stops who may not come in, and writes the rules of the house on every answer.
 pub(super) async fn guard(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
-    let is_api = request.uri().path().starts_with("/api");
+    let path = request.uri().path().to_owned();
     let mut response = match door.admit(&request) {
-        Ok(()) => told(next.run(request).await),
+        Ok(()) => told(&path, next.run(request).await),
         Err(refusal) => refusal.into_response(),
     };
     let headers = response.headers_mut();
@@ -169,14 +247,18 @@ pub(super) async fn guard(State(door): State<Arc<Door>>, request: Request, next:
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    if is_api {
+    if is_api(&path) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     response
 }
 
+fn is_api(path: &str) -> bool {
+    path == "/api" || path.starts_with("/api/")
+}
+
 /// A refusal of the router's own, in the form of all others.
-fn told(response: Response) -> Response {
+fn told(path: &str, response: Response) -> Response {
     let status = response.status();
     let has_type = response.headers().contains_key(header::CONTENT_TYPE);
     let is_plain = response
@@ -187,8 +269,14 @@ fn told(response: Response) -> Response {
         return response;
     }
     let allowed = response.headers().get(header::ALLOW).cloned();
-    let words = status.canonical_reason().unwrap_or("refused");
-    let mut told = Refusal::Malformed(words.to_lowercase()).into_response();
+    let methods = allowed.as_ref().and_then(|methods| methods.to_str().ok());
+    let why = match methods {
+        Some(methods) => format!("`{path}` takes {methods}"),
+        None if status == StatusCode::NOT_FOUND => format!("there is nothing at `{path}`"),
+        None => format!("`{path}` is not understood"),
+    };
+    let why = format!("{why}; /api/openapi.json says what there is");
+    let mut told = Refusal::Malformed(why).into_response();
     *told.status_mut() = status;
     if let Some(allowed) = allowed {
         told.headers_mut().insert(header::ALLOW, allowed);
@@ -202,7 +290,7 @@ mod tests {
     use axum::body::Body;
 
     fn door(address: &str, names: &[&str]) -> Door {
-        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let names: Vec<Name> = names.iter().map(|name| name.parse().unwrap()).collect();
         Door::new(address.parse().unwrap(), &names).unwrap()
     }
 
@@ -242,6 +330,34 @@ mod tests {
     }
 
     #[test]
+    fn every_address_of_loopback_answers_by_its_own_name() {
+        let door = door("127.0.0.2:4711", &[]);
+        for host in ["127.0.0.2:4711", "localhost:4711"] {
+            assert!(door.admit(&asked("/", &[("host", host)])).is_ok(), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_a_host_with_or_without_a_port() {
+        for (text, with_port) in [
+            ("Lab.example.org", "lab.example.org:80"),
+            ("lab:8080", "lab:8080"),
+            ("192.0.2.1", "192.0.2.1:80"),
+            ("[FE80::1]", "[fe80::1]:80"),
+            ("[::1]:8080", "[::1]:8080"),
+        ] {
+            let name: Name = text.parse().unwrap();
+            assert_eq!(name.with_port(80), with_port, "{text}");
+        }
+        for text in [
+            "", ":", "[", "]", "[]", "a:", "a:0", "x:99999", "a:b", "fe80::1", "[fe80::1", "a/b",
+            "a b", "a@b", ".", "[lab]",
+        ] {
+            assert!(text.parse::<Name>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
     fn other_sites_are_turned_away() {
         let door = door("127.0.0.1:4711", &[]);
         let host = ("host", "127.0.0.1:4711");
@@ -269,6 +385,8 @@ mod tests {
     #[test]
     fn load_wants_the_token_and_an_open_door_wants_it_for_everything() {
         let (own, open) = (door("127.0.0.1:1", &[]), door("192.0.2.1:1", &["lab"]));
+        // Behind a proxy on the same machine it is open as well.
+        let behind = door("127.0.0.1:1", &["lab.example.org"]);
         for (door, host, path, is_free) in [
             (&own, "127.0.0.1:1", "/api/catalog", true),
             (&own, "127.0.0.1:1", "/api/live", false),
@@ -276,6 +394,8 @@ mod tests {
             (&open, "lab", "/", true),
             (&open, "lab", "/api/catalog", false),
             (&open, "lab:1", "/api/curve", false),
+            (&behind, "lab.example.org", "/api/catalog", false),
+            (&behind, "127.0.0.1:1", "/api/catalog", false),
         ] {
             let host = ("host", host);
             let with = |token: &str| {

@@ -41,13 +41,25 @@ mod written;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::middleware;
+use hyper::server::conn::http1::Builder;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::sync::Semaphore;
 
-use door::Door;
+use door::{Door, Name};
 use live::Live;
 use turns::Turns;
+
+/// How long the head of a request may take to come, and how long a connection may be idle.
+const HEAD_TIME: Duration = Duration::from_secs(30);
+/// Connections at the same time; more wait at the door. A browser has half a dozen for a page.
+const MOST_CONNECTIONS: usize = 512;
+/// How long nobody is let in when there are no descriptors.
+const BREATHER: Duration = Duration::from_millis(10);
 
 /// Where the lab is to be found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +69,7 @@ pub struct Place {
     /// The port; `None`: a free one.
     pub port: Option<u16>,
     /// Names under which browsers may ask, beside those of loopback.
-    pub names: Vec<String>,
+    pub names: Vec<Name>,
 }
 
 impl Default for Place {
@@ -76,9 +88,6 @@ pub enum LabError {
     /// Other machines could ask, and nobody said under which names they may.
     #[error("the lab is not opened to other machines without names that browsers may ask for")]
     Unnamed(IpAddr),
-    /// A name that no browser would send.
-    #[error("`{0}` is no name of a host")]
-    Name(String),
     /// Somebody else has the port.
     #[error(
         "cannot listen on {0}: another program has the port; name another, or leave --port out for a \
@@ -110,7 +119,7 @@ pub struct Opened {
     lab: Lab,
     listener: TcpListener,
     address: SocketAddr,
-    names: Vec<String>,
+    names: Vec<Name>,
 }
 
 /// Opens the lab: whoever comes from now on waits until it serves.
@@ -120,12 +129,6 @@ pub struct Opened {
 pub fn open(place: &Place) -> Result<Opened, LabError> {
     if !place.listen.is_loopback() && place.names.is_empty() {
         return Err(LabError::Unnamed(place.listen));
-    }
-    for name in &place.names {
-        let is_part = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
-        if name.is_empty() || name.len() > 255 || !name.chars().all(is_part) {
-            return Err(LabError::Name(name.clone()));
-        }
     }
     let wanted = SocketAddr::new(place.listen, place.port.unwrap_or(0));
     let listener = TcpListener::bind(wanted).map_err(|error| match error.kind() {
@@ -156,8 +159,7 @@ impl Opened {
     pub fn link(&self) -> String {
         let token = self.lab.door.token();
         let host = match (self.address.ip().is_loopback(), self.names.first()) {
-            (false, Some(name)) if name.contains(':') => name.clone(),
-            (false, Some(name)) => format!("{name}:{}", self.address.port()),
+            (false, Some(name)) => name.with_port(self.address.port()),
             _ => self.address.to_string(),
         };
         format!("http://{host}/#token={}", token.text())
@@ -175,9 +177,37 @@ impl Opened {
             .build()?;
         runtime.block_on(async {
             let listener = tokio::net::TcpListener::from_std(self.listener)?;
-            axum::serve(listener, router(self.lab)).await?;
-            Ok(())
+            welcome(&listener, router(self.lab)).await
         })
+    }
+}
+
+/// Takes connections in until the process ends. A head that does not come gives its connection back.
+async fn welcome(listener: &tokio::net::TcpListener, router: Router) -> Result<(), LabError> {
+    let mut http = Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME);
+    let seats = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    loop {
+        // It is never closed.
+        let Ok(seat) = Arc::clone(&seats).acquire_owned().await else {
+            return Ok(());
+        };
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            // Descriptors come back; a connection that went away meanwhile is no reason to end.
+            Err(_) => {
+                tokio::time::sleep(BREATHER).await;
+                continue;
+            }
+        };
+        let (http, router) = (http.clone(), router.clone());
+        tokio::spawn(async move {
+            // What goes wrong with a connection is nobody else's concern.
+            let _ = http
+                .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+                .await;
+            drop(seat);
+        });
     }
 }
 

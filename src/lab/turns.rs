@@ -10,6 +10,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, oneshot};
+use tokio::time::Instant;
 
 use super::refusal::Refusal;
 
@@ -19,8 +20,11 @@ pub const AT_A_TIME: usize = 2;
 pub const MOST_WAITING: usize = 64;
 /// How long one may run.
 pub const TIME: Duration = Duration::from_secs(5);
-/// How long one may run while others wait.
+/// How long one may run while one other waits; the more wait, the shorter, so that the last of ten pages
+/// waits about as long as the last of three.
 const TURN: Duration = Duration::from_secs(1);
+/// How long one may run however many wait.
+const SHORTEST_TURN: Duration = Duration::from_millis(200);
 
 /// Which page asks, as it calls itself; those that do not say count as one.
 pub type Page = Option<String>;
@@ -33,9 +37,9 @@ pub struct Tally {
     pub running: usize,
     /// That wait for their turn.
     pub waiting: usize,
-    /// That have ended by themselves.
+    /// That were answered, also those that were stopped before they were done.
     pub finished: u64,
-    /// That were stopped because nobody waited for them any more, or a newer one took their place.
+    /// That nobody waited for any more, or that lost their place in the queue to a newer one.
     pub cancelled: u64,
     /// That were stopped because their time was up.
     pub out_of_time: u64,
@@ -223,15 +227,24 @@ impl Turns {
         played.map_err(|error| Refusal::Broken(format!("the simulation broke off: {error}")))
     }
 
-    /// Waits until a turn has lasted long enough and somebody else waits.
+    /// Waits until a turn has lasted as long as it may while so many others wait.
     async fn turn_is_over(&self) {
-        tokio::time::sleep(TURN).await;
+        let begun = Instant::now();
         loop {
             let arrival = self.crowd.notified();
-            if !locked(&self.state).waiting.is_empty() {
+            let waiting = locked(&self.state).waiting.len();
+            if waiting == 0 {
+                arrival.await;
+                continue;
+            }
+            let turn = turn(waiting);
+            if begun.elapsed() >= turn {
                 return;
             }
-            arrival.await;
+            tokio::select! {
+                () = arrival => {}
+                () = tokio::time::sleep_until(begun + turn) => {}
+            }
         }
     }
 
@@ -272,6 +285,11 @@ impl Turns {
         }
         Ok(ticket)
     }
+}
+
+fn turn(waiting: usize) -> Duration {
+    let share = TURN / u32::try_from(waiting.max(1)).unwrap_or(u32::MAX);
+    share.max(SHORTEST_TURN)
 }
 
 fn superseded() -> Refusal {

@@ -1,5 +1,9 @@
 //! What the routes answer.
 
+use std::collections::BTreeMap;
+
+use coalmine::lab::routes::curve::{Question, contenders};
+use coalmine::scenario::Scenario;
 use serde_json::{Value, json};
 
 use super::client::Lab;
@@ -242,6 +246,58 @@ fn rivals_are_the_scenarios_own_or_the_gates_of_the_catalog() {
     assert_eq!(chosen[0], "evidence");
     assert!(chosen[1..].contains(&"as-written".to_owned()), "{chosen:?}");
     assert_eq!(chosen.iter().filter(|id| *id == "evidence").count(), 1);
+}
+
+/// Rivals go through the percentages and times of what is shown, and through nothing else of it.
+#[test]
+fn rivals_share_the_schedule_that_is_shown_and_no_other_setting() {
+    let rivals = |setup: Value| {
+        let question = json!({ "setup": setup, "trials": 1, "rivals": true });
+        let question: Question = serde_json::from_value(question).unwrap();
+        let all = contenders(&question).unwrap().into_iter();
+        all.map(|one| (one.id, one.scenario))
+            .collect::<BTreeMap<String, Scenario>>()
+    };
+    let ids = |all: &BTreeMap<String, Scenario>| all.keys().cloned().collect::<Vec<_>>();
+    let plain = rivals(json!({ "scenario": "low-traffic" }));
+    // Another schedule reaches those that have one.
+    let set = json!([
+        "rollout.interval=1m",
+        "rollout.steps[0].hold=30m",
+        "rollout.steps[0].weight=3%"
+    ]);
+    let moved = rivals(json!({ "scenario": "low-traffic", "set": set }));
+    assert_eq!(ids(&moved), ids(&plain));
+    let own = &moved["as-written"].rollout;
+    for (id, scenario) in moved.iter().filter(|(id, _)| *id != "judge") {
+        assert_eq!(scenario.rollout.steps(), own.steps(), "{id}");
+        assert_eq!(scenario.rollout.cadence(), own.cadence(), "{id}");
+        assert_ne!(scenario.rollout.steps(), plain[id].rollout.steps(), "{id}");
+    }
+    // Also that of a manifest.
+    let set = json!(["flagger:spec.analysis.stepWeight=25"]);
+    let moved = rivals(json!({ "scenario": "plain-flagger", "set": set }));
+    assert_eq!(
+        moved["threshold"].rollout.steps(),
+        moved["as-written"].rollout.steps()
+    );
+    // A setting of one gate is nobody else's.
+    let base = json!({ "scenario": "low-traffic", "gate": "evidence" });
+    let plain = rivals(base.clone());
+    let mut stricter = base;
+    stricter["set"] = json!(["rollout.gates[0].alpha=1%"]);
+    let moved = rivals(stricter.clone());
+    assert_eq!(ids(&moved), ids(&plain));
+    assert_ne!(moved["evidence"].analysis, plain["evidence"].analysis);
+    for id in ["as-written", "z-test", "threshold", "ratio"] {
+        assert_eq!(moved[id].analysis, plain[id].analysis, "{id}");
+    }
+    stricter["set"] = json!(["rollout.gates[0].alpha=1%", "rollout.interval=1m"]);
+    let moved = rivals(stricter);
+    for (id, scenario) in moved.iter().filter(|(id, _)| *id != "judge") {
+        let own = moved["evidence"].rollout.cadence();
+        assert_eq!(scenario.rollout.cadence(), own, "{id}");
+    }
 }
 
 #[test]

@@ -14,9 +14,11 @@ use crate::experiment::curve::{Contender, Curve, curve};
 use crate::lab::Lab;
 use crate::lab::asked::Asked;
 use crate::lab::choices::{self, AS_WRITTEN};
+use crate::lab::extent;
 use crate::lab::refusal::Refusal;
-use crate::lab::setup::Setup;
+use crate::lab::setup::{Setup, Stage};
 use crate::rollout::Plan;
+use crate::scenario::Scenario;
 
 /// The most trials of a figure.
 pub const MOST_TRIALS: u32 = 20_000;
@@ -116,39 +118,75 @@ pub fn contenders(question: &Question) -> Result<Vec<Contender>, Refusal> {
         if choice.id == stage.gate {
             continue;
         }
-        // What changed in the rollout itself concerns that rollout alone.
-        let setup = Setup {
-            gate: Some(choice.id.clone()),
-            set: match choice.id == AS_WRITTEN || stage.gate == AS_WRITTEN {
-                true => elsewhere(&question.setup.set),
-                false => question.setup.set.clone(),
-            },
-            ..question.setup.clone()
-        };
         // A gate that cannot be had here is no rival.
-        if let Ok(other) = setup.stage() {
+        if let Ok(scenario) = rival(question, &stage, &choice.id) {
             all.push(Contender {
                 id: choice.id,
                 name: choice.name,
-                one_of: match other.scenario.rollout {
+                one_of: match scenario.rollout {
                     // It asks dozens of queries where others count.
                     Plan::Spinnaker(_) => DEAR,
                     _ => 1,
                 },
-                scenario: other.scenario,
+                scenario,
             });
         }
     }
     Ok(all)
 }
 
+/// What is shown with another gate of the catalog. Its percentages and times are those of what is shown,
+/// however they were moved; whatever else was moved in a rollout concerns that rollout alone.
+fn rival(question: &Question, shown: &Stage, gate: &str) -> Result<Scenario, Refusal> {
+    if gate == AS_WRITTEN {
+        let with = |set: Vec<String>| {
+            let setup = Setup {
+                gate: None,
+                set,
+                ..question.setup.clone()
+            };
+            setup.scenario()
+        };
+        let others = || others(&question.setup.set).map(str::to_owned);
+        let schedule = schedule(&question.setup.set).map(str::to_owned);
+        // A manifest's rollout has no such places.
+        return with(others().chain(schedule).collect()).or_else(|_| with(others().collect()));
+    }
+    let Some(choice) = choices::find(gate) else {
+        return Err(Refusal::Impossible(format!("there is no gate `{gate}`")));
+    };
+    let has_steps = !matches!(shown.scenario.rollout, Plan::Spinnaker(_));
+    let scenario = if has_steps || shown.gate == AS_WRITTEN {
+        choice
+            .put_into(&shown.bundle, &shown.scenario)?
+            .scenario()?
+    } else {
+        // A single judgement has no percentages to take over.
+        let setup = Setup {
+            gate: Some(gate.to_owned()),
+            set: others(&question.setup.set).map(str::to_owned).collect(),
+            ..question.setup.clone()
+        };
+        setup.scenario()?
+    };
+    extent::check(&scenario)?;
+    Ok(scenario)
+}
+
 /// The changes that are not the rollout's.
-fn elsewhere(changes: &[String]) -> Vec<String> {
-    let is_own = |change: &&String| {
-        let text = change.trim_start();
+fn others(changes: &[String]) -> impl Iterator<Item = &str> {
+    changes.iter().map(|change| change.trim()).filter(|change| {
         !["rollout", "flagger:", "argo:", "kayenta:"]
             .iter()
-            .any(|place| text.starts_with(place))
-    };
-    changes.iter().filter(is_own).cloned().collect()
+            .any(|place| change.starts_with(place))
+    })
+}
+
+/// The changes of a rollout's percentages and times.
+fn schedule(changes: &[String]) -> impl Iterator<Item = &str> {
+    changes.iter().map(|change| change.trim()).filter(|change| {
+        ["rollout.steps", "rollout.interval"]
+            .iter()
+            .any(|place| change.starts_with(place))
+    })
 }
