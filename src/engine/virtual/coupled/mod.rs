@@ -30,7 +30,7 @@ use super::play::{Flow, Play, Scene};
 use super::schedule::Piece;
 use crate::engine::actors::ailments::{self, Ailments, Attempt, Effect};
 use crate::engine::actors::answering::{Answering, patience};
-use crate::engine::actors::crowd::{Caller, Crowd, run_up, soon};
+use crate::engine::actors::crowd::{Caller, Crowd, soon};
 use crate::engine::actors::pool::Pool;
 use agenda::Agenda;
 use ledger::Ledger;
@@ -256,7 +256,7 @@ impl Coupled {
         let Some(sessions) = self.world.traffic.sessions.clone() else {
             return;
         };
-        let before = run_up(&sessions);
+        let before = sessions.run_up();
         let rate = self.world.traffic.profile.rate(Time::START) / self.per_arrival;
         if rate <= 0.0 {
             return;
