@@ -70,8 +70,7 @@ fn a_rollout_of_too_many_instants_is_refused() {
 fn a_rollout_of_too_many_rows_is_counted_but_not_shown() {
     let lab = Lab::open("");
     let long = "[rollout]\ninterval = \"1s\"\nsteps = [{ weight = \"5%\", hold = \"10h\" }]\n";
-    let text = with_rollout(long).replace("errors = \"2%\"", "errors = \"0.1%\"");
-    let setup = own(&(text + &gates(1)));
+    let setup = own(&(with_rollout(long) + &gates(1)));
     let error = refused(&lab, &["/api/rollout"], &setup);
     assert!(error.contains("more to show than 50000 rows"), "{error}");
     let few = json!({ "setup": setup, "asks": ["power"], "trials": 1 });
@@ -82,8 +81,7 @@ fn a_rollout_of_too_many_rows_is_counted_but_not_shown() {
 fn too_many_percentages_are_refused_wherever_they_stand() {
     let lab = Lab::open("");
     let weights: Vec<String> = (1..=41).map(|n| format!("{n}%")).collect();
-    let text = SCENARIO.split("[experiment]").next().unwrap();
-    let experiment = format!("{text}[experiment]\nweights = {weights:?}\n");
+    let experiment = format!("{SCENARIO}\n[experiment]\nweights = {weights:?}\n");
     let error = refused(&lab, &SIMULATED, &own(&experiment));
     assert!(error.contains("experiment.weights: 41"), "{error}");
     assert!(error.contains("40 at most"), "{error}");
@@ -108,8 +106,7 @@ fn a_rate_that_no_counter_holds_is_refused() {
 fn an_answer_lists_a_hundred_problems_and_parts_of_long_lines() {
     let lab = Lab::open("");
     let weights = "\"x%\",".repeat(8_000);
-    let text = format!("{SCENARIO}\n").replace("[experiment]", "[ignored]");
-    let text = format!("experiment = {{ weights = [{weights}] }}\n{text}");
+    let text = format!("experiment = {{ weights = [{weights}] }}\n{SCENARIO}");
     let answer = lab.post("/api/read", &json!({ "setup": own(&text) }));
     assert_eq!(answer.status, 422);
     assert!(answer.body.len() < 100_000, "{}", answer.body.len());
@@ -254,10 +251,9 @@ fn what_the_fault_does_to_users_is_told_as_it_is() {
         "failed"
     );
     // Wrong figures make no request worse.
-    let metrics = "[[canary.faults]]\nkind = \"metrics\"\nhidden = \"50%\"\n\n[telemetry]";
-    let slow = SCENARIO
-        .replace("[telemetry]", metrics)
-        .replace("errors = \"2%\"", "latency = \"p50=80ms,p99=500ms\"");
-    assert_ne!(slow, SCENARIO.replace("[telemetry]", metrics));
+    let errors = "kind = \"errors\"\nprobability = \"5%\"\n";
+    let others = "kind = \"latency\"\nadd = \"300ms\"\n\n[[canary.faults]]\nkind = \"metrics\"\nhidden = \"50%\"\n";
+    let slow = SCENARIO.replace(errors, others);
+    assert_ne!(slow, SCENARIO);
     assert_eq!(hurts(own(&slow), false), "slowed");
 }
