@@ -138,21 +138,28 @@ impl End {
 }
 
 impl Engine {
-    /// Plays a stretch, or a part of it once `stop` is set.
+    /// Plays the stretches up to a tick while requests flow so; false where `stop` was set before.
     #[inline]
-    fn advance(
+    fn reach(
         &mut self,
         scene: &Scene,
-        stretch: usize,
+        tick: usize,
         flow: Flow,
         play: &mut Play,
         stop: &AtomicBool,
-    ) {
-        match self {
-            Engine::Counts(counts) => counts.advance(scene, stretch, flow, play),
-            Engine::Requests(requests) => requests.advance(scene, stretch, flow, play, stop),
-            Engine::Coupled(coupled) => coupled.advance(scene, stretch, flow, play, stop),
+    ) -> bool {
+        play.tally.enter(flow.canary);
+        for stretch in scene.schedule.until_tick[tick].clone() {
+            if stop.load(Ordering::Relaxed) {
+                return false;
+            }
+            match self {
+                Engine::Counts(counts) => counts.advance(scene, stretch, flow, play),
+                Engine::Requests(requests) => requests.advance(scene, stretch, flow, play, stop),
+                Engine::Coupled(coupled) => coupled.advance(scene, stretch, flow, play, stop),
+            }
         }
+        !stop.load(Ordering::Relaxed)
     }
 
     fn met_users(&self) -> Option<u64> {
@@ -270,12 +277,12 @@ impl<'a> Player<'a> {
 
     /// Plays one rollout, up to its promotion, its rollback or the horizon.
     pub fn play(&mut self, seed: Seed, replicate: u64) -> Trial {
-        self.play_watched(seed, replicate, &mut |_| {}, false, &NEVER)
+        self.play_watched((seed, replicate), &mut |_| {}, false, &NEVER)
     }
 
     /// The same; `None` once `stop` is set, at its next tick or earlier. It is meant to stay set.
     pub fn play_unless(&mut self, stop: &AtomicBool, seed: Seed, replicate: u64) -> Option<Trial> {
-        let trial = self.play_watched(seed, replicate, &mut |_| {}, false, stop);
+        let trial = self.play_watched((seed, replicate), &mut |_| {}, false, stop);
         (!stop.load(Ordering::Relaxed)).then_some(trial)
     }
 
@@ -287,7 +294,7 @@ impl<'a> Player<'a> {
         replicate: u64,
         watch: &mut impl FnMut(&Tick<'_>),
     ) -> Trial {
-        self.play_watched(seed, replicate, watch, true, &NEVER)
+        self.play_watched((seed, replicate), watch, true, &NEVER)
     }
 
     /// The same; `None` once `stop` is set, as with [`Player::play_unless`].
@@ -298,16 +305,14 @@ impl<'a> Player<'a> {
         replicate: u64,
         watch: &mut impl FnMut(&Tick<'_>),
     ) -> Option<Trial> {
-        let trial = self.play_watched(seed, replicate, watch, true, stop);
+        let trial = self.play_watched((seed, replicate), watch, true, stop);
         (!stop.load(Ordering::Relaxed)).then_some(trial)
     }
 
     /// Plays one rollout. Once `stop` is set it ends anywhere, and what comes out means nothing.
-
     fn play_watched(
         &mut self,
-        seed: Seed,
-        replicate: u64,
+        (seed, replicate): (Seed, u64),
         watch: &mut impl FnMut(&Tick<'_>),
         to_the_end: bool,
         stop: &AtomicBool,
@@ -335,12 +340,8 @@ impl<'a> Player<'a> {
             if let Some(since) = before {
                 self.play.telemetry.note_weights(since, flow.weights());
             }
-            self.play.tally.enter(flow.canary);
-            for stretch in scene.schedule.until_tick[index].clone() {
-                self.engine
-                    .advance(scene, stretch, flow, &mut self.play, stop);
-            }
-            if stop.load(Ordering::Relaxed) {
+            let play = &mut self.play;
+            if !self.engine.reach(scene, index, flow, play, stop) {
                 break;
             }
             if end.is_some() && !to_the_end {
