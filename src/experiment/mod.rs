@@ -35,7 +35,9 @@ mod work;
 pub use ending::ending;
 pub use live::{LiveRollout, Scene, Staging, live, live_note};
 pub use replicate::{Options, Progress, ThreadsError};
-pub use watch::{Met, Watched, harm_after, watch, watch_held, watch_recorded};
+pub use watch::{Met, Patience, Unwatched, Watched, harm_after, watch, watch_held, watch_recorded};
+
+use std::sync::atomic::AtomicBool;
 
 use crate::base::{Rate, Weight};
 use crate::engine::r#virtual::{Kind, Setting};
@@ -64,6 +66,8 @@ pub fn run(scenario: &Scenario, options: &Options<'_>) -> Result<Results, Thread
     let grid = &work.grid;
     let (engine, why) = engine(scenario);
     let seed = scenario.experiment.seed;
+    // Played before the grid, so that it is there if that is interrupted.
+    let first = watch::unless(options.stop, scenario, seed, 0, engine);
     let (pairs, until) = work.tables();
     let (samples, complete) = replicate(&pairs, until, seed, options)?;
     let (cells, achieved): (Vec<Cell>, Vec<Achieved>) = (grid.iter().zip(&samples))
@@ -75,7 +79,8 @@ pub fn run(scenario: &Scenario, options: &Options<'_>) -> Result<Results, Thread
         .unzip();
     let (heat, heat_complete) = heat(scenario, &work, options)?;
     let (rivals, rivals_complete) = rivals::side_by_side(&work, seed, options)?;
-    let watched = typical(scenario, &cells, engine);
+    let watched = first.map(|first| typical(scenario, &cells, engine, first, options.stop));
+    let (timeline, looks) = watched.map_or_else(Default::default, |one| (one.rows, one.looks));
 
     let mut detections = Vec::new();
     let mut trials = Vec::new();
@@ -85,7 +90,7 @@ pub fn run(scenario: &Scenario, options: &Options<'_>) -> Result<Results, Thread
             trials.extend(estimate::trial_rows(cell, sample));
         }
     }
-    let mut findings = findings::findings(scenario, &cells, &achieved);
+    let mut findings = findings::findings(scenario, &cells, &achieved, options.stop);
     let place = findings.len().min(1);
     let compared = rivals::sentence(&rivals, scenario.world.has_fault());
     findings.splice(place..place, compared);
@@ -110,30 +115,39 @@ pub fn run(scenario: &Scenario, options: &Options<'_>) -> Result<Results, Thread
         },
         detections,
         heat,
-        timeline: watched.rows,
-        looks: watched.looks,
+        timeline,
+        looks,
         trials,
     })
 }
 
 /// One rollout of the bad release to look at: the first that takes as long as the median of those
-/// rolled back, so that it neither ends at the first look nor stands out.
-fn typical(scenario: &Scenario, cells: &[Cell], engine: Kind) -> Watched {
+/// rolled back, so that it neither ends at the first look nor stands out; `first` where there is none,
+/// or no time to find one.
+fn typical(
+    scenario: &Scenario,
+    cells: &[Cell],
+    engine: Kind,
+    first: Watched,
+    stop: &AtomicBool,
+) -> Watched {
     const LOOKED_AT: u64 = 50;
     let seed = scenario.experiment.seed;
     let written = cells.iter().find(|cell| cell.as_written);
     let median = written.and_then(|cell| cell.detection_seconds.p50);
-    let play = |replicate| watch::up_to_its_end(scenario, seed, replicate, false, engine);
-    let first = play(0);
     let Some(median) = median else {
         return first;
     };
-    let as_long = |watched: Watched| {
-        let seconds = watched.trial.detection?.as_secs_f64();
-        (seconds == median).then_some(watched)
+    let as_long = |watched: &Watched| {
+        let detection = watched.trial.detection;
+        detection.is_some_and(|detection| detection.as_secs_f64() == median)
     };
-    (0..LOOKED_AT)
-        .find_map(|replicate| as_long(play(replicate)))
+    if as_long(&first) {
+        return first;
+    }
+    (1..LOOKED_AT)
+        .map_while(|replicate| watch::unless(stop, scenario, seed, replicate, engine))
+        .find(as_long)
         .unwrap_or(first)
 }
 

@@ -22,7 +22,8 @@ pub struct Options<'a> {
     pub keep_trials: bool,
     /// What is known already, and where to note what is found out.
     pub ledger: Option<&'a Ledger>,
-    /// Set from outside to finish with what is there.
+    /// Set from outside, and never unset, to finish with what is there: trials that are under way end
+    /// in the middle and do not count.
     pub stop: &'a AtomicBool,
     /// Told how far it is, from any thread.
     pub progress: &'a (dyn Fn(Progress) + Sync),
@@ -284,13 +285,16 @@ pub(super) fn play_range(
     if let Some(Ok(trials)) = known.map(|record| ledger::decode(record, count)) {
         return trials;
     }
+    if options.stop.load(Ordering::Relaxed) {
+        return Vec::new();
+    }
     let mut player = Player::new(setting.clone());
     let mut trials = Vec::with_capacity(count as usize);
     for replicate in from..from + count {
-        if options.stop.load(Ordering::Relaxed) {
+        let Some(trial) = player.play_unless(options.stop, seed, u64::from(replicate)) else {
             return trials;
-        }
-        trials.push(player.play(seed, u64::from(replicate)));
+        };
+        trials.push(trial);
     }
     if let Some((ledger, unit)) = noted {
         ledger.put(&unit, &ledger::encode(&trials));

@@ -1,6 +1,7 @@
 //! One rollout, tick by tick, as its metrics showed it.
 
 use std::io;
+use std::sync::atomic::AtomicBool;
 
 use crate::base::{Probability, Seed, Span, Weight};
 use crate::engine::Tick;
@@ -37,6 +38,54 @@ pub struct Met {
     pub exposed_requests: u64,
 }
 
+/// Why a rollout was not watched to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unwatched {
+    /// Somebody interrupted it.
+    #[error("it was interrupted")]
+    Interrupted,
+    /// More of it is worth showing than was asked for.
+    #[error("there is more to show than {0} rows")]
+    TooMuch(usize),
+}
+
+/// How far a rollout is watched.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience<'a> {
+    /// Set from outside, and never unset, to end it.
+    pub stop: &'a AtomicBool,
+    /// The most rows and looks together.
+    pub most_rows: usize,
+}
+
+/// What is seen of a rollout, as it goes on.
+#[derive(Debug, Default)]
+struct Sight {
+    rows: Vec<TimelineRow>,
+    looks: Vec<LookRow>,
+    met: Vec<Met>,
+}
+
+impl Sight {
+    fn see(&mut self, scenario: &Scenario, tick: &Tick<'_>) {
+        let row = row(scenario, tick);
+        if is_worth_showing(scenario, tick, &row, self.rows.last()) {
+            self.rows.push(row);
+            self.met.push(Met::by(tick));
+        }
+        self.looks.extend(looks(scenario, tick));
+    }
+
+    fn ended(self, trial: Trial) -> Watched {
+        Watched {
+            rows: self.rows,
+            looks: self.looks,
+            met: self.met,
+            trial,
+        }
+    }
+}
+
 impl Met {
     fn by(tick: &Tick<'_>) -> Met {
         Met {
@@ -67,35 +116,53 @@ pub fn watch(scenario: &Scenario, seed: Seed, replicate: u64, good: bool, engine
 
 /// Plays one rollout up to its end with the canary's share held whenever the controller gives it any;
 /// as written where it is not. Its rows show the share that is held.
+///
+/// # Errors
+/// When it was interrupted, or there is more to show than was asked for.
 pub fn watch_held(
     scenario: &Scenario,
     held: Option<Weight>,
     (seed, replicate): (Seed, u64),
     good: bool,
     engine: Kind,
-) -> Watched {
+    patience: Patience<'_>,
+) -> Result<Watched, Unwatched> {
     let healthy = scenario.world.healthy();
     let world = if good { &healthy } else { &scenario.world };
     let setting = Setting {
         held,
         ..observed(scenario, world, engine)
     };
-    let mut watched = watched(scenario, setting, seed, replicate);
+    let Patience { stop, most_rows } = patience;
+    let mut sight = Sight::default();
+    let is_full = |sight: &Sight| sight.rows.len() + sight.looks.len() > most_rows;
+    let trial = Player::new(setting).watch_unless(stop, seed, replicate, &mut |tick| {
+        if !is_full(&sight) {
+            sight.see(scenario, tick);
+        }
+    });
+    let trial = trial.ok_or(Unwatched::Interrupted)?;
+    if is_full(&sight) {
+        return Err(Unwatched::TooMuch(most_rows));
+    }
+    let mut watched = sight.ended(trial);
     if let Some(held) = held {
         let with_traffic = watched.rows.iter_mut().filter(|row| row.weight > 0.0);
         with_traffic.for_each(|row| row.weight = held.as_percent());
     }
-    watched
+    Ok(watched)
 }
 
 /// The share of all requests that a promoted release fails or slows, once everybody has it: measured in
-/// this rollout for a while after its promotion; 0 where it was not promoted.
+/// this rollout for a while after its promotion; 0 where it was not promoted, `None` where `stop` was
+/// set before.
 pub fn harm_after(
     scenario: &Scenario,
     held: Option<Weight>,
     (seed, replicate): (Seed, u64),
     engine: Kind,
-) -> f64 {
+    stop: &AtomicBool,
+) -> Option<f64> {
     /// Enough requests to tell one in a hundred from two.
     const REQUESTS: f64 = 2_000.0;
     let rate = scenario
@@ -111,14 +178,15 @@ pub fn harm_after(
         aftermath,
         ..setting(scenario, &scenario.world, engine)
     };
-    let trial = Player::new(setting).play(seed, replicate);
-    match trial.ending {
+    let trial = Player::new(setting).play_unless(stop, seed, replicate)?;
+    let share = match trial.ending {
         Ending::Promoted => {
             let requests = rate * aftermath.as_secs_f64();
             (trial.exposed_after as f64 / requests).min(1.0)
         }
         Ending::RolledBack | Ending::Horizon => 0.0,
-    }
+    };
+    Some(share)
 }
 
 /// Plays one rollout as [`watch`] does, and writes down what its gates saw and said. Every scrape is read,
@@ -147,28 +215,18 @@ pub fn watch_recorded(
             .collect(),
     );
     let mut recorder = Recorder::new(out, &subject)?;
-    let (mut rows, mut taken, mut met) = (Vec::new(), Vec::new(), Vec::new());
+    let mut sight = Sight::default();
     let mut failed = None;
     let trial = player.watch(seed, replicate, &mut |tick| {
         let written = tick.notes.iter().try_for_each(|row| recorder.row(row));
         failed = failed.take().or(written.err());
-        let row = row(scenario, tick);
-        if is_worth_showing(scenario, tick, &row, rows.last()) {
-            rows.push(row);
-            met.push(Met::by(tick));
-        }
-        taken.extend(looks(scenario, tick));
+        sight.see(scenario, tick);
     });
     if let Some(error) = failed {
         return Err(error);
     }
     recorder.finish()?;
-    Ok(Watched {
-        rows,
-        looks: taken,
-        met,
-        trial,
-    })
+    Ok(sight.ended(trial))
 }
 
 /// The same, without what comes after.
@@ -181,25 +239,26 @@ pub(super) fn up_to_its_end(
 ) -> Watched {
     let healthy = scenario.world.healthy();
     let world = if good { &healthy } else { &scenario.world };
-    watched(scenario, observed(scenario, world, engine), seed, replicate)
+    let setting = observed(scenario, world, engine);
+    let mut sight = Sight::default();
+    let see = &mut |tick: &Tick<'_>| sight.see(scenario, tick);
+    let trial = Player::new(setting).watch(seed, replicate, see);
+    sight.ended(trial)
 }
 
-fn watched(scenario: &Scenario, setting: Setting<'_>, seed: Seed, replicate: u64) -> Watched {
-    let (mut rows, mut taken, mut met) = (Vec::new(), Vec::new(), Vec::new());
-    let trial = Player::new(setting).watch(seed, replicate, &mut |tick| {
-        let row = row(scenario, tick);
-        if is_worth_showing(scenario, tick, &row, rows.last()) {
-            rows.push(row);
-            met.push(Met::by(tick));
-        }
-        taken.extend(looks(scenario, tick));
-    });
-    Watched {
-        rows,
-        looks: taken,
-        met,
-        trial,
-    }
+/// The same of the bad release; `None` once `stop` is set.
+pub(super) fn unless(
+    stop: &AtomicBool,
+    scenario: &Scenario,
+    seed: Seed,
+    replicate: u64,
+    engine: Kind,
+) -> Option<Watched> {
+    let setting = observed(scenario, &scenario.world, engine);
+    let mut sight = Sight::default();
+    let see = &mut |tick: &Tick<'_>| sight.see(scenario, tick);
+    let trial = Player::new(setting).watch_unless(stop, seed, replicate, see)?;
+    Some(sight.ended(trial))
 }
 
 /// The rollout as written, measured for whoever wants to see it.
@@ -244,8 +303,9 @@ impl Checks {
     }
 }
 
-/// Plays some rollouts of a good canary held at `weight` and sorts their checks.
-pub(super) fn checks(scenario: &Scenario, weight: Weight) -> Checks {
+/// Plays some rollouts of a good canary held at `weight` and sorts their checks; fewer where it was
+/// interrupted.
+pub(super) fn checks(scenario: &Scenario, weight: Weight, stop: &AtomicBool) -> Checks {
     /// Enough to tell one check in twenty from one in ten.
     const ROLLOUTS: u64 = 100;
     /// Where every request is followed, what empty checks there are is plain from fewer.
@@ -263,15 +323,20 @@ pub(super) fn checks(scenario: &Scenario, weight: Weight) -> Checks {
     let mut player = Player::new(setting);
     let mut checks = Checks::default();
     for replicate in 0..rollouts {
-        player.watch(scenario.experiment.seed, replicate, &mut |tick| {
+        let mut more = checks;
+        let played = player.watch_unless(stop, scenario.experiment.seed, replicate, &mut |tick| {
             let Some(verdict) = tick.verdict else { return };
-            checks.all += 1;
+            more.all += 1;
             match (verdict.rule, verdict.outcome) {
-                (Rule::NoData, _) => checks.empty += 1,
-                (_, Outcome::Fail) => checks.failed += 1,
+                (Rule::NoData, _) => more.empty += 1,
+                (_, Outcome::Fail) => more.failed += 1,
                 _ => {}
             }
         });
+        if played.is_none() {
+            break;
+        }
+        checks = more;
     }
     checks
 }

@@ -106,10 +106,20 @@ impl Choice {
         rollout.insert("name".to_owned(), self.name.clone().into());
         let mut changed = bundle.clone();
         if let Some(name) = &self.kayenta {
-            rollout.extend(judged(scenario, name));
             let folder = bundle.path.parent().filter(|_| !bundle.is_builtin);
-            let path = folder.map_or_else(|| PathBuf::from(name), |folder| folder.join(name));
-            changed.texts.insert(path, JUDGE.1.as_bytes().to_vec());
+            let path = |name: &str| folder.map_or_else(|| PathBuf::from(name), |to| to.join(name));
+            let mut free = name.clone();
+            for number in 2.. {
+                if !bundle.texts.contains_key(&path(&free)) {
+                    break;
+                }
+                // Somebody has a file of that name.
+                free = format!("{number}-{name}");
+            }
+            rollout.extend(judged(scenario, &free));
+            changed
+                .texts
+                .insert(path(&free), JUDGE.1.as_bytes().to_vec());
         } else {
             rollout.extend(self.rollout.clone());
             match steps.and_then(as_toml) {

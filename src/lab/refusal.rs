@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::base::{Problems, place};
+use crate::base::{Problems, Severity, place};
 
 /// Why a request is not answered.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -44,10 +44,21 @@ pub enum Refusal {
     /// Too many wait already.
     #[error("the lab is busy: {0} others wait already")]
     Busy(usize),
+    /// It was stopped before its end, and half of it is no answer.
+    #[error(
+        "it was stopped before its end: time was up, or the page asked something newer; ask again, or \
+         for less"
+    )]
+    Unfinished,
     /// Something here is broken.
     #[error("{0}")]
     Broken(String),
 }
+
+/// The most problems of an answer.
+const MOST_PROBLEMS: usize = 100;
+/// The most bytes of a line that are shown with a problem.
+const MOST_OF_A_LINE: usize = 200;
 
 fn first(problems: &Problems) -> String {
     let all = problems.count();
@@ -55,7 +66,12 @@ fn first(problems: &Problems) -> String {
     let first = first.map_or("", |problem| problem.message.as_str());
     match all {
         0 | 1 => first.to_owned(),
-        all => format!("{first}; and {} more", all - 1),
+        2..=MOST_PROBLEMS => format!("{first}; and {} more", all - 1),
+        _ => format!(
+            "{first}; and {} more, of which {} are listed",
+            all - 1,
+            MOST_PROBLEMS - 1
+        ),
     }
 }
 
@@ -71,7 +87,7 @@ impl From<Problems> for Refusal {
 pub struct Refused {
     /// What is wrong, in a sentence.
     pub error: String,
-    /// Everything that is wrong with the texts; empty where it is not about a text.
+    /// What is wrong with the texts, the first hundred of it; empty where it is not about a text.
     pub problems: Vec<Trouble>,
 }
 
@@ -79,11 +95,11 @@ pub struct Refused {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Trouble {
-    /// The file, or `command line` for what was asked beside the texts.
+    /// The file, or `request` for what was asked beside the texts.
     pub file: String,
     /// Its line, from 1; null where it is about the text as a whole.
     pub line: Option<usize>,
-    /// That line.
+    /// That line; of a long one the part around the problem, with `…` for what is left out.
     pub text: Option<String>,
     /// `error` or `warning`.
     pub severity: String,
@@ -94,24 +110,51 @@ pub struct Trouble {
 }
 
 impl Trouble {
-    /// Everything wrong in these texts.
+    /// What is wrong in these texts, as much of it as an answer holds.
     pub fn all(problems: &Problems) -> Vec<Trouble> {
-        let of_text = |of: &Problems| {
-            let troubles = of.problems.iter().map(|problem| {
-                let line = (problem.span.as_ref()).map(|span| place(&of.text, span.start).0);
-                Trouble {
-                    file: of.file.display().to_string(),
-                    text: line.and_then(|line| of.text.lines().nth(line - 1).map(str::to_owned)),
-                    line,
-                    severity: format!("{:?}", problem.severity).to_lowercase(),
-                    message: problem.message.clone(),
-                    help: problem.help.clone(),
+        let each = problems
+            .texts()
+            .flat_map(|of| of.problems.iter().map(move |problem| (of, problem)));
+        let told = each.take(MOST_PROBLEMS).map(|(of, problem)| {
+            let start = problem.span.as_ref().map(|span| span.start);
+            Trouble {
+                file: of.file.display().to_string(),
+                line: start.map(|start| place(&of.text, start).0),
+                text: start.map(|start| around(&of.text, start)),
+                severity: match problem.severity {
+                    Severity::Error => "error",
+                    Severity::Warning => "warning",
                 }
-            });
-            troubles.collect::<Vec<Trouble>>()
-        };
-        problems.texts().flat_map(of_text).collect()
+                .to_owned(),
+                message: problem.message.clone(),
+                help: problem.help.clone(),
+            }
+        });
+        told.collect()
     }
+}
+
+/// The line of a text in which this byte stands, or the part of it around there.
+fn around(text: &str, offset: usize) -> String {
+    let offset = text.floor_char_boundary(offset.min(text.len()));
+    let begin = text[..offset].rfind('\n').map_or(0, |end| end + 1);
+    let end = text[offset..]
+        .find('\n')
+        .map_or(text.len(), |length| offset + length);
+    let line = text[begin..end].trim_end_matches('\r');
+    if line.len() <= MOST_OF_A_LINE {
+        return line.to_owned();
+    }
+    let before = (offset - begin).saturating_sub(MOST_OF_A_LINE / 2);
+    let from = line.floor_char_boundary(before.min(line.len() - MOST_OF_A_LINE));
+    let to = line.floor_char_boundary(from + MOST_OF_A_LINE);
+    let dots = |cut: bool| if cut { "…" } else { "" };
+    format!(
+        "{}{}{}",
+        dots(from > 0),
+        &line[from..to],
+        dots(to < line.len())
+    )
 }
 
 impl Refusal {
@@ -128,6 +171,7 @@ impl Refusal {
             Refusal::Type => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Refusal::Problems(_) | Refusal::Impossible(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Refusal::Busy(_) => StatusCode::TOO_MANY_REQUESTS,
+            Refusal::Unfinished => StatusCode::SERVICE_UNAVAILABLE,
             Refusal::Broken(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -150,5 +194,57 @@ impl IntoResponse for Refusal {
             Refusal::Busy(_) => (self.status(), [(header::RETRY_AFTER, "1")], body).into_response(),
             _ => (self.status(), body).into_response(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Problem;
+    use std::path::PathBuf;
+
+    fn problems(text: &str, places: impl Iterator<Item = usize>) -> Problems {
+        let problem = |at: usize| Problem::error(format!("at {at}"), Some(at..at + 1));
+        Problems {
+            file: PathBuf::from("own.toml"),
+            text: text.to_owned(),
+            problems: places.map(problem).collect(),
+            also: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn an_answer_does_not_grow_with_the_square_of_what_is_wrong() {
+        let line = "\u{e4}x%,".repeat(10_000);
+        let text = format!("first\n{line}\r\nlast\n");
+        let many = problems(&text, (6..text.len() - 8).step_by(5));
+        let all = many.count();
+        assert!(all > 9_000);
+        let troubles = Trouble::all(&many);
+        assert_eq!(troubles.len(), MOST_PROBLEMS);
+        for (trouble, problem) in troubles.iter().zip(&many.problems) {
+            assert_eq!(trouble.line, Some(2));
+            let shown = trouble.text.as_deref().unwrap();
+            assert!(shown.len() <= MOST_OF_A_LINE + 6, "{shown}");
+            let start = problem.span.as_ref().unwrap().start;
+            assert!(shown.contains(&text[start..start + 4]), "{shown}");
+        }
+        let said = Refusal::from(many).to_string();
+        let expected = format!("at 6; and {} more, of which 99 are listed", all - 1);
+        assert_eq!(said, expected);
+    }
+
+    #[test]
+    fn a_line_is_cut_around_the_place() {
+        let long: String = (0..100).map(|n| format!("[{n:03}]")).collect();
+        let text = format!("short\r\n{long}");
+        assert_eq!(around(&text, 2), "short");
+        assert_eq!(around(&text, 5), "short");
+        let shown = |place: usize| around(&text, 7 + place);
+        assert!(shown(0).starts_with("[000]") && shown(0).ends_with("[039]…"));
+        assert!(shown(250).starts_with("…[030]") && shown(250).ends_with("[069]…"));
+        assert!(shown(499).starts_with("…[060]") && shown(499).ends_with("[099]"));
+        assert!(shown(9_999).ends_with("[099]"));
+        assert_eq!(around("", 0), "");
     }
 }

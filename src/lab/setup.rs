@@ -24,6 +24,12 @@ use crate::scenario::{self, Bundle, Change, Overrides, Scenario, Texts};
 pub const MOST_FILES: usize = 20;
 /// The most changes of a setup.
 const MOST_CHANGES: usize = 200;
+/// The most canary percentages of a setup.
+pub const MOST_PERCENTAGES: usize = 40;
+/// The most bytes that are read for changes: each reads the texts anew.
+const MOST_REREAD: usize = 32 * 1024 * 1024;
+/// The most bytes of a file's name.
+const LONGEST_NAME: usize = 200;
 
 /// What a page asks for.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -33,7 +39,7 @@ pub struct Setup {
     #[schemars(extend("examples" = ["low-traffic"]))]
     pub scenario: Option<String>,
     /// Own texts: a scenario with the files that it names, or manifests alone.
-    #[schemars(length(max = 20))]
+    #[schemars(length(max = MOST_FILES))]
     pub files: Vec<OwnFile>,
     /// Requests over both versions, as `--rate` takes them.
     #[schemars(extend("examples" = ["20/s"]))]
@@ -57,13 +63,13 @@ pub struct Setup {
     #[schemars(extend("examples" = ["1"]))]
     pub seed: Option<String>,
     /// Canary percentages to try, in place of the scenario's.
-    #[schemars(length(max = 40), extend("examples" = [[1.0, 5.0, 25.0]]))]
+    #[schemars(length(max = MOST_PERCENTAGES), extend("examples" = [[1.0, 5.0, 25.0]]))]
     pub percentages: Option<Vec<f64>>,
     /// A gate of the catalog, in place of the scenario's rollout; `as-written` is the scenario's own.
     #[schemars(extend("examples" = ["evidence"]))]
     pub gate: Option<String>,
     /// Changes by place, in order.
-    #[schemars(length(max = 200), extend("examples" = [["rollout.interval=30s"]]))]
+    #[schemars(length(max = MOST_CHANGES), extend("examples" = [["rollout.interval=30s"]]))]
     pub set: Vec<String>,
 }
 
@@ -129,6 +135,7 @@ impl Setup {
         origin.bundle.overrides = overrides;
         let mut all = self.onsets(&origin.bundle)?;
         all.extend(changes);
+        check_rereading(&origin.bundle, all.len())?;
         let bundle = origin.bundle.changed(&all).map_err(|error| {
             one(
                 error.to_string(),
@@ -196,11 +203,11 @@ impl Setup {
     }
 
     fn weights(&self, wrong: &mut Vec<Problem>) -> Option<Vec<Weight>> {
-        const MOST: usize = 40;
         let percentages = self.percentages.as_ref()?;
-        if percentages.len() > MOST {
+        if percentages.len() > MOST_PERCENTAGES {
             let message = format!("percentages: {} are too many", percentages.len());
-            wrong.push(Problem::error(message, None).help(format!("give {MOST} at most")));
+            let help = format!("give {MOST_PERCENTAGES} at most");
+            wrong.push(Problem::error(message, None).help(help));
             return None;
         }
         let weight = |percent: &f64| match Weight::percent(*percent) {
@@ -218,7 +225,7 @@ impl Setup {
     fn changes(&self) -> Result<Vec<Change>, Refusal> {
         if self.set.len() > MOST_CHANGES {
             let message = format!("{} changes are too many", self.set.len());
-            return Err(one(message, "give 200 at most"));
+            return Err(one(message, &format!("give {MOST_CHANGES} at most")));
         }
         let (mut changes, mut wrong) = (Vec::new(), Vec::new());
         for text in &self.set {
@@ -284,6 +291,19 @@ impl Setup {
     }
 }
 
+/// Whether so many changes of these texts are made while somebody waits.
+fn check_rereading(bundle: &Bundle, changes: usize) -> Result<(), Refusal> {
+    let bytes: usize = bundle.texts.values().map(Vec::len).sum();
+    if changes * bytes <= MOST_REREAD {
+        return Ok(());
+    }
+    let most = MOST_REREAD / bytes;
+    Err(one(
+        format!("{changes} changes of texts of {bytes} bytes take too long"),
+        &format!("give {most} changes at most, or write them into the texts"),
+    ))
+}
+
 /// Texts and what was read of them.
 struct Texted {
     bundle: Bundle,
@@ -298,7 +318,7 @@ fn own(files: &[OwnFile]) -> Result<Texted, Refusal> {
     let mut texts = Texts::new();
     if files.len() > MOST_FILES {
         let message = format!("{} files are too many", files.len());
-        return Err(one(message, "send 20 at most"));
+        return Err(one(message, &format!("send {MOST_FILES} at most")));
     }
     for file in files {
         let path = named(&file.name)?;
@@ -309,7 +329,10 @@ fn own(files: &[OwnFile]) -> Result<Texted, Refusal> {
         }
     }
     let own: BTreeSet<PathBuf> = texts.keys().cloned().collect();
-    let is_scenario = |path: &&PathBuf| path.extension().is_some_and(|end| end == "toml");
+    let is_scenario = |path: &&PathBuf| {
+        let end = path.extension();
+        end.is_some_and(|end| end.eq_ignore_ascii_case("toml"))
+    };
     let scenarios: Vec<PathBuf> = texts.keys().filter(is_scenario).cloned().collect();
     match scenarios.as_slice() {
         [path] => Ok(Texted {
@@ -377,7 +400,7 @@ fn named(name: &str) -> Result<PathBuf, Refusal> {
     let path = PathBuf::from(name);
     let is_plain = |part: Component<'_>| matches!(part, Component::Normal(_));
     let is_sound = !name.is_empty()
-        && name.len() <= 200
+        && name.len() <= LONGEST_NAME
         && !name.chars().any(|c| c.is_control() || c == '\\')
         && path.components().all(is_plain);
     match is_sound {

@@ -21,16 +21,27 @@ pub struct Path(Vec<Step>);
 
 /// Why a text is no path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`{text}` is no place: write names with dots between them and list items in brackets, \
-     like spec.analysis.metrics[0].interval or steps[2].hold"
-)]
-pub struct PathError {
-    /// What was written.
-    pub text: String,
+pub enum PathError {
+    /// It is not written like one.
+    #[error(
+        "`{0}` is no place: write names with dots between them and list items in brackets, \
+         like spec.analysis.metrics[0].interval or steps[2].hold"
+    )]
+    Malformed(String),
+    /// It goes deeper than any document.
+    #[error(
+        "`{0}…` is no place: it goes down more than {most} steps, and nothing lies deeper; write \
+         one like spec.analysis.metrics[0].interval",
+        most = Path::MOST_STEPS
+    )]
+    Deep(String),
 }
 
 impl Path {
+    /// The most steps of a path that is read. Whoever walks down a document may go one call deeper with
+    /// each.
+    pub const MOST_STEPS: usize = 32;
+
     /// A path of these steps; `None` of none.
     pub fn new(steps: Vec<Step>) -> Option<Path> {
         (!steps.is_empty()).then_some(Path(steps))
@@ -53,11 +64,15 @@ impl FromStr for Path {
     type Err = PathError;
 
     fn from_str(text: &str) -> Result<Path, PathError> {
-        let error = || PathError {
-            text: text.to_owned(),
-        };
+        /// Characters of a long text that tell which one it is.
+        const BEGIN: usize = 40;
+        let error = || PathError::Malformed(text.to_owned());
         let (mut steps, mut rest) = (Vec::new(), text.trim());
         while !rest.is_empty() {
+            if steps.len() == Path::MOST_STEPS {
+                let begin = text.trim().chars().take(BEGIN).collect();
+                return Err(PathError::Deep(begin));
+            }
             if let Some(inside) = rest.strip_prefix('[') {
                 let (item, after) = inside.split_once(']').ok_or_else(error)?;
                 let item = item.trim();
@@ -123,6 +138,24 @@ mod tests {
         for text in ["", ".a", "a..b", "a[", "a[]", "a[0]b", "a b", "a=b", "a."] {
             let error = text.parse::<Path>().unwrap_err().to_string();
             assert!(error.contains("is no place"), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_place_has_so_many_steps_at_most() {
+        let steps = |count: usize| vec!["a"; count].join(".");
+        let most = steps(Path::MOST_STEPS).parse::<Path>().unwrap();
+        assert_eq!(most.steps().len(), Path::MOST_STEPS);
+        for text in [
+            steps(Path::MOST_STEPS + 1),
+            steps(2_500),
+            format!("a{}", "[0]".repeat(Path::MOST_STEPS)),
+        ] {
+            let error = text.parse::<Path>().unwrap_err();
+            assert!(matches!(error, PathError::Deep(_)), "{error}");
+            let error = error.to_string();
+            assert!(error.contains("more than 32 steps"), "{error}");
+            assert!(error.len() < 250, "{error}");
         }
     }
 

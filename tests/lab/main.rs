@@ -2,6 +2,7 @@
 //! something takes.
 
 mod answers;
+mod bounds;
 mod client;
 mod described;
 mod door;

@@ -22,20 +22,21 @@ fn short() -> Value {
 }
 
 fn send(lab: &Lab, page: &str, body: &Value) -> TcpStream {
-    let body = body.to_string();
-    lab.send(
-        "POST",
-        "/api/curve",
-        &[("x-coalmine-page", page)],
-        Some(body.as_bytes()),
-    )
+    send_to(lab, "/api/curve", page, body)
 }
 
+/// Asks as a page, and leaves the answer to be read.
+pub(crate) fn send_to(lab: &Lab, path: &str, page: &str, body: &Value) -> TcpStream {
+    let (page, body) = ([("x-coalmine-page", page)], body.to_string());
+    lab.send("POST", path, &page, Some(body.as_bytes()))
+}
+
+/// Waits until something is so.
 #[expect(
     clippy::disallowed_methods,
     reason = "something happens in another process meanwhile"
 )]
-fn until(what: &str, is_so: impl Fn() -> bool) {
+pub(crate) fn until(what: &str, is_so: impl Fn() -> bool) {
     for _ in 0..12_000 {
         if is_so() {
             return;

@@ -6,7 +6,7 @@ use crate::base::{Stream, split_mix};
 use crate::model::World;
 use crate::model::fault::{FaultKind, Scope};
 use crate::model::split::{Memory, Split};
-use crate::model::traffic::{Population, Sessions, UserGroup};
+use crate::model::traffic::{Population, UserGroup};
 use crate::stats::draw::Alias;
 use crate::stats::normal_quantile;
 
@@ -234,12 +234,6 @@ impl Crowd {
     pub(in crate::engine) fn users(&self) -> usize {
         self.users.len()
     }
-}
-
-/// How long before the rollout sessions begin, so that those under way at its start are as many and
-/// as old as they would be: eight mean lengths, in seconds.
-pub(in crate::engine) fn run_up(sessions: &Sessions) -> f64 {
-    8.0 * (sessions.pages - 1.0).max(0.0) * sessions.think.mean()
 }
 
 /// Draws when, within the second after its page, a further request comes.

@@ -12,6 +12,7 @@ mod counts;
 mod coupled;
 mod fill;
 pub(in crate::engine) mod goals;
+mod lookout;
 mod luck;
 mod one_by_one;
 mod play;
@@ -22,6 +23,9 @@ mod schedule;
 pub(in crate::engine) use luck::Luck;
 pub use luck::MOST_STRATA;
 pub(in crate::engine) use play::Flow;
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::base::{Purpose, Seed, Span, Time, Weight};
 use crate::gate::{self, Gate, Jury, Verdict};
@@ -40,6 +44,9 @@ use coupled::Coupled;
 use play::{Play, Scene, Tally};
 use requests::Requests;
 use schedule::Schedule;
+
+/// What is played without anybody who might interrupt it.
+static NEVER: AtomicBool = AtomicBool::new(false);
 
 /// Which engine fills the counters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,13 +139,28 @@ impl End {
 }
 
 impl Engine {
+    /// Plays stretches while requests flow so; false where `stop` was set before.
     #[inline]
-    fn advance(&mut self, scene: &Scene, stretch: usize, flow: Flow, play: &mut Play) {
-        match self {
-            Engine::Counts(counts) => counts.advance(scene, stretch, flow, play),
-            Engine::Requests(requests) => requests.advance(scene, stretch, flow, play),
-            Engine::Coupled(coupled) => coupled.advance(scene, stretch, flow, play),
+    fn reach(
+        &mut self,
+        scene: &Scene,
+        stretches: Range<usize>,
+        flow: Flow,
+        play: &mut Play,
+        stop: &AtomicBool,
+    ) -> bool {
+        play.tally.enter(flow.canary);
+        for stretch in stretches {
+            if stop.load(Ordering::Relaxed) {
+                return false;
+            }
+            match self {
+                Engine::Counts(counts) => counts.advance(scene, stretch, flow, play),
+                Engine::Requests(requests) => requests.advance(scene, stretch, flow, play, stop),
+                Engine::Coupled(coupled) => coupled.advance(scene, stretch, flow, play, stop),
+            }
         }
+        !stop.load(Ordering::Relaxed)
     }
 
     fn met_users(&self) -> Option<u64> {
@@ -256,7 +278,13 @@ impl<'a> Player<'a> {
 
     /// Plays one rollout, up to its promotion, its rollback or the horizon.
     pub fn play(&mut self, seed: Seed, replicate: u64) -> Trial {
-        self.play_watched(seed, replicate, &mut |_| {}, false)
+        self.play_watched((seed, replicate), &mut |_| {}, false, &NEVER)
+    }
+
+    /// The same; `None` once `stop` is set, at its next tick or earlier. It is meant to stay set.
+    pub fn play_unless(&mut self, stop: &AtomicBool, seed: Seed, replicate: u64) -> Option<Trial> {
+        let trial = self.play_watched((seed, replicate), &mut |_| {}, false, stop);
+        (!stop.load(Ordering::Relaxed)).then_some(trial)
     }
 
     /// The same, showing every tick; goes on after promotion or rollback until the controller has
@@ -267,17 +295,30 @@ impl<'a> Player<'a> {
         replicate: u64,
         watch: &mut impl FnMut(&Tick<'_>),
     ) -> Trial {
-        self.play_watched(seed, replicate, watch, true)
+        self.play_watched((seed, replicate), watch, true, &NEVER)
     }
 
-    fn play_watched(
+    /// The same; `None` once `stop` is set, as with [`Player::play_unless`].
+    pub fn watch_unless(
         &mut self,
+        stop: &AtomicBool,
         seed: Seed,
         replicate: u64,
         watch: &mut impl FnMut(&Tick<'_>),
+    ) -> Option<Trial> {
+        let trial = self.play_watched((seed, replicate), watch, true, stop);
+        (!stop.load(Ordering::Relaxed)).then_some(trial)
+    }
+
+    /// Plays one rollout. Once `stop` is set it ends anywhere, and what comes out means nothing.
+    fn play_watched(
+        &mut self,
+        (seed, replicate): (Seed, u64),
+        watch: &mut impl FnMut(&Tick<'_>),
         to_the_end: bool,
+        stop: &AtomicBool,
     ) -> Trial {
-        let scene = self.prepare(seed, replicate);
+        let scene = self.prepare(seed, replicate, stop);
         let scene = &self.scenes[scene].1;
         let setting = &self.setting;
         let held = setting.held.map(Weight::share);
@@ -305,12 +346,10 @@ impl<'a> Player<'a> {
             if let Some(since) = before {
                 self.play.telemetry.note_weights(since, flow.weights());
             }
-            self.play.tally.enter(flow.canary);
-            for stretch in scene.schedule.until_tick[index].clone() {
-                if until.is_some_and(|until| scene.schedule.begin(stretch) >= until) {
-                    break;
-                }
-                self.engine.advance(scene, stretch, flow, &mut self.play);
+            let stretches = scene.schedule.stretches_until(index, until);
+            let play = &mut self.play;
+            if !self.engine.reach(scene, stretches, flow, play, stop) {
+                break;
             }
             if end.is_some() && !to_the_end {
                 continue;
@@ -417,7 +456,7 @@ impl<'a> Player<'a> {
 
     /// Deals luck, clears what was measured, and finds (or makes) the scene of this replicate's
     /// scrape phase.
-    fn prepare(&mut self, seed: Seed, replicate: u64) -> usize {
+    fn prepare(&mut self, seed: Seed, replicate: u64, stop: &AtomicBool) -> usize {
         let setting = &self.setting;
         let phase = Luck::phase(seed, replicate, setting.telemetry.sampling);
         self.play.luck.deal(seed, replicate);
@@ -428,7 +467,7 @@ impl<'a> Player<'a> {
         match &mut self.engine {
             Engine::Counts(counts) => counts.reset(),
             Engine::Requests(requests) => requests.reset(),
-            Engine::Coupled(coupled) => coupled.reset(seed, replicate, &mut self.play),
+            Engine::Coupled(coupled) => coupled.reset(seed, replicate, &mut self.play, stop),
         }
         if let Some(index) = self.scenes.iter().position(|(other, _)| *other == phase) {
             return index;

@@ -6,6 +6,8 @@
 //! and latency of each request, and [`Requests::jointly`] chooses all but the arrival by one
 //! look-up, where nothing changes within a piece of time.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use rand::{Rng, RngExt};
 
 use crate::base::Stream;
@@ -115,14 +117,24 @@ impl Requests {
         self.follows_users().then_some(self.met_users)
     }
 
-    /// Plays one stretch.
-    pub fn advance(&mut self, scene: &Scene, stretch: usize, flow: Flow, play: &mut Play) {
+    /// Plays one stretch, or a part of it once `stop` is set.
+    pub fn advance(
+        &mut self,
+        scene: &Scene,
+        stretch: usize,
+        flow: Flow,
+        play: &mut Play,
+        stop: &AtomicBool,
+    ) {
         let stretch = &scene.schedule.stretches[stretch];
         let condition = &scene.conditions[stretch.condition];
         for index in stretch.pieces.clone() {
+            if stop.load(Ordering::Relaxed) {
+                return;
+            }
             let piece = &scene.schedule.pieces[index];
             if self.follows_users() {
-                self.by_user(piece, condition, flow, play);
+                self.by_user(piece, condition, flow, play, stop);
             } else if self.each
                 || self.demand.sums
                 || !(play.luck.swings() || self.profile.is_constant(piece.from, piece.to))
@@ -144,13 +156,20 @@ impl Requests {
     }
 
     /// Every request has a user, and the user decides the version or whether the fault reaches.
-    fn by_user(&mut self, piece: &Piece, condition: &Condition, flow: Flow, play: &mut Play) {
+    fn by_user(
+        &mut self,
+        piece: &Piece,
+        condition: &Condition,
+        flow: Flow,
+        play: &mut Play,
+        stop: &AtomicBool,
+    ) {
         /// So many users are looked up at once: the memory that tells who they are is slow, and
         /// looks that do not wait for one another are fast.
         const AT_ONCE: u64 = 64;
         let mut users = [0; AT_ONCE as usize];
         let mut left = self.arrivals_in(piece, play);
-        while left > 0 {
+        while left > 0 && !stop.load(Ordering::Relaxed) {
             let some = &mut users[..left.min(AT_ONCE) as usize];
             left -= some.len() as u64;
             for user in some.iter_mut() {

@@ -137,9 +137,15 @@ impl Schedule {
         schedule
     }
 
-    /// When a stretch begins.
-    pub fn begin(&self, stretch: usize) -> Time {
-        self.pieces[self.stretches[stretch].pieces.start].from
+    /// The stretches between the tick before and this one, as far as they begin before `end`.
+    pub fn stretches_until(&self, tick: usize, end: Option<Time>) -> Range<usize> {
+        let whole = self.until_tick[tick].clone();
+        let Some(end) = end else {
+            return whole;
+        };
+        let begin = |stretch: &Stretch| self.pieces[stretch.pieces.start].from;
+        let before = self.stretches[whole.clone()].partition_point(|one| begin(one) < end);
+        whole.start..whole.start + before
     }
 
     fn push_stretch(&mut self, world: &World, pieces: Range<usize>, edge: bool) {

@@ -1,6 +1,6 @@
 //! Trials of a comparison.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rayon::prelude::*;
 
@@ -100,10 +100,7 @@ pub(super) fn play(
             .map_init(
                 || Cast::new(&stage),
                 |cast, replicate| {
-                    if options.stop.load(Ordering::Relaxed) {
-                        return None;
-                    }
-                    let fates = cast.trial(replicate);
+                    let fates = cast.trial(replicate, options.stop)?;
                     let done = done.fetch_add(1, Ordering::Relaxed) + 1;
                     (options.progress)(Progress { done, total });
                     Some(fates)
@@ -199,10 +196,11 @@ impl<'a> Cast<'a> {
         }
     }
 
-    fn trial(&mut self, replicate: u64) -> Fates {
+    /// One trial; `None` where it was interrupted.
+    fn trial(&mut self, replicate: u64, stop: &AtomicBool) -> Option<Fates> {
         let mut fates = vec![[Fate::default(); 2]; self.stage.contenders.len()];
         for world in [0, 1] {
-            self.look_on(replicate, world);
+            self.look_on(replicate, world, stop)?;
             for ((fate, looker), players) in
                 (fates.iter_mut()).zip(&self.lookers).zip(&mut self.alone)
             {
@@ -211,16 +209,18 @@ impl<'a> Cast<'a> {
                         cleared: looker.cleared,
                         ..looker.fate.unwrap_or_default()
                     },
-                    (None, Some(players)) => alone(&mut players[world], self.stage.seed, replicate),
+                    (None, Some(players)) => {
+                        alone(&mut players[world], stop, self.stage.seed, replicate)?
+                    }
                     (None, None) => Fate::default(),
                 };
             }
         }
-        fates
+        Some(fates)
     }
 
     /// Plays the undisturbed rollout with everybody looking on.
-    fn look_on(&mut self, replicate: u64, world: usize) {
+    fn look_on(&mut self, replicate: u64, world: usize, stop: &AtomicBool) -> Option<()> {
         let stage = self.stage;
         for looker in self.lookers.iter_mut().flatten() {
             looker.begin(stage.seed.salt(replicate, crate::base::Purpose::Gate));
@@ -230,7 +230,7 @@ impl<'a> Cast<'a> {
         let fault = stage.scenario.world.first_fault();
         let mut first = None;
         let mut last = Fate::default();
-        self.players[world].watch(stage.seed, replicate, &mut |tick| {
+        self.players[world].watch_unless(stop, stage.seed, replicate, &mut |tick| {
             let begin: Option<Time> = fault
                 .zip(first)
                 .map(|(fault, first): (Time, Time)| fault.max(first));
@@ -254,10 +254,11 @@ impl<'a> Cast<'a> {
             for looker in lookers.iter_mut().flatten() {
                 looker.look(tick, begin, first.unwrap_or_default(), last);
             }
-        });
+        })?;
         for looker in self.lookers.iter_mut().flatten() {
             looker.fate.get_or_insert(last);
         }
+        Some(())
     }
 }
 
@@ -291,13 +292,13 @@ impl Looker<'_> {
 }
 
 /// A controller plays its own rollout.
-fn alone(player: &mut Player<'_>, seed: Seed, replicate: u64) -> Fate {
-    let trial = player.play(seed, replicate);
-    Fate {
+fn alone(player: &mut Player<'_>, stop: &AtomicBool, seed: Seed, replicate: u64) -> Option<Fate> {
+    let trial = player.play_unless(stop, seed, replicate)?;
+    Some(Fate {
         rolled_back: trial.ending == Ending::RolledBack,
         detection: trial.detection.map(Span::as_secs_f64),
         cleared: None,
         exposed: trial.exposed_requests,
         users: trial.exposed_users,
-    }
+    })
 }

@@ -14,6 +14,8 @@ mod unseen;
 pub(super) use achieved::Achieved;
 pub(super) use lines::{rollout_line, world_line};
 
+use std::sync::atomic::AtomicBool;
+
 use crate::model::World;
 use crate::model::fault::Target;
 use crate::rollout::flagger::Strategy;
@@ -33,8 +35,14 @@ pub(super) fn fault_line(world: &World) -> String {
     faults::of(world, Target::Canary).join(", ")
 }
 
-/// The findings, the most important first.
-pub(super) fn findings(scenario: &Scenario, cells: &[Cell], achieved: &[Achieved]) -> Vec<String> {
+/// The findings, the most important first; those that rollouts are played for only as far as `stop` is
+/// not set.
+pub(super) fn findings(
+    scenario: &Scenario,
+    cells: &[Cell],
+    achieved: &[Achieved],
+    stop: &AtomicBool,
+) -> Vec<String> {
     let mut sentences = Vec::new();
     let written = cells
         .iter()
@@ -56,7 +64,7 @@ pub(super) fn findings(scenario: &Scenario, cells: &[Cell], achieved: &[Achieved
     sentences.extend(looks::sentences(scenario));
     sentences.extend(correlation::sentences(scenario));
     if percentages_matter(scenario) {
-        sentences.extend(traffic::sentence(scenario, cells, achieved));
+        sentences.extend(traffic::sentence(scenario, cells, achieved, stop));
         if has_fault && !scenario.analysis.is_empty() && !never_rolls_back(scenario) {
             sentences.extend(percentages(cells));
         }

@@ -1,6 +1,8 @@
 //! What too few requests do to a gate: windows without data, single failures that decide, and
 //! counters that hide them.
 
+use std::sync::atomic::AtomicBool;
+
 use super::achieved::{self, Achieved};
 use super::sight;
 use crate::base::{Probability, Span, Weight};
@@ -37,6 +39,7 @@ pub(super) fn sentence(
     scenario: &Scenario,
     cells: &[Cell],
     achieved: &[Achieved],
+    stop: &AtomicBool,
 ) -> Option<String> {
     let held = |(cell, _): &(&Cell, &Achieved)| cell.mode == Mode::Held;
     let (cell, achieved) = cells.iter().zip(achieved).find(held)?;
@@ -57,7 +60,7 @@ pub(super) fn sentence(
             Gate::SuccessRatio(gate) => f64::from(gate.min_requests),
             _ => 0.0,
         },
-        checks: watch::checks(scenario, weight),
+        checks: watch::checks(scenario, weight, stop),
     };
     small.without_data().or_else(|| {
         (small.requests < small.asked_for.max(small.single)).then(|| small.single_failure())

@@ -6,7 +6,7 @@
 //! what all of them read is measured to the end: a recording is the same whoever was dropped meanwhile.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rayon::prelude::*;
 
@@ -377,13 +377,14 @@ impl Stage<'_> {
         let mut lookers: Vec<Looker<'_>> = all.map(Looker::new).collect();
         let mut trials = vec![Vec::new(); places.len()];
         for replicate in u64::from(job.from)..u64::from(job.from + job.count) {
-            if self.options.stop.load(Ordering::Relaxed) {
-                return trials;
-            }
             for looker in &mut lookers {
                 looker.begin(cast.seed.salt(replicate, Purpose::Gate));
             }
-            let recorded = watch(&mut player, (cast.seed, replicate), world, &mut lookers);
+            let luck = (cast.seed, replicate);
+            let stop = self.options.stop;
+            let Some(recorded) = watch(&mut player, stop, luck, world, &mut lookers) else {
+                return trials;
+            };
             for (kept, looker) in trials.iter_mut().zip(&lookers) {
                 kept.push(looker.fate.unwrap_or(recorded));
             }
@@ -483,16 +484,18 @@ impl<'a> Looker<'a> {
     }
 }
 
-/// Plays one rollout with everybody looking on; what it came to undisturbed.
+/// Plays one rollout with everybody looking on; what it came to undisturbed, or `None` where it was
+/// interrupted.
 fn watch(
     player: &mut Player<'_>,
+    stop: &AtomicBool,
     (seed, replicate): (Seed, u64),
     world: &crate::model::World,
     lookers: &mut [Looker<'_>],
-) -> Trial {
+) -> Option<Trial> {
     let fault = world.first_fault();
     let mut first: Option<Time> = None;
-    player.watch(seed, replicate, &mut |tick| {
+    player.watch_unless(stop, seed, replicate, &mut |tick| {
         let begin = fault.zip(first).map(|(fault, first)| fault.max(first));
         if !tick.routing.canary.is_zero() {
             first.get_or_insert(tick.now);

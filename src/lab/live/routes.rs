@@ -10,7 +10,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event as Sent, KeepAlive, Sse};
 use axum::routing::{delete, get, post};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use futures_core::Stream;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,7 @@ use super::{Event, Live, LiveError, Status};
 use crate::lab::Lab;
 use crate::lab::asked::Asked;
 use crate::lab::refusal::Refusal;
+use crate::lab::routes::Aside;
 use crate::lab::setup::Setup;
 
 /// Time between two signs of life in a stream where nothing happens.
@@ -64,12 +65,12 @@ async fn status(State(lab): State<Lab>) -> Json<Status> {
 
 async fn start(
     State(lab): State<Lab>,
+    Extension(aside): Extension<Aside>,
     Asked(asked): Asked<Start>,
 ) -> Result<(StatusCode, Json<Status>), Refusal> {
     let Start { setup, good, speed } = asked;
-    let staged = tokio::task::spawn_blocking(move || setup.stage()).await;
-    let staged = staged.map_err(|error| Refusal::Broken(error.to_string()))?;
-    let status = lab.live.start(staged?.scenario, good, speed)?;
+    let scenario = aside.make(move || setup.scenario()).await?;
+    let status = lab.live.start(scenario, good, speed)?;
     Ok((StatusCode::CREATED, Json(status)))
 }
 

@@ -79,6 +79,7 @@ pub(super) const ALL: &[Operation] = &[
             "What was understood",
             Answer::Json(schema_of::<read::Understood>),
         ),
+        refusals: &[429],
         ..PLAIN
     },
     Operation {
@@ -102,7 +103,7 @@ pub(super) const ALL: &[Operation] = &[
             "The rollout",
             Answer::Json(schema_of::<rollout::Rollout>),
         ),
-        refusals: &[409, 429],
+        refusals: &[409, 429, 503],
         ..PLAIN
     },
     Operation {
@@ -144,6 +145,7 @@ pub(super) const ALL: &[Operation] = &[
         summary: "The scenario with everything that was asked for written into it",
         body: Some((schema_of::<read::Question>, setup)),
         answer: (200, "A scenario file", Answer::File("application/toml")),
+        refusals: &[429],
         ..PLAIN
     },
     Operation {
@@ -153,6 +155,7 @@ pub(super) const ALL: &[Operation] = &[
         summary: "The scenario and the files that it names, changed in the same way, in one archive",
         body: Some((schema_of::<read::Question>, setup)),
         answer: (200, "An archive", Answer::File("application/zip")),
+        refusals: &[429],
         ..PLAIN
     },
     Operation {
@@ -172,7 +175,7 @@ pub(super) const ALL: &[Operation] = &[
         summary: "What was changed in the texts, as a unified diff",
         body: Some((schema_of::<read::Question>, changed)),
         answer: (200, "A patch", Answer::File("text/x-diff")),
-        refusals: &[409],
+        refusals: &[409, 429],
         ..PLAIN
     },
     Operation {
@@ -207,7 +210,7 @@ pub(super) const ALL: &[Operation] = &[
         summary: "Starts a rollout for real, over sockets of this machine",
         body: Some((schema_of::<Start>, start)),
         answer: (201, "It starts", Answer::Json(schema_of::<Status>)),
-        refusals: &[409],
+        refusals: &[409, 429],
         ..PLAIN
     },
     Operation {

@@ -19,7 +19,8 @@ export function worldOf(understood, rollout) {
     rate: rollout.rate,
     errors,
     probability: rollout.good ? 0 : seen,
-    slow: rollout.hurts === "slowed",
+    slow: rollout.hurts === "slowed" || rollout.hurts === "lessened",
+    lessened: rollout.hurts === "lessened",
   };
 }
 

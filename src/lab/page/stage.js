@@ -59,7 +59,7 @@ export class Stage {
   /**
    * Puts a rollout on stage.
    * @param {object} rollout The answer of `/api/rollout`.
-   * @param {{rate: number, errors: number, probability: number, slow: boolean}} world
+   * @param {{rate: number, errors: number, probability: number, slow: boolean, lessened?: boolean}} world
    * @param {{keep?: boolean, play?: boolean}} [how] `keep`: stay at the same time, as far as there is one.
    */
   load(rollout, world, { keep = false, play = false } = {}) {
@@ -104,11 +104,12 @@ export class Stage {
 
   #replan() {
     if (!this.parts) return;
-    const { rate, errors, probability, slow } = this.world;
+    const { rate, errors, probability, slow, lessened } = this.world;
+    const late = lessened ? "hollow, with a tail: answered, but worse" : "hollow, with a tail: slow";
     const dots = size(rate, this.clock.speed);
     this.flow.show({ plan: plan(this.parts, { rate, size: dots, errors, probability, slow }), percentAt: (t) => percentAt(this.parts, t) });
     fill(this.legend, make("span", { className: "key dot" }, `A dot is ${plural(dots, "request")}`),
-      make("span", { className: slow ? "key ring" : "key cross" }, slow ? "hollow, with a tail: slow" : "a cross: failed"),
+      make("span", { className: slow ? "key ring" : "key cross" }, slow ? late : "a cross: failed"),
       make("span", {}, `${span(this.clock.speed)} of the rollout in a second`));
     this.flow.at(this.clock.now, this.clock.speed);
   }

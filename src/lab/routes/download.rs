@@ -3,17 +3,17 @@
 
 use std::io::{Cursor, Write};
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use axum::{Extension, Router};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-use super::Asker;
 use super::curve::options;
 use super::read::Question;
+use super::{Aside, Asker};
 use crate::experiment;
 use crate::lab::Lab;
 use crate::lab::asked::Asked;
@@ -33,8 +33,11 @@ pub(super) fn routes() -> Router<Lab> {
 }
 
 /// The scenario with everything that was asked for written into it.
-async fn scenario(Asked(question): Asked<Question>) -> Result<Response, Refusal> {
-    let made = on_the_side(move || {
+async fn scenario(
+    Extension(aside): Extension<Aside>,
+    Asked(question): Asked<Question>,
+) -> Result<Response, Refusal> {
+    let made = aside.make(move || {
         let stage = question.setup.stage()?;
         let name = format!("{}.toml", stage.scenario.name);
         Ok((name, stage.written().into_bytes()))
@@ -45,8 +48,11 @@ async fn scenario(Asked(question): Asked<Question>) -> Result<Response, Refusal>
 
 /// The scenario and the files that it names, in a folder of its name, with everything that was asked
 /// for written into them.
-async fn files(Asked(question): Asked<Question>) -> Result<Response, Refusal> {
-    let made = on_the_side(move || {
+async fn files(
+    Extension(aside): Extension<Aside>,
+    Asked(question): Asked<Question>,
+) -> Result<Response, Refusal> {
+    let made = aside.make(move || {
         let stage = question.setup.stage()?;
         let name = &stage.scenario.name;
         let packed = packed(name, &stage.texts());
@@ -89,8 +95,11 @@ async fn page(
 }
 
 /// What was changed in the texts, as a unified diff.
-async fn patch(Asked(question): Asked<Question>) -> Result<Response, Refusal> {
-    let made = on_the_side(move || {
+async fn patch(
+    Extension(aside): Extension<Aside>,
+    Asked(question): Asked<Question>,
+) -> Result<Response, Refusal> {
+    let made = aside.make(move || {
         let stage = question.setup.stage()?;
         let patch = patch_of(&stage);
         if patch.is_empty() {
@@ -114,13 +123,6 @@ fn patch_of(stage: &Stage) -> String {
         after.texts.retain(|path, _| stage.own.contains(path));
     }
     after.patch_since(&before)
-}
-
-async fn on_the_side<T: Send + 'static>(
-    make: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
-) -> Result<T, Refusal> {
-    let made = tokio::task::spawn_blocking(make).await;
-    made.map_err(|error| Refusal::Broken(error.to_string()))?
 }
 
 /// A file that a browser keeps and does not show. Names of scenarios are letters, digits and dashes.

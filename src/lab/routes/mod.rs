@@ -1,6 +1,7 @@
 //! What is answered, one file for each group of routes.
 
 pub mod about;
+mod aside;
 pub mod catalog;
 pub mod curve;
 pub mod download;
@@ -9,13 +10,14 @@ pub mod measure;
 pub mod read;
 pub mod rollout;
 
-use axum::Router;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use axum::{Extension, Router};
 
 use super::Lab;
 use super::refusal::Refusal;
 use super::turns::Page;
+pub(super) use aside::Aside;
 
 /// All routes under `/api`.
 pub(super) fn all() -> Router<Lab> {
@@ -29,6 +31,7 @@ pub(super) fn all() -> Router<Lab> {
         .merge(download::routes())
         .merge(about::routes())
         .merge(super::live::routes())
+        .layer(Extension(Aside::default()))
 }
 
 /// Which page asks: a random word in a header.

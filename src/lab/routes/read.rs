@@ -1,10 +1,11 @@
 //! What a setup is understood as.
 
 use axum::routing::post;
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Aside;
 use crate::base::place;
 use crate::experiment;
 use crate::lab::asked::Asked;
@@ -97,11 +98,12 @@ pub(super) fn routes() -> Router<Lab> {
     Router::new().route("/api/read", post(read))
 }
 
-async fn read(Asked(question): Asked<Question>) -> Result<Json<Understood>, Refusal> {
-    let read = tokio::task::spawn_blocking(move || understood(&question.setup));
-    let read = read.await;
-    read.map_err(|error| Refusal::Broken(error.to_string()))?
-        .map(Json)
+async fn read(
+    Extension(aside): Extension<Aside>,
+    Asked(question): Asked<Question>,
+) -> Result<Json<Understood>, Refusal> {
+    let read = aside.make(move || understood(&question.setup));
+    read.await.map(Json)
 }
 
 fn understood(setup: &Setup) -> Result<Understood, Refusal> {

@@ -67,6 +67,12 @@ impl Sessions {
         self.think.sample(stream)
     }
 
+    /// How long before the rollout sessions begin, so that those under way at its start are as many
+    /// and as old as they would be: eight mean lengths, in seconds.
+    pub fn run_up(&self) -> f64 {
+        8.0 * (self.pages - 1.0).max(0.0) * self.think.mean()
+    }
+
     /// Mean number of requests of a session.
     pub fn mean_requests(&self) -> f64 {
         self.pages * (1.0 + self.embedded)

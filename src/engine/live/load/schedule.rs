@@ -12,7 +12,7 @@ use std::collections::{BinaryHeap, VecDeque};
 use rand::{Rng, RngExt, SeedableRng};
 
 use crate::base::{Probability, Purpose, Seed, Span, Stream, Time};
-use crate::engine::actors::crowd::{Caller, Crowd, User, run_up, soon};
+use crate::engine::actors::crowd::{Caller, Crowd, User, soon};
 use crate::engine::live::Setting;
 use crate::model::split::{Affinity, Memory, Side};
 use crate::model::traffic::{Clock, Gaps, Path, Profile, Sessions};
@@ -334,7 +334,7 @@ impl Schedule {
         if rate <= 0.0 {
             return;
         }
-        let mut now = -run_up(&sessions);
+        let mut now = -sessions.run_up();
         loop {
             now += self.owed / rate;
             self.owed = self.gaps.draw(&mut self.arrivals);

@@ -10,6 +10,7 @@ use super::super::schedule::Schedule;
 use super::super::tests::world_at;
 use super::*;
 use crate::base::{Probability, Seed, Span, Time, Weight};
+use crate::engine::r#virtual::NEVER;
 use crate::model::fault::{
     Corruption, Fault, FaultKind, ResetPhase, Schedule as When, Scope, Target,
 };
@@ -144,7 +145,9 @@ fn play(world: &World, reporter: Reporter, percent: f64, demand: Demand, way: us
         for stretch in 0..scene.schedule.stretches.len() {
             match &mut kernel {
                 Kernel::Counts(counts) => counts.advance(&scene, stretch, flow, &mut play),
-                Kernel::Requests(requests) => requests.advance(&scene, stretch, flow, &mut play),
+                Kernel::Requests(requests) => {
+                    requests.advance(&scene, stretch, flow, &mut play, &NEVER)
+                }
             }
         }
     }

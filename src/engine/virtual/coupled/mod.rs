@@ -12,6 +12,7 @@ mod request;
 mod waiting;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rand::{Rng, RngExt};
 
@@ -24,11 +25,12 @@ use crate::model::traffic::{Clock, Gaps, Geometric, Path, Population, Sessions};
 use crate::telemetry::{Demand, Plan, Reporter, UserSums, Version};
 
 use super::goals::Value;
+use super::lookout::Lookout;
 use super::play::{Flow, Play, Scene};
 use super::schedule::Piece;
 use crate::engine::actors::ailments::{self, Ailments, Attempt, Effect};
 use crate::engine::actors::answering::{Answering, patience};
-use crate::engine::actors::crowd::{Caller, Crowd, run_up, soon};
+use crate::engine::actors::crowd::{Caller, Crowd, soon};
 use crate::engine::actors::pool::Pool;
 use agenda::Agenda;
 use ledger::Ledger;
@@ -208,7 +210,7 @@ impl Coupled {
     }
 
     /// Starts a trial.
-    pub fn reset(&mut self, seed: Seed, replicate: u64, play: &mut Play) {
+    pub fn reset(&mut self, seed: Seed, replicate: u64, play: &mut Play, stop: &AtomicBool) {
         self.streams = Streams::new(seed, replicate);
         self.salts = Salts {
             scope: seed.salt(replicate, Purpose::Users),
@@ -234,7 +236,7 @@ impl Coupled {
         self.owed = self.gaps.first(&mut play.luck.arrivals);
         self.pool.reset(&mut self.streams.fleet);
         self.agenda.reset(0.0);
-        self.run_up(play);
+        self.run_up(play, stop);
     }
 
     /// Distinct users who met the fault, when users are followed.
@@ -250,18 +252,19 @@ impl Coupled {
 
     /// Sessions under way at the start: their pages are followed from some time before, and nothing
     /// is answered until then.
-    fn run_up(&mut self, play: &mut Play) {
+    fn run_up(&mut self, play: &mut Play, stop: &AtomicBool) {
         let Some(sessions) = self.world.traffic.sessions.clone() else {
             return;
         };
-        let before = run_up(&sessions);
+        let before = sessions.run_up();
         let rate = self.world.traffic.profile.rate(Time::START) / self.per_arrival;
         if rate <= 0.0 {
             return;
         }
         self.agenda.reset(0.0);
         let mut now = -before;
-        loop {
+        let mut lookout = Lookout::default();
+        while !lookout.sees(stop) {
             now += self.owed / rate;
             self.owed = self.gaps.draw(&mut play.luck.arrivals);
             if now >= 0.0 {
@@ -315,13 +318,24 @@ impl Coupled {
         }
     }
 
-    /// Plays one stretch, while shares of requests `weights` are meant for the versions.
-    pub fn advance(&mut self, scene: &Scene, stretch: usize, flow: Flow, play: &mut Play) {
+    /// Plays one stretch, or a part of it once `stop` is set, while shares of requests `weights` are
+    /// meant for the versions.
+    pub fn advance(
+        &mut self,
+        scene: &Scene,
+        stretch: usize,
+        flow: Flow,
+        play: &mut Play,
+        stop: &AtomicBool,
+    ) {
         let stretch = &scene.schedule.stretches[stretch];
         self.weights = Weights::of(flow.weight, &self.world.rules);
         for index in stretch.pieces.clone() {
             let piece = &scene.schedule.pieces[index];
-            self.play_piece(piece, flow, play);
+            self.play_piece(piece, flow, play, stop);
+            if stop.load(Ordering::Relaxed) {
+                return;
+            }
             let edge = stretch.edge && index + 1 == stretch.pieces.end;
             if piece.scraped || edge {
                 self.demand.scrape(&mut play.telemetry, piece.to);
@@ -330,7 +344,7 @@ impl Coupled {
         }
     }
 
-    fn play_piece(&mut self, piece: &Piece, flow: Flow, play: &mut Play) {
+    fn play_piece(&mut self, piece: &Piece, flow: Flow, play: &mut Play, stop: &AtomicBool) {
         let (start, end) = (piece.from.as_secs_f64(), piece.to.as_secs_f64());
         self.until = end;
         self.ledger.enter(end, &mut play.telemetry);
@@ -341,12 +355,13 @@ impl Coupled {
         let (world, path) = (Arc::clone(&self.world), self.path.clone());
         let mut clock = Clock::new(&world.traffic.profile, path.as_deref());
         if self.short && flow.mirror == 0.0 {
-            self.race(start, end, &mut clock, play);
+            self.race(start, end, &mut clock, play, stop);
             return;
         }
         let mut last = start;
         let mut arrival = clock.advance(last, self.owed * self.per_arrival, end);
-        loop {
+        let mut lookout = Lookout::default();
+        while !lookout.sees(stop) {
             let event = self.agenda.next();
             let next = arrival.unwrap_or(f64::INFINITY);
             if event.min(next) >= end {

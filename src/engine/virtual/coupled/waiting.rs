@@ -2,6 +2,8 @@
 //! wait for: no users, no faults, no mesh that reacts. Draws are those of the general form, one for
 //! one, so that a world with a fault and the same world without meet the same luck.
 
+use std::sync::atomic::AtomicBool;
+
 use rand::{Rng, RngExt};
 
 use crate::model::World;
@@ -14,6 +16,7 @@ use super::ending::REFUSAL;
 use super::ledger::Answer;
 use super::{Coupled, Play};
 use crate::engine::actors::fleet::Line;
+use crate::engine::r#virtual::lookout::Lookout;
 
 /// Whether this form will do for a world.
 pub(super) fn is_all(world: &World, demand: Demand) -> bool {
@@ -42,7 +45,14 @@ pub(super) fn is_all(world: &World, demand: Demand) -> bool {
 
 impl Coupled {
     /// Plays the requests between `start` and `end`; copies are not made.
-    pub(super) fn race(&mut self, start: f64, end: f64, clock: &mut Clock<'_>, play: &mut Play) {
+    pub(super) fn race(
+        &mut self,
+        start: f64,
+        end: f64,
+        clock: &mut Clock<'_>,
+        play: &mut Play,
+        stop: &AtomicBool,
+    ) {
         // Kept where the loop can hold them.
         let mut arrivals = play.luck.arrivals.clone();
         let mut split = play.luck.split.clone();
@@ -56,7 +66,11 @@ impl Coupled {
         let mut seconds = [0.0; 4];
         let mut last = start;
         let mut met = [0_u64; 2];
+        let mut lookout = Lookout::default();
         while let Some(at) = clock.advance(last, self.owed * self.per_arrival, end) {
+            if lookout.sees(stop) {
+                break;
+            }
             last = at;
             self.owed = self.gaps.draw(&mut arrivals);
             let index = usize::from(split.random::<f64>() < canary);
