@@ -306,6 +306,7 @@ pub(super) fn play_range(
 mod tests {
     use super::*;
     use crate::base::Time;
+    use crate::engine::r#virtual::Kind;
 
     fn trials(hits: usize, n: usize) -> Vec<Trial> {
         (0..n)
@@ -339,6 +340,28 @@ mod tests {
             let sample = trials(hits, 500);
             let width = stats::wilson(hits as u64, 500, CONFIDENCE).half_width();
             assert!(width <= 0.01 || needed(&sample, 0.01) > 500);
+        }
+    }
+
+    /// An interruption ends a rollout at the tick at which it comes, and leaves nothing behind.
+    #[test]
+    fn a_rollout_ends_where_it_is_interrupted() {
+        let scenario = crate::scenario::neutral().unwrap();
+        let (world, plan) = (&scenario.world, &scenario.rollout);
+        for engine in [Kind::Counts, Kind::Requests, Kind::OneByOne, Kind::Coupled] {
+            let setting = crate::experiment::setting(&scenario, world, plan, None, engine);
+            let (seed, never) = (Seed::DEFAULT, AtomicBool::new(false));
+            let whole = Player::new(setting.clone()).play(seed, 1);
+            let mut player = Player::new(setting);
+            let (stop, mut ticks) = (AtomicBool::new(false), 0);
+            let interrupted = player.watch_unless(&stop, seed, 0, &mut |_| {
+                ticks += 1;
+                stop.store(true, Ordering::Relaxed);
+            });
+            assert_eq!((interrupted, ticks), (None, 1), "{engine:?}");
+            assert_eq!(player.play_unless(&stop, seed, 1), None, "{engine:?}");
+            let after = player.play_unless(&never, seed, 1);
+            assert_eq!(after, Some(whole), "{engine:?}");
         }
     }
 

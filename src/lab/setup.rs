@@ -27,7 +27,7 @@ const MOST_CHANGES: usize = 200;
 /// The most canary percentages of a setup.
 pub const MOST_PERCENTAGES: usize = 40;
 /// The most bytes that are read for changes: each reads the texts anew.
-const MOST_REREAD: usize = 32 * 1024 * 1024;
+const MOST_REREAD: usize = 16 * 1024 * 1024;
 /// The most bytes of a file's name.
 const LONGEST_NAME: usize = 200;
 

@@ -8,6 +8,9 @@ use crate::base::{Probability, Seed, Span, Weight};
 /// The most trials that a cell may have: each is kept in memory until the run ends.
 pub(super) const MOST_TRIALS: u64 = 1_000_000;
 
+/// The most canary percentages: each is played with all the trials of a cell.
+const MOST_WEIGHTS: usize = 1_000;
+
 /// The experiment of a scenario that does not say.
 pub(super) fn unsaid() -> Experiment {
     Experiment {
@@ -88,6 +91,13 @@ fn read_precision(value: &Value<'_>) -> Option<f64> {
 
 fn read_weights(list: &Value<'_>) -> Option<Vec<Weight>> {
     let items = list.list()?;
+    if items.len() > MOST_WEIGHTS {
+        list.refuse(
+            format!("has {} canary percentages", items.len()),
+            format!("write {MOST_WEIGHTS} at most"),
+        );
+        return None;
+    }
     let mut weights: Vec<Weight> = Vec::new();
     let mut sound = true;
     for item in &items {

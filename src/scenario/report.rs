@@ -8,7 +8,7 @@ use toml::Spanned;
 use toml::de::DeTable;
 
 use super::files::Files;
-use crate::base::{Problem, Severity, place};
+use crate::base::{Problem, Severity};
 
 /// What is wrong with a text so far. Readers share it and go on after an error.
 pub(super) struct Report<'t> {
@@ -16,6 +16,7 @@ pub(super) struct Report<'t> {
     /// Where files that the text names are looked for.
     pub(super) files: Files<'t>,
     found: RefCell<Vec<Problem>>,
+    lines: Lines,
     /// Lines that are not TOML: what was recovered from them is not judged any further.
     broken: BTreeSet<usize>,
     /// Every field that a reader asked for, by the path of its table; the schema must agree.
@@ -27,22 +28,24 @@ impl<'t> Report<'t> {
     /// returned to be read all the same.
     pub(super) fn parse(text: &'t str) -> (Report<'t>, Spanned<DeTable<'t>>) {
         let (root, errors) = DeTable::parse_recoverable(text);
+        let lines = Lines::of(text);
         let mut found = Vec::new();
         let mut broken = BTreeSet::new();
         for error in errors {
             let span = error.span();
             if let Some(span) = &span
-                && !broken.insert(place(text, span.start).0)
+                && !broken.insert(lines.line(span.start))
             {
                 // The parser stumbles on over the rest of a line; the first complaint is the one.
                 continue;
             }
-            found.push(syntax_problem(text, error.message(), span));
+            found.push(syntax_problem(text, &lines, error.message(), span));
         }
         let report = Report {
             text,
             files: Files::Embedded,
             found: RefCell::new(found),
+            lines,
             broken,
             asked: RefCell::default(),
         };
@@ -63,7 +66,7 @@ impl<'t> Report<'t> {
         let in_broken_line = problem
             .span
             .as_ref()
-            .is_some_and(|span| self.broken.contains(&place(self.text, span.start).0));
+            .is_some_and(|span| self.broken.contains(&self.lines.line(span.start)));
         if !in_broken_line {
             let help = Some(help).filter(|help| !help.is_empty());
             self.found.borrow_mut().push(Problem { help, ..problem });
@@ -99,10 +102,32 @@ impl<'t> Report<'t> {
     }
 }
 
+/// Where the lines of a text end: it may have as many mistakes as lines, or as bytes.
+struct Lines(Vec<usize>);
+
+impl Lines {
+    fn of(text: &str) -> Lines {
+        Lines(text.match_indices('\n').map(|(at, _)| at).collect())
+    }
+
+    /// The line in which a byte stands, from 0.
+    fn line(&self, offset: usize) -> usize {
+        self.0.partition_point(|end| *end < offset)
+    }
+
+    /// What stands in the line of a byte.
+    fn text_at<'t>(&self, text: &'t str, offset: usize) -> &'t str {
+        let line = self.line(offset);
+        let begin = line.checked_sub(1).map_or(0, |before| self.0[before] + 1);
+        let end = self.0.get(line).copied().unwrap_or(text.len());
+        text[begin..end].trim_end_matches('\r')
+    }
+}
+
 /// Bytes of the longest line that advice repeats.
 const LONGEST_ADVISED: usize = 200;
 
-fn syntax_problem(text: &str, message: &str, span: Option<Range<usize>>) -> Problem {
+fn syntax_problem(text: &str, lines: &Lines, message: &str, span: Option<Range<usize>>) -> Problem {
     let offending = span
         .as_ref()
         .and_then(|span| text.get(span.clone()))
@@ -114,8 +139,7 @@ fn syntax_problem(text: &str, message: &str, span: Option<Range<usize>>) -> Prob
         span.clone(),
     );
     let line = span
-        .map(|span| place(text, span.start).0)
-        .and_then(|line| text.lines().nth(line - 1))
+        .map(|span| lines.text_at(text, span.start))
         // A line that nobody wrote is not worth repeating.
         .filter(|line| line.len() < LONGEST_ADVISED)
         .unwrap_or_default();
@@ -158,5 +182,24 @@ pub(super) fn one_of<'n>(names: impl Iterator<Item = &'n str>) -> String {
         Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
         Some((only, _)) => only.clone(),
         None => "nothing".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Lines;
+    use crate::base::place;
+
+    #[test]
+    fn lines_are_found_as_they_are_counted() {
+        for text in ["", "\n", "one", "one\r\ntwo\n\nfour", "\n\nthree\n"] {
+            let lines = Lines::of(text);
+            for offset in 0..=text.len() {
+                let (line, _) = place(text, offset);
+                assert_eq!(lines.line(offset) + 1, line, "{text:?} {offset}");
+                let shown = text.lines().nth(line - 1).unwrap_or_default();
+                assert_eq!(lines.text_at(text, offset), shown, "{text:?} {offset}");
+            }
+        }
     }
 }

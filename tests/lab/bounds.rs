@@ -85,6 +85,10 @@ fn too_many_percentages_are_refused_wherever_they_stand() {
     let error = refused(&lab, &SIMULATED, &own(&experiment));
     assert!(error.contains("experiment.weights: 41"), "{error}");
     assert!(error.contains("40 at most"), "{error}");
+    let weights = "\"x%\",".repeat(1_001);
+    let experiment = format!("{SCENARIO}\n[experiment]\nweights = [{weights}]\n");
+    let error = refused(&lab, &SIMULATED, &own(&experiment));
+    assert!(error.contains("1001 canary percentages"), "{error}");
     let percentages: Vec<usize> = (1..=41).collect();
     let setup = json!({ "scenario": "low-traffic", "percentages": percentages });
     let error = refused(&lab, &SIMULATED, &setup);
@@ -105,7 +109,7 @@ fn a_rate_that_no_counter_holds_is_refused() {
 #[test]
 fn an_answer_lists_a_hundred_problems_and_parts_of_long_lines() {
     let lab = Lab::open("");
-    let weights = "\"x%\",".repeat(8_000);
+    let weights = "\"x%\",".repeat(1_000);
     let text = format!("experiment = {{ weights = [{weights}] }}\n{SCENARIO}");
     let answer = lab.post("/api/read", &json!({ "setup": own(&text) }));
     assert_eq!(answer.status, 422);

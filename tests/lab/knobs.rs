@@ -4,7 +4,7 @@
 use coalmine::lab::choices;
 use coalmine::lab::knobs::{self, Kind, Knob, Scale};
 use coalmine::lab::setup::{Setup, Stage};
-use coalmine::scenario::{self, Scenario};
+use coalmine::scenario;
 use coalmine::telemetry::Sampling;
 
 fn setup(name: &str) -> Setup {

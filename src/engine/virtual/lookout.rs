@@ -23,10 +23,6 @@ impl Lookout {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::{Seed, Span, Weight};
-    use crate::engine::r#virtual::tests::world_at;
-    use crate::engine::r#virtual::{Kind, Player, Setting};
-    use crate::scenario;
 
     #[test]
     fn it_looks_once_in_so_many_events() {
@@ -39,38 +35,5 @@ mod tests {
         }
         stop.store(false, Ordering::Relaxed);
         assert!((0..2 * Lookout::EVERY).all(|_| !lookout.sees(&stop)));
-    }
-
-    /// An interruption ends a rollout at the tick at which it comes, and leaves nothing behind.
-    #[test]
-    fn a_rollout_ends_where_it_is_interrupted() {
-        let scenario = scenario::find("low-traffic").unwrap().scenario().unwrap();
-        let world = world_at(20.0);
-        for engine in [Kind::Counts, Kind::Requests, Kind::OneByOne, Kind::Coupled] {
-            let setting = Setting {
-                world: &world,
-                telemetry: &scenario.telemetry,
-                rollout: &scenario.rollout,
-                analysis: &scenario.analysis,
-                onlookers: &[],
-                horizon: scenario.horizon,
-                aftermath: Span::ZERO,
-                held: Weight::percent(20.0),
-                engine,
-                observe: false,
-            };
-            let (seed, never) = (Seed::DEFAULT, AtomicBool::new(false));
-            let whole = Player::new(setting.clone()).play(seed, 1);
-            let mut player = Player::new(setting);
-            let (stop, mut ticks) = (AtomicBool::new(false), 0);
-            let interrupted = player.watch_unless(&stop, seed, 0, &mut |_| {
-                ticks += 1;
-                stop.store(ticks == 3, Ordering::Relaxed);
-            });
-            assert_eq!((interrupted, ticks), (None, 3), "{engine:?}");
-            assert_eq!(player.play_unless(&stop, seed, 1), None, "{engine:?}");
-            let after = player.play_unless(&never, seed, 1);
-            assert_eq!(after, Some(whole), "{engine:?}");
-        }
     }
 }

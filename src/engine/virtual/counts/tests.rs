@@ -146,7 +146,7 @@ fn play(world: &World, reporter: Reporter, percent: f64, demand: Demand, way: us
             match &mut kernel {
                 Kernel::Counts(counts) => counts.advance(&scene, stretch, flow, &mut play),
                 Kernel::Requests(requests) => {
-                    requests.advance(&scene, stretch, flow, &mut play, &NEVER)
+                    requests.advance(&scene, stretch, flow, &mut play, &NEVER);
                 }
             }
         }
