@@ -373,7 +373,7 @@ mod tests {
             &scenario.world,
             &scenario.rollout,
             None,
-            crate::engine::r#virtual::Kind::Counts,
+            Kind::Counts,
         );
         let pairs = [0, 1, 2].map(|_| Pair {
             faulty: setting.clone(),
