@@ -78,7 +78,18 @@ fn canary(own: &toml::Value, stage: &Stage) -> Vec<Knob> {
             group: Group::Canary,
             prefix: format!("{kind} "),
         };
-        knobs.extend(fields.all(&["kind", "onset", "goal", "requests", "users"], false));
+        let mut of_fault = fields.all(&["kind", "onset", "goal", "requests", "users"], false);
+        if kind == "business" {
+            let goal = match words(fault, "goal") {
+                every if every.is_empty() => "every goal".to_owned(),
+                goal => goal,
+            };
+            let times = format!("canary.faults[{at}].multiply");
+            for knob in of_fault.iter_mut().filter(|knob| knob.id == times) {
+                knob.label = format!("Times as often ({goal})");
+            }
+        }
+        knobs.extend(of_fault);
     }
     // Beside faults, a difference that is written down.
     if !stage.scenario.world.faults.is_empty()

@@ -13,20 +13,24 @@ const AFTERWARDS = 7;
 /**
  * @typedef {object} Options
  * @property {() => void} [onEnd] Called when the rollout was played to its end.
+ * @property {boolean} [secret] Whether checks are only shown once they were played.
  * @property {Node[]} [extras] More controls.
  */
 
 /** A flow with its controls, and the gate. */
 export class Stage {
   /** @param {Options} [options] */
-  constructor({ onEnd = () => {}, extras = [] } = {}) {
+  constructor({ onEnd = () => {}, secret = false, extras = [] } = {}) {
     this.onEnd = onEnd;
+    this.secret = secret;
+    /** What follows the end, where that is played: see `follow`. */
+    this.after = null;
     this.clock = new Clock();
     this.canvas = make("canvas", { className: "flow", role: "img" });
     this.flow = new Flow(this.canvas);
     this.gate = new GatePanel((seconds) => this.jump(seconds));
     this.legend = make("p", { className: "legend" });
-    this.stamp = make("p", { className: "stamp", hidden: true });
+    this.stamp = make("p", { className: "stamp", role: "status" });
     this.#controls(extras);
     const figure = make("figure", { className: "scene" },
       make("div", { className: "picture" }, this.canvas, this.stamp), this.controls, this.legend);
@@ -46,7 +50,7 @@ export class Stage {
       ...SPEEDS.map((speed) => make("option", { value: String(speed) }, `${speed}×`)));
     this.scrub = make("input", { id: timeId, type: "range", min: "0", max: "1000", value: "0", step: "1",
       on: { input: () => { clock.pause(); clock.set((Number(this.scrub.value) / 1000) * clock.end); } } });
-    this.time = make("output", { htmlFor: timeId, className: "time" }, "0s");
+    this.time = make("output", { htmlFor: timeId, className: "time", aria: { live: "off" } }, "0s");
     this.marks = make("div", { className: "marks", aria: { hidden: "true" } });
     this.controls = make("div", { className: "controls" },
       make("div", { className: "buttons" }, this.play, again, steps,
@@ -72,14 +76,37 @@ export class Stage {
       this.speed.value = String(this.clock.speed);
       this.ended = ended;
     }
-    const end = ended + AFTERWARDS * fitting(ended);
-    this.parts = parts(rollout, end);
-    this.#replan();
+    if (!keep) this.element.classList.toggle("secret", this.secret);
+    const end = this.#plan();
     this.gate.show(rollout);
-    this.#markTicks(end);
     this.clock.wind(end, keep ? Math.min(end, share * end) : 0);
     if (play && !still.matches) this.clock.play();
     else if (play) this.clock.set(end);
+  }
+
+  /** What is played, with what follows; gives back when that ends. */
+  #plan() {
+    const ended = this.rollout.ended_seconds;
+    const after = this.after?.at(-1).seconds ?? 0;
+    const end = ended + Math.max(after, AFTERWARDS * fitting(ended));
+    this.parts = parts(this.rollout, end, this.after);
+    this.#replan();
+    this.#markTicks(end);
+    return end;
+  }
+
+  /**
+   * Plays on after the end, with what is hurt by then.
+   * @param {{seconds: number, hurt: number}[]|null} after Requests hurt until so long after the end.
+   */
+  follow(after) {
+    this.after = after;
+    if (!this.rollout) return;
+    const { clock } = this;
+    const isOver = clock.now >= clock.end;
+    const end = this.#plan();
+    clock.end = end;
+    clock.set(isOver ? end : clock.now);
   }
 
   toggle() {
@@ -108,7 +135,8 @@ export class Stage {
     const dots = size(rate, this.clock.speed);
     this.flow.show({ plan: plan(this.parts, { rate, size: dots, errors, probability, slow }), percentAt: (t) => percentAt(this.parts, t) });
     fill(this.legend, make("span", { className: "key dot" }, `A dot is ${plural(dots, "request")}`),
-      make("span", { className: slow ? "key ring" : "key cross" }, slow ? "hollow, with a tail: slow" : "a cross: failed"),
+      make("span", { className: slow ? "key ring" : "key cross" }, slow ? "red and hollow: hurt by being slow" : this.rollout.hurts === "lessened" ? "a cross: its user does less" : "a cross: failed"),
+      make("span", { className: "key tail" }, "hollow, with a tail: slow"),
       make("span", {}, `${span(this.clock.speed)} of the rollout in a second`));
     this.flow.at(this.clock.now, this.clock.speed);
   }
@@ -127,16 +155,13 @@ export class Stage {
     const { clock } = this;
     this.flow.at(clock.now, clock.speed);
     this.gate.at(clock.now);
-    say(this.time, span(Math.min(clock.now, this.rollout?.ended_seconds ?? clock.now)));
+    say(this.time, span(this.after ? clock.now : Math.min(clock.now, this.rollout?.ended_seconds ?? clock.now)));
     const value = String(Math.round((clock.now / clock.end) * 1000));
     if (this.scrub.value !== value) this.scrub.value = value;
     if (!this.rollout) return;
     const over = clock.now >= this.rollout.ended_seconds;
-    this.stamp.hidden = !over;
-    if (over && this.stamp.dataset.of !== this.rollout.ending) {
-      this.stamp.dataset.of = this.rollout.ending;
-      say(this.stamp, stamp(this.rollout));
-    }
+    say(this.stamp, over ? stamp(this.rollout) : "");
+    if (over) this.element.classList.remove("secret");
     if (Math.floor(clock.now) !== this.spoken) {
       this.spoken = Math.floor(clock.now);
       const { to } = percentAt(this.parts, clock.now);
@@ -157,8 +182,11 @@ function stamp({ ending, good }) {
   return "not decided";
 }
 
-/** The stretches between ticks, with what the canary's requests met; after the end as it was decided. */
-function parts(rollout, end) {
+/**
+ * The stretches between ticks, with what the canary's requests met; after the end as it was decided, or as
+ * it was measured.
+ */
+function parts(rollout, end, after) {
   const rows = rollout.rows;
   const met = rollout.met ?? [];
   const list = [];
@@ -179,10 +207,18 @@ function parts(rollout, end) {
     before = rows[i].weight;
   }
   const last = rollout.ending === "promoted" ? 100 : rollout.ending === "rolled back" ? 0 : before;
-  list.push({
-    from: rollout.ended_seconds, to: end, percent: last, canary: null, hurt: null,
-    share: last === 100 ? rollout.after_share : undefined, lag: list.at(-1)?.lag ?? 1,
-  });
+  const lag = list.at(-1)?.lag ?? 1;
+  let [from, hurt] = [rollout.ended_seconds, 0];
+  for (const then of after ?? []) {
+    const to = rollout.ended_seconds + then.seconds;
+    const share = Math.min(1, Math.max(0, then.hurt - hurt) / (rollout.rate * (to - from)));
+    // After a rollback it is stable that fails.
+    list.push({ from, to, percent: last, canary: null, hurt: null, share, stableShare: last === 0 ? share : undefined, lag });
+    [from, hurt] = [to, then.hurt];
+  }
+  if (from < end) {
+    list.push({ from, to: end, percent: last, canary: null, hurt: null, share: last === 100 ? rollout.after_share : undefined, lag });
+  }
   return list;
 }
 
