@@ -109,7 +109,7 @@ export class Chart {
     const options = {
       width: this.host.clientWidth || 320,
       height: this.#height(),
-      padding: [10, 40, 0, 0],
+      padding: [10, 52, 0, 0],
       legend: { show: false },
       cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
       scales: {
@@ -140,7 +140,7 @@ export class Chart {
   #splits() {
     const xs = this.lines[0].points.map((point) => point.percent);
     const [low, high] = [Math.log(xs[0]), Math.log(xs.at(-1))];
-    const room = (this.host.clientWidth - 102) / (high - low || 1);
+    const room = (this.host.clientWidth - 114) / (high - low || 1);
     const kept = [];
     for (const x of xs) {
       if (!kept.length || (Math.log(x) - Math.log(kept.at(-1))) * room > 44) kept.push(x);

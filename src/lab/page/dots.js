@@ -138,10 +138,12 @@ function emit(plan, draw, stretch, { canary, dot, since, failed, slow, pace }, c
 
 /** How far a dot is when its service has it. */
 export const HALF = 0.55;
+/** How far it is when it counts as answered. */
+export const ANSWERED = 0.8;
 
 /** Requests of the canary that were hurt by `now`, as far as their answers have come. @param {Plan} plan @param {number} now @param {number} crossing */
 export function hurtRequests(plan, now, crossing) {
-  const end = now - crossing * 0.8;
+  const end = now - crossing * ANSWERED;
   let sum = plan.before ?? 0;
   for (const { from, to, requests } of plan.stretches) {
     if (from < end) sum += requests * Math.min(1, (end - from) / (to - from));
@@ -153,7 +155,7 @@ export function hurtRequests(plan, now, crossing) {
 export function hurtUntil(plan, now, crossing) {
   let sum = Math.round((plan.before ?? 0) / plan.size);
   for (const stretch of plan.stretches) {
-    const end = now - crossing * 0.8;
+    const end = now - crossing * ANSWERED;
     if (stretch.stableShare) {
       const passed = Math.min(1, Math.max(0, (end - stretch.from) / (stretch.to - stretch.from)));
       sum += Math.round(passed * stretch.stable * stretch.stableShare);

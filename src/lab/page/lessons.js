@@ -12,7 +12,7 @@ const KEY = "coalmine.progress";
 /** Trials of the figures that answer a lesson: enough that they agree with its text. */
 const TRIALS = 2000;
 /** Trials of what follows the end, and at how many times one looks. */
-const [TRIALS_AFTER, LOOKS_AFTER] = [200, 8];
+const [TRIALS_AFTER, LOOKS_AFTER] = [40, 8];
 
 function progress() {
   try {
@@ -202,6 +202,7 @@ class Lesson {
   #play(state, autoplay = false) {
     const { good, held_percent: held } = this.taught;
     const how = { good: state.good ?? good, replicate: state.replicate, held: state.held ?? held };
+    this.bench.stage.beyond = how.good ? 0 : this.taught.aftermath_seconds;
     this.bench.show(this.setup, how, { autoplay: autoplay || !this.bench.setup, curve: false });
     this.#follow(this.setup, how);
     for (const row of this.tries.children) {
@@ -224,12 +225,13 @@ class Lesson {
     this.#next(async () => {
       const after = [];
       for (const seconds of times) {
-        if (about !== this.followed) return;
         const body = { setup: { ...setup, set: [...(setup.set ?? []), `experiment.aftermath=${seconds}s`] }, asks, trials: TRIALS_AFTER };
         const { answers } = await json("/api/measure", { body, signal: this.waiting.signal });
+        if (about !== this.followed) return;
+        // The rest goes on as far as is known.
         after.push({ seconds, hurt: answers[0].estimate ?? 0 });
+        this.bench.stage.follow([...after]);
       }
-      if (about === this.followed) this.bench.stage.follow(after);
     }).catch((error) => { if (!isAborted(error)) console.warn(error.message); });
   }
 

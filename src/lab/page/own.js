@@ -133,11 +133,11 @@ export class Own {
   }
 
   #show(setup, understood) {
-    fill(this.result, understood && this.#summary(understood), this.#texts(setup, understood), understood && this.#account(understood));
+    fill(this.result, understood && this.#summary(setup, understood), this.#texts(setup, understood), understood && this.#account(understood));
     if (understood) say(document.getElementById("spoken"), `Understood: ${understood.rollout}`);
   }
 
-  #summary(understood) {
+  #summary(setup, understood) {
     const facts = [["Service", understood.world], ["Rollout", understood.rollout], ["Decided by", understood.controller],
       ["Percentages", understood.written_steps.map(percentage).join(" → ") || "–"], ["Cut off after", span(understood.horizon_seconds)]];
     const files = (path, name) => make("button", { type: "button", on: { click: (event) => this.#download(path, event.currentTarget) } }, name);
@@ -149,7 +149,14 @@ export class Own {
         make("button", { type: "button", className: "primary", on: { click: () => this.store.update({ view: "play", setup: this.#edited() }, { push: true }) } }, "Play it"),
         understood.texts.length > 1 ? files("files", "Scenario and files (.zip)") : files("scenario", "Scenario (.toml)"), files("report", "Report (.html)"), files("patch", "Patch of the changes")),
       this.taken,
-      make("p", { className: "help" }, "Service and fault are assumptions until you set them: do so in Play. What you move there, and what you edit below, is in the files and in the patch."));
+      make("p", { className: "help" }, `${this.#assumed(setup, understood)} are assumptions until you set them: do so in Play. What you move there, and what you edit below, is in the files and in the patch.`));
+  }
+
+  /** What none of the files says. */
+  #assumed({ files }, { controller }) {
+    // A split alone says who gets how much, not for how long or who looks.
+    const isSplit = controller === "staged" && !files.some(({ name }) => name.endsWith(".toml"));
+    return isSplit ? "Service, fault, steps and gate" : "Service and fault";
   }
 
   async #download(kind, button) {

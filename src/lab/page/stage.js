@@ -4,7 +4,7 @@ import { make, fill, say, fresh } from "./dom.js";
 import { Flow } from "./flow.js";
 import { Clock, SPEEDS, fitting, still } from "./clock.js";
 import { GatePanel } from "./gate.js";
-import { plan, size } from "./dots.js";
+import { plan, size, ANSWERED, CROSSING } from "./dots.js";
 import { percentage, plural, span } from "./format.js";
 
 /** Seconds on the wall for which a rollout is shown after its end: time to see what was decided. */
@@ -23,7 +23,9 @@ export class Stage {
   constructor({ onEnd = () => {}, secret = false, extras = [] } = {}) {
     this.onEnd = onEnd;
     this.secret = secret;
-    /** What follows the end, where that is played: see `follow`. */
+    /** Seconds for which the rollout is played on after its end; 0: until its last answers have come. */
+    this.beyond = 0;
+    /** What is hurt in them: see `follow`. */
     this.after = null;
     this.clock = new Clock();
     this.canvas = make("canvas", { className: "flow", role: "img" });
@@ -72,7 +74,7 @@ export class Stage {
     const ended = rollout.ended_seconds;
     const share = this.clock.now / this.clock.end;
     if (!keep || !this.parts || Math.abs(ended - this.ended) > ended * 0.5) {
-      this.clock.speed = fitting(ended);
+      this.clock.speed = fitting(this.beyond ? (ended + this.beyond) / 2 : ended);
       this.speed.value = String(this.clock.speed);
       this.ended = ended;
     }
@@ -87,8 +89,8 @@ export class Stage {
   /** What is played, with what follows; gives back when that ends. */
   #plan() {
     const ended = this.rollout.ended_seconds;
-    const after = this.after?.at(-1).seconds ?? 0;
-    const end = ended + Math.max(after, AFTERWARDS * fitting(ended));
+    // As long as the last dots are on their way, too.
+    const end = ended + (this.beyond ? this.beyond + ANSWERED * CROSSING * this.clock.speed : AFTERWARDS * fitting(ended));
     this.parts = parts(this.rollout, end, this.after);
     this.#replan();
     this.#markTicks(end);
@@ -96,7 +98,7 @@ export class Stage {
   }
 
   /**
-   * Plays on after the end, with what is hurt by then.
+   * Takes what is hurt after the end, while the rollout is played on.
    * @param {{seconds: number, hurt: number}[]|null} after Requests hurt until so long after the end.
    */
   follow(after) {
@@ -155,7 +157,7 @@ export class Stage {
     const { clock } = this;
     this.flow.at(clock.now, clock.speed);
     this.gate.at(clock.now);
-    say(this.time, span(this.after ? clock.now : Math.min(clock.now, this.rollout?.ended_seconds ?? clock.now)));
+    say(this.time, span(Math.min(clock.now, (this.rollout?.ended_seconds ?? clock.now) + this.beyond)));
     const value = String(Math.round((clock.now / clock.end) * 1000));
     if (this.scrub.value !== value) this.scrub.value = value;
     if (!this.rollout) return;
@@ -208,16 +210,17 @@ function parts(rollout, end, after) {
   }
   const last = rollout.ending === "promoted" ? 100 : rollout.ending === "rolled back" ? 0 : before;
   const lag = list.at(-1)?.lag ?? 1;
-  let [from, hurt] = [rollout.ended_seconds, 0];
+  let [from, hurt, rest] = [rollout.ended_seconds, 0, { share: last === 100 ? rollout.after_share : undefined }];
   for (const then of after ?? []) {
     const to = rollout.ended_seconds + then.seconds;
     const share = Math.min(1, Math.max(0, then.hurt - hurt) / (rollout.rate * (to - from)));
     // After a rollback it is stable that fails.
-    list.push({ from, to, percent: last, canary: null, hurt: null, share, stableShare: last === 0 ? share : undefined, lag });
+    rest = { share, stableShare: last === 0 ? share : undefined };
+    list.push({ from, to, percent: last, canary: null, hurt: null, ...rest, lag });
     [from, hurt] = [to, then.hurt];
   }
   if (from < end) {
-    list.push({ from, to: end, percent: last, canary: null, hurt: null, share: last === 100 ? rollout.after_share : undefined, lag });
+    list.push({ from, to: end, percent: last, canary: null, hurt: null, ...rest, lag });
   }
   return list;
 }
