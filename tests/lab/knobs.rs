@@ -157,7 +157,8 @@ fn every_knob_of_every_scenario_shows_what_is_in_force_and_moves_it() {
         }
         for (at, knob) in knobs.iter().enumerate() {
             let label = &knob.label;
-            if knobs[..at].iter().any(|other| &other.label == label) {
+            let is_same = |other: &Knob| (&other.label, other.group) == (label, knob.group);
+            if knobs[..at].iter().any(is_same) {
                 complaints.push(format!("{}: two are called {label}", builtin.name));
             }
         }

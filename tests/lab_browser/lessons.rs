@@ -79,12 +79,11 @@ async fn play(lab: &Lab, browser: &Browser, lesson: &str) {
             "document.querySelector('#lessons .tick')",
         )
         .await;
-    // What came of it is not told before it was seen.
-    let early = "const scrub = document.querySelector('#lessons .track input');
-        if (Number(scrub.value) > 0.5 * Number(scrub.max)) return 'hidden';
-        return getComputedStyle(document.querySelector('#lessons .outcome')).visibility;";
-    let outcome = browser.script(early, Vec::new()).await;
-    assert_eq!(outcome, json!("hidden"), "{lesson} tells the end first");
+    // What came of it is told when it was seen, and not before.
+    let together = "const seen = document.querySelector('#lessons .stamp').textContent !== '';
+        return seen === (getComputedStyle(document.querySelector('#lessons .outcome')).visibility === 'visible');";
+    let told_then = browser.script(together, Vec::new()).await;
+    assert_eq!(told_then, json!(true), "{lesson} tells the end first");
     let end = "const scrub = document.querySelector('#lessons .track input');
         scrub.value = scrub.max;
         scrub.dispatchEvent(new Event('input', { bubbles: true }));";

@@ -268,14 +268,15 @@ class Lesson {
 
   async #measure(one, place) {
     const held = this.taught.held_percent;
-    const asks = ["power", "false_rollback", "detection_p50"].map((figure) => (held ? `${figure} at ${held}%` : figure));
+    const asks = ["power", "false_rollback", "detection_p50"];
     const own = this.taught.prediction.asks;
     if (own && this.taught.prediction.kind === "number" && !asks.includes(own)) asks.unshift(own);
     const body = { setup: { scenario: this.taught.scenario, set: [...this.taught.set, ...one.set] }, asks, trials: TRIALS };
     try {
       const { answers } = await this.#next(() => json("/api/measure", { body, signal: this.waiting.signal }));
-      const told = answers.filter((one) => one.estimate !== null || one.unit !== "time").map(worded).join(" · ");
-      say(place, held ? `held at ${percentage(held)}: ${told}` : told);
+      const told = answers.filter((one) => one.estimate !== null || one.unit !== "time").map(worded);
+      // The lesson's own figure is the first.
+      say(place, held ? `held at ${percentage(held)}: ${told[0]} · as written: ${told.slice(1).join(" · ")}` : told.join(" · "));
     } catch (error) {
       if (!isAborted(error)) say(place, error.message);
     }

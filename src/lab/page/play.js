@@ -229,7 +229,7 @@ export async function copyLink(button, store) {
     await navigator.clipboard.writeText(new URL(store.shown || location.hash, location.href).href);
     say(button, isWhole ? "Copied" : "Copied without your files: they are too long for a link. “Your own” has them to download");
   } catch {
-    say(button, "Copy it from the address bar");
+    say(button, isWhole ? "Copy it from the address bar" : "The address bar has it, without your files: they are too long for a link. “Your own” has them to download");
   }
   setTimeout(() => say(button, text), isWhole ? 2000 : 8000);
 }

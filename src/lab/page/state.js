@@ -168,7 +168,7 @@ export class Store extends EventTarget {
       } catch {
         // Changes of files that are not there would only be refused.
         state.setup = { scenario: FIRST };
-        state.notice = "The files in this link cannot be read: was it cut short? What is shown here is another scenario, not theirs.";
+        state.notice = "The files in this link cannot be read: was it cut short? What you see is not their rollout.";
       }
       if (asked !== location.hash) return;
       this.packed = state.setup.files ? packed : null;
