@@ -10,7 +10,7 @@ use std::str::FromStr;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
-use crate::base::Problems;
+use crate::base::{Problems, Weight};
 use crate::scenario::{
     self, Asked, Bundle, Change, ChangeError, Expectation, Metric, Origin, Overrides, Scenario,
     UnknownScenario,
@@ -30,6 +30,9 @@ pub struct Lesson {
     /// What it changes in that.
     #[serde(default, deserialize_with = "read_all")]
     pub set: Vec<Change>,
+    /// Whether it is about a release as good as stable: that one is played then.
+    #[serde(default)]
+    pub good: bool,
     /// The situation, in Markdown.
     pub text: String,
     /// What the reader is asked.
@@ -279,6 +282,14 @@ impl Lesson {
         self.answer.expect.iter().chain(proof)
     }
 
+    /// Where the canary's share is held to play what is asked; `None`: the rollout as it is written.
+    pub fn held(&self) -> Option<Weight> {
+        match &self.prediction {
+            Prediction::Number { asks, .. } | Prediction::Curve { asks } => asks.at,
+            Prediction::Choice { .. } => None,
+        }
+    }
+
     /// The scenario that it plays, with its changes and then these; as texts, to change it further,
     /// and read.
     ///
@@ -413,6 +424,26 @@ mod tests {
     }
 
     #[test]
+    fn a_lesson_plays_the_release_that_it_asks_about() {
+        let mut good = 0;
+        for lesson in all().unwrap() {
+            let asked = match &lesson.prediction {
+                Prediction::Number { asks, .. } | Prediction::Curve { asks } => asks.metric,
+                Prediction::Choice { proof, .. } => proof[0].metric,
+            };
+            let name = &lesson.name;
+            assert_eq!(lesson.good, asked == Metric::FalseRollback, "{name}");
+            assert_eq!(taught(&lesson).unwrap().good, lesson.good, "{name}");
+            good += usize::from(lesson.good);
+        }
+        assert!(good >= 5, "{good}");
+        let nervous = all().unwrap();
+        let nervous = nervous.iter().find(|lesson| lesson.name == "nervous-gate");
+        let played = taught(nervous.unwrap()).unwrap();
+        assert_eq!((played.good, played.held_percent), (true, Some(5.0)));
+    }
+
+    #[test]
     fn texts_are_as_short_as_somebody_reads() {
         for lesson in all().unwrap() {
             let name = &lesson.name;
@@ -433,11 +464,14 @@ mod tests {
     #[test]
     fn a_lesson_goes_to_a_page_as_html_and_changes_as_they_are_written() {
         let lesson = Lesson::read("least", LEAST).unwrap();
-        let json = serde_json::to_value(taught(&lesson)).unwrap();
+        let json = serde_json::to_value(taught(&lesson).unwrap()).unwrap();
         assert_eq!(json["id"], "least");
         assert_eq!(json["text_html"], "<p>a <strong>b</strong></p>\n");
         assert_eq!(json["prediction"]["kind"], "number");
         assert_eq!(json["prediction"]["asks"], "power at 1%");
+        assert_eq!(json["held_percent"], 1.0);
+        assert_eq!(json["good"], false);
+        assert_eq!(json["aftermath_seconds"], 0.0);
         assert_eq!(json["expect"][0], "power <= 60%");
         // What a page hands back is the change that it was given.
         for (given, kept) in [

@@ -145,11 +145,33 @@ fn every_knob_of_every_scenario_shows_what_is_in_force_and_moves_it() {
                 complaints.push(format!("{}: {id} is there twice", builtin.name));
             }
         }
+        for (at, knob) in knobs.iter().enumerate() {
+            let label = &knob.label;
+            let is_same = |other: &Knob| (&other.label, other.group) == (label, knob.group);
+            if knobs[..at].iter().any(is_same) {
+                complaints.push(format!("{}: two are called {label}", builtin.name));
+            }
+        }
         for knob in &knobs {
             check(&stage, knob, &mut complaints);
         }
     }
     assert!(complaints.is_empty(), "\n{}\n", complaints.join("\n"));
+}
+
+#[test]
+fn bare_numbers_of_a_manifest_say_what_they_mean() {
+    let stage = setup("plain-flagger").stage().unwrap();
+    let knobs = knobs::of(&stage);
+    let meaning = |end: &str| {
+        let knob = knobs.iter().find(|knob| knob.id.ends_with(end)).unwrap();
+        assert_eq!((knob.kind, knob.unit.as_str()), (Kind::Slider, ""), "{end}");
+        knob.meaning.as_str()
+    };
+    assert_eq!(meaning("analysis.stepWeight"), "%");
+    assert_eq!(meaning("analysis.threshold"), "");
+    assert_eq!(meaning("metrics[0].thresholdRange.min"), "%");
+    assert_eq!(meaning("metrics[1].thresholdRange.max"), "ms");
 }
 
 #[test]

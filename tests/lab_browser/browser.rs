@@ -168,6 +168,23 @@ impl Browser {
             .expect("base64")
     }
 
+    /// Presses the mouse at the first place, goes straight to each of the others and lets go: nothing
+    /// is between them, as with a fast hand.
+    pub(crate) async fn drag(&self, places: &[(f64, f64)]) {
+        let mouse = async |kind: &str, (x, y): (f64, f64)| {
+            let parameters = json!({ "type": kind, "x": x, "y": y, "button": "left", "buttons": 1, "clickCount": 1 });
+            self.tool("Input.dispatchMouseEvent", parameters).await;
+        };
+        let (Some(first), Some(last)) = (places.first(), places.last()) else {
+            return;
+        };
+        mouse("mousePressed", *first).await;
+        for place in &places[1..] {
+            mouse("mouseMoved", *place).await;
+        }
+        mouse("mouseReleased", *last).await;
+    }
+
     async fn tool(&self, command: &str, parameters: Value) -> Value {
         let asked = Chrome::Tool(command.to_owned(), parameters);
         let told: Result<Value, CmdError> = self.client.issue_cmd(asked).await;

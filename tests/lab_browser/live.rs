@@ -66,6 +66,19 @@ async fn a_live_run_is_started_broken_and_rolled_back() {
         )
         .await;
     browser
+        .until(
+            "an answer to the button",
+            &format!("/Rolled back \\d\\S* after you broke it/.test({told})"),
+        )
+        .await;
+    let out = "[...document.querySelectorAll('#live .faults button')]";
+    browser
+        .until(
+            "nothing to take out",
+            &format!("{out}.length === 1 && {out}[0].disabled"),
+        )
+        .await;
+    browser
         .until("its tick", "document.querySelector('#live .tick.fail')")
         .await;
     browser.is_content().await;

@@ -101,3 +101,61 @@ async fn a_broken_manifest_is_told_with_its_line_and_can_be_mended() {
         .until("no problem any more", &format!("{problem} === ''"))
         .await;
 }
+
+#[tokio::test]
+async fn what_is_edited_is_what_is_played() {
+    let Some((_lab, browser)) = visit("own").await else {
+        return;
+    };
+    drop(&browser, CANARY).await;
+    is_understood(&browser).await;
+    let edit = "const area = document.querySelector('#own .file textarea');
+        area.value = area.value.replace('threshold: 5', 'threshold: 7');
+        area.dispatchEvent(new Event('input', { bubbles: true }));
+        [...document.querySelectorAll('#own button')].find((one) => one.textContent === 'Play it').click();";
+    browser.script(edit, Vec::new()).await;
+    browser
+        .until(
+            "the edited threshold",
+            "document.querySelector('#play [data-knob=\"flagger:spec.analysis.threshold\"] output')?.textContent === '7'",
+        )
+        .await;
+    // The other rooms between lose nothing.
+    for room in ["lessons", "play"] {
+        let enter = format!("document.querySelector('#rooms a[data-view={room}]').click()");
+        browser.script(&enter, Vec::new()).await;
+        browser
+            .until(room, &format!("!document.querySelector('#{room}').hidden"))
+            .await;
+    }
+    browser
+        .until("the files again", "location.hash.includes('files=')")
+        .await;
+    browser.is_content().await;
+}
+
+#[tokio::test]
+async fn a_link_that_was_cut_short_says_so() {
+    let Some((_lab, browser)) = visit("own&files=7VZNb9s4EP0rhE4tUFmy7").await else {
+        return;
+    };
+    browser
+        .until(
+            "a remark",
+            "document.querySelector('#notice:not([hidden])')?.textContent.includes('cut short')",
+        )
+        .await;
+    browser
+        .script(
+            "document.querySelector('#rooms a[data-view=book]').click()",
+            Vec::new(),
+        )
+        .await;
+    browser
+        .until(
+            "no remark elsewhere",
+            "document.querySelector('#notice').hidden && !document.querySelector('#book').hidden",
+        )
+        .await;
+    browser.is_content().await;
+}

@@ -181,6 +181,52 @@ async fn a_link_carries_the_setting_and_back_leads_back() {
 }
 
 #[tokio::test]
+async fn back_undoes_a_slider_that_has_the_focus_and_other_rooms_keep_the_setting() {
+    let Some((_lab, browser)) = visit("scenario=low-traffic").await else {
+        return;
+    };
+    let rate = "document.querySelector('#play [data-knob=rate] input')";
+    browser.until("sliders", rate).await;
+    let before = browser
+        .script(&format!("return {rate}.value"), Vec::new())
+        .await;
+    let slide = format!(
+        "{rate}.focus();
+        for (let i = 0; i < 5; i += 1) {{
+            {rate}.value = Number({rate}.value) + 9;
+            {rate}.dispatchEvent(new Event('input', {{ bubbles: true }}));
+        }}"
+    );
+    browser.script(&slide, Vec::new()).await;
+    browser
+        .until("the rate in the link", "location.hash.includes('rate=')")
+        .await;
+    // By way of the lessons, with the setting.
+    for room in ["lessons", "play"] {
+        let enter = format!("document.querySelector('#rooms a[data-view={room}]').click()");
+        browser.script(&enter, Vec::new()).await;
+        browser
+            .until(room, &format!("!document.querySelector('#{room}').hidden"))
+            .await;
+    }
+    browser
+        .until("the rate is kept", "location.hash.includes('rate=')")
+        .await;
+    // The two rooms, and then the slider as one step.
+    browser.script(&format!("{rate}.focus()"), Vec::new()).await;
+    for _ in 0..3 {
+        browser.client.back().await.expect("the way back");
+    }
+    browser
+        .until(
+            "the slider as it was",
+            &format!("!location.hash.includes('rate=') && {rate}.value === {before}"),
+        )
+        .await;
+    browser.is_content().await;
+}
+
+#[tokio::test]
 async fn scrubbing_back_shows_the_same_picture() {
     let Some((_lab, browser)) = visit("scenario=default").await else {
         return;

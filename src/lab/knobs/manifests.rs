@@ -55,6 +55,20 @@ fn bounded(knob: Option<Knob>, min: f64, max: f64) -> Option<Knob> {
     Some(knob)
 }
 
+/// The same of percentages.
+fn percentage(knob: Option<Knob>, min: f64, max: f64) -> Option<Knob> {
+    meant(bounded(knob, min, max), "%")
+}
+
+/// The same, of numbers that mean this where they are written bare.
+fn meant(knob: Option<Knob>, meaning: &str) -> Option<Knob> {
+    let mut knob = knob?;
+    if knob.number.is_some() && knob.unit.is_empty() {
+        meaning.clone_into(&mut knob.meaning);
+    }
+    Some(knob)
+}
+
 /// A Canary of Flagger.
 pub(super) fn flagger(bundle: &Bundle) -> Vec<Knob> {
     let of_canary = |leaf: &Leaf| {
@@ -70,7 +84,7 @@ pub(super) fn flagger(bundle: &Bundle) -> Vec<Knob> {
     let mut knobs = vec![
         one("interval", "Time between checks."),
         bounded(one("threshold", "Failed checks that roll back."), 1.0, 20.0),
-        bounded(
+        percentage(
             one(
                 "stepWeight",
                 "Points of traffic by which the canary's share grows.",
@@ -78,11 +92,8 @@ pub(super) fn flagger(bundle: &Bundle) -> Vec<Knob> {
             1.0,
             50.0,
         ),
-        bounded(
-            one(
-                "maxWeight",
-                "The share at which it is promoted, in percent.",
-            ),
+        percentage(
+            one("maxWeight", "The share at which it is promoted."),
             1.0,
             100.0,
         ),
@@ -91,8 +102,8 @@ pub(super) fn flagger(bundle: &Bundle) -> Vec<Knob> {
     /// More metrics are changed in the text.
     const MOST: usize = 8;
     for metric in 0..MOST {
-        let place = format!("flagger:spec.analysis.metrics[{metric}]");
-        let Some(toml::Value::String(name)) = values.get(&format!("{place}.name")) else {
+        let head = format!("flagger:spec.analysis.metrics[{metric}]");
+        let Some(toml::Value::String(name)) = values.get(&format!("{head}.name")) else {
             break;
         };
         for (field, help) in [
@@ -101,9 +112,17 @@ pub(super) fn flagger(bundle: &Bundle) -> Vec<Knob> {
             ("interval", "How far back this metric looks."),
         ] {
             let label = format!("{name} {}", field.rsplit('.').next().unwrap_or(field));
-            let place = format!("{place}.{field}");
+            let place = format!("{head}.{field}");
             let found = knob(values, &place, &label, Group::Gate, help);
-            let percent = name == "request-success-rate" && field != "interval";
+            let is_own_query = values.contains_key(&format!("{head}.templateRef.name"));
+            let is_figure = field != "interval" && !is_own_query;
+            let percent = name == "request-success-rate" && is_figure;
+            // What its own queries answer in.
+            let found = match name.as_str() {
+                "request-success-rate" if is_figure => meant(found, "%"),
+                "request-duration" if is_figure => meant(found, "ms"),
+                _ => found,
+            };
             knobs.push(match found.as_ref().and_then(|knob| knob.number) {
                 Some(number) if percent => {
                     let slider = Slider::share(number / 100.0);
@@ -147,11 +166,10 @@ fn step(values: &Values, place: &str, path: &str) -> Option<Knob> {
     let number = number.parse::<usize>().ok()? + 1;
     match field {
         "setWeight" => {
-            let help =
-                "Share of the requests that goes to the canary from this step on, in percent.";
+            let help = "Share of the requests that goes to the canary from this step on.";
             let label = format!("Step {number}: weight");
             let found = knob(values, place, &label, Group::Rollout, help);
-            bounded(found, 0.0, 100.0)
+            percentage(found, 0.0, 100.0)
         }
         "pause.duration" => {
             let help = "How long this step waits.";

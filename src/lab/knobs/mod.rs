@@ -26,6 +26,8 @@ pub struct Knob {
     pub group: Group,
     /// What the number is counted in: `/s`, `%`, `ms`, `s` or nothing.
     pub unit: String,
+    /// What a number that is written without a unit means: `%`, `ms` or nothing.
+    pub meaning: String,
     /// How it is moved.
     pub kind: Kind,
     /// The value in force, as the setup takes it.
@@ -116,6 +118,7 @@ impl Name<'_> {
             label: self.label,
             group: self.group,
             unit: slider.unit.to_owned(),
+            meaning: String::new(),
             kind: Kind::Slider,
             value: slider.value(),
             number: Some(slider.number),
@@ -146,6 +149,7 @@ impl Name<'_> {
             label: self.label,
             group: self.group,
             unit: String::new(),
+            meaning: String::new(),
             kind: Kind::Text,
             value,
             number: None,

@@ -49,21 +49,51 @@ pub(super) fn knobs(stage: &Stage) -> Vec<Knob> {
     }
     knobs.extend(rollout(own));
     knobs.extend(steps(own));
-    for (at, gate) in tables(own, "rollout.gates").iter().enumerate() {
+    let gates = tables(own, "rollout.gates");
+    for (at, gate) in gates.iter().enumerate() {
         let kind = words(gate, "kind");
         let fields = Fields {
             own,
             place: format!("rollout.gates[{at}]"),
             schema: variant("Gate", &kind),
             group: Group::Gate,
-            prefix: match tables(own, "rollout.gates").len() {
+            prefix: match gates.len() {
                 1 => String::new(),
-                _ => format!("{kind} "),
+                _ => format!("{} ", told_apart(&gates, at)),
             },
         };
-        knobs.extend(fields.all(&["kind", "route", "goal"], true));
+        let mut of_gate = fields.all(&["kind", "route", "goal"], true);
+        // A longer one than the rollout is refused.
+        let horizon = stage.scenario.horizon.as_secs_f64();
+        let window = format!("rollout.gates[{at}].window");
+        for knob in of_gate.iter_mut().filter(|knob| knob.id == window) {
+            if let (Some(number), "s") = (knob.number, knob.unit.as_str()) {
+                knob.max = knob.max.min(horizon.max(number));
+            }
+        }
+        knobs.extend(of_gate);
     }
     knobs
+}
+
+/// What one of several gates or faults is called: its kind, with its route or goal where others are of
+/// that kind, and its number where that does not tell them apart either.
+fn told_apart(all: &[toml::Table], at: usize) -> String {
+    let kind = |one: &toml::Table| words(one, "kind");
+    let whole = |one: &toml::Table| {
+        let parts = ["kind", "route", "goal"].map(|key| words(one, key));
+        let said: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        said.join(" ")
+    };
+    let is_alone = |name: &dyn Fn(&toml::Table) -> String| {
+        let own = name(&all[at]);
+        all.iter().filter(|one| name(one) == own).count() == 1
+    };
+    match (is_alone(&kind), is_alone(&whole)) {
+        (true, _) => kind(&all[at]),
+        (false, true) => whole(&all[at]),
+        (false, false) => format!("{} {}", kind(&all[at]), at + 1),
+    }
 }
 
 fn canary(own: &toml::Value, stage: &Stage) -> Vec<Knob> {
@@ -76,9 +106,20 @@ fn canary(own: &toml::Value, stage: &Stage) -> Vec<Knob> {
             place: format!("canary.faults[{at}]"),
             schema: variant("Fault", &kind),
             group: Group::Canary,
-            prefix: format!("{kind} "),
+            prefix: format!("{} ", told_apart(&faults, at)),
         };
-        knobs.extend(fields.all(&["kind", "onset", "goal", "requests", "users"], false));
+        let mut of_fault = fields.all(&["kind", "onset", "goal", "requests", "users"], false);
+        if kind == "business" {
+            let goal = match words(fault, "goal") {
+                every if every.is_empty() => "every goal".to_owned(),
+                goal => goal,
+            };
+            let times = format!("canary.faults[{at}].multiply");
+            for knob in of_fault.iter_mut().filter(|knob| knob.id == times) {
+                knob.label = format!("Times as often ({goal})");
+            }
+        }
+        knobs.extend(of_fault);
     }
     // Beside faults, a difference that is written down.
     if !stage.scenario.world.faults.is_empty()

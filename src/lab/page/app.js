@@ -40,8 +40,9 @@ async function show(state, before) {
     const here = link.dataset.view === name;
     if (here) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
-    link.href = address(link.dataset.view, state);
   }
+  refer();
+  notice(state.notice);
   document.title = `${TITLES[state.view]} · coalmine lab`;
   if (moved) {
     scrollTo({ top: 0, behavior: "instant" });
@@ -51,13 +52,36 @@ async function show(state, before) {
   if (shown === name) entered.show(state);
 }
 
-/** The address of a room: the setting comes along to the rooms that play it. */
-function address(view, state) {
-  const text = location.hash.replace(/^#/, "").split("&").filter((part) => !/^(play|lessons|own|live|book|lesson=.*|book=.*|at=.*)$/.test(part)).join("&");
-  const carries = ["play", "own", "live"].includes(view) && ["play", "own", "live"].includes(state.view);
-  const rest = carries ? text : "";
-  if (view === "play") return `#${rest || "play"}`;
-  return `#${view}${rest ? `&${rest}` : ""}`;
+/** Has the links to the rooms lead to the setting as it is now. */
+function refer() {
+  for (const link of document.querySelectorAll("#rooms a")) link.href = store.address(link.dataset.view);
+}
+
+/** Says what the link could not bring. @param {string|null|undefined} text */
+function notice(text) {
+  const place = document.getElementById("notice");
+  place.hidden = !text;
+  say(place, text ?? "");
+}
+
+/** A file that misses its place must not take the place of the page. */
+function guardDrops() {
+  for (const name of ["dragover", "drop"]) {
+    addEventListener(name, (event) => { if (event.dataTransfer?.types.includes("Files")) event.preventDefault(); });
+  }
+}
+
+/** On paper everything is dark on white, pictures too. */
+function guardPrints() {
+  const root = document.documentElement;
+  let before;
+  const colour = (theme) => {
+    if (theme) root.dataset.theme = theme;
+    else delete root.dataset.theme;
+    dispatchEvent(new Event("coalmine-theme"));
+  };
+  addEventListener("beforeprint", () => { before = root.dataset.theme; colour("light"); });
+  addEventListener("afterprint", () => colour(before));
 }
 
 function colours() {
@@ -71,10 +95,14 @@ function colours() {
     fill(button, now === "dark" ? "☾" : now === "light" ? "☀" : "◐");
   };
   button.addEventListener("click", () => {
-    const next = { "": matchMedia("(prefers-color-scheme: dark)").matches ? "light" : "dark", light: "dark", dark: "light" }[root.dataset.theme ?? ""];
-    root.dataset.theme = next;
+    // The other one first, then the system's own by name, then whatever the system has.
+    const [own, other] = matchMedia("(prefers-color-scheme: dark)").matches ? ["dark", "light"] : ["light", "dark"];
+    const next = { "": other, [other]: own, [own]: "" }[root.dataset.theme ?? ""];
+    if (next) root.dataset.theme = next;
+    else delete root.dataset.theme;
     try {
-      localStorage.setItem("coalmine.theme", next);
+      if (next) localStorage.setItem("coalmine.theme", next);
+      else localStorage.removeItem("coalmine.theme");
     } catch {
       // Nothing is kept then.
     }
@@ -86,6 +114,8 @@ function colours() {
 
 async function start() {
   colours();
+  guardDrops();
+  guardPrints();
   const main = document.getElementById("main");
   document.getElementById("skip").addEventListener("click", () => main.focus());
   try {
@@ -99,6 +129,7 @@ async function start() {
     fill(document.getElementById(shown), make("div", {}, trouble(error)));
     console.warn(error.message);
   }));
+  store.addEventListener("address", refer);
   await store.open();
 }
 

@@ -1,7 +1,7 @@
 /** @file Charts over the canary's percentage: one line for each gate, told apart by dash and letter too. */
 
 import uPlot from "./vendor/uPlot.js";
-import { digits } from "./format.js";
+import { percentage } from "./format.js";
 
 const DASHES = [[], [7, 4], [2, 3], [10, 4, 2, 4], [14, 5], [4, 2, 1, 2]];
 const LETTERS = "ABCDEFGH";
@@ -9,6 +9,16 @@ const LETTERS = "ABCDEFGH";
 /** The letter of a line. @param {number} index */
 export function letter(index) {
   return LETTERS[index] ?? "·";
+}
+
+/** The letters of lines, neighbours as a range: `AC–F`. @param {number[]} indices */
+function letters(indices) {
+  const runs = [];
+  for (const index of [...indices].sort((a, b) => a - b)) {
+    if (runs.at(-1)?.at(-1) === index - 1) runs.at(-1).push(index);
+    else runs.push([index]);
+  }
+  return runs.map((run) => (run.length > 2 ? `${letter(run[0])}–${letter(run.at(-1))}` : run.map(letter).join(""))).join("");
 }
 
 /** A colour of the style sheet. @param {string} name */
@@ -99,7 +109,7 @@ export class Chart {
     const options = {
       width: this.host.clientWidth || 320,
       height: this.#height(),
-      padding: [10, 28, 0, 0],
+      padding: [10, 52, 0, 0],
       legend: { show: false },
       cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
       scales: {
@@ -108,7 +118,7 @@ export class Chart {
       },
       axes: [
         { stroke: quiet, font, grid: { show: false }, ticks: { stroke: rule, size: 5 }, gap: 4, size: 30,
-          splits: () => this.#splits(), values: (_, splits) => splits.map((v) => `${digits(v)} %`), filter: (_, splits) => splits },
+          splits: () => this.#splits(), values: (_, splits) => splits.map(percentage), filter: (_, splits) => splits },
         { stroke: quiet, font, grid: { stroke: rule, width: 1 }, ticks: { show: false }, size: 58, gap: 6, space: 34, ...(subject.steps && { incrs: subject.steps }),
           values: (_, splits) => splits.map((v) => subject.text(v)) },
       ],
@@ -130,7 +140,7 @@ export class Chart {
   #splits() {
     const xs = this.lines[0].points.map((point) => point.percent);
     const [low, high] = [Math.log(xs[0]), Math.log(xs.at(-1))];
-    const room = (this.host.clientWidth - 90) / (high - low || 1);
+    const room = (this.host.clientWidth - 114) / (high - low || 1);
     const kept = [];
     for (const x of xs) {
       if (!kept.length || (Math.log(x) - Math.log(kept.at(-1))) * room > 44) kept.push(x);
@@ -158,24 +168,26 @@ export class Chart {
     }
     c.font = `bold ${13 * scale}px ${getComputedStyle(document.body).fontFamily}`;
     c.textBaseline = "middle";
+    c.textAlign = "left";
     const ends = this.lines.map((line, index) => {
       const points = line.points.filter((point) => this.subject.value(point) !== null);
       if (!points.length) return null;
       const end = points.at(-1);
       return { index, x: plot.valToPos(end.percent, "x", true), y: plot.valToPos(this.subject.value(end), "y", true) };
     }).filter(Boolean).sort((a, b) => a.y - b.y);
-    // Letters keep off each other.
-    const gap = 14 * scale;
-    for (let i = 1; i < ends.length; i += 1) ends[i].y = Math.max(ends[i].y, ends[i - 1].y + gap);
-    const excess = ends.length ? ends.at(-1).y - (plot.bbox.top + plot.bbox.height) : 0;
-    if (excess > 0) {
-      ends.at(-1).y -= excess;
-      for (let i = ends.length - 2; i >= 0; i -= 1) ends[i].y = Math.min(ends[i].y, ends[i + 1].y - gap);
+    // Lines that end closer to each other than a letter is high share a label.
+    const labels = [];
+    for (const end of ends) {
+      const last = labels.at(-1)?.at(-1);
+      if (last && end.y - last.y < 14 * scale) labels.at(-1).push(end);
+      else labels.push([end]);
     }
     const right = plot.bbox.left + plot.bbox.width;
-    for (const { index, x, y } of ends) {
-      c.fillStyle = hue(index);
-      c.fillText(letter(index), Math.min(x, right) + 9 * scale, y);
+    for (const group of labels) {
+      const y = group.reduce((sum, end) => sum + end.y, 0) / group.length;
+      const x = Math.max(...group.map((end) => end.x));
+      c.fillStyle = group.length === 1 ? hue(group[0].index) : colour("ink");
+      c.fillText(letters(group.map(({ index }) => index)), Math.min(x, right) + 7 * scale, y);
     }
     c.restore();
   }

@@ -17,7 +17,7 @@ const CHARTS = [
   { title: "Bad releases caught", note: "power", value: (p) => p.power.estimate, band: (p) => [p.power.low, p.power.high], text: percent, top: () => 1.02 },
   { title: "Good releases rolled back", note: "false rollback", value: (p) => p.false_rollback.estimate, band: (p) => [p.false_rollback.low, p.false_rollback.high], text: percent,
     top: (highest) => [0.05, 0.1, 0.2, 0.5].find((top) => highest * 1.2 < top) ?? 1.02 },
-  { title: "Time until half are caught", note: "median detection time", value: (p) => p.detection_p50, text: span, steps: [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800, 604800] },
+  { title: "Time to catch", note: "median of those caught", value: (p) => p.detection_p50, text: span, steps: [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800, 604800] },
   { title: "Requests hurt by a bad release", note: "mean exposure", value: (p) => p.exposed_requests, text: (v) => (v >= 1000 ? `${digits(v / 1000)}k` : count(v)) },
 ];
 
@@ -37,7 +37,7 @@ export class Curve {
     }));
     const id = fresh("at");
     this.at = make("input", { id, type: "range", min: "0", max: "1", step: "1", on: { input: () => { this.chosen = Number(this.at.value); this.#table(); } } });
-    this.atText = make("output", { htmlFor: id }, "");
+    this.atText = make("output", { htmlFor: id, aria: { live: "off" } }, "");
     this.hold = make("button", { type: "button", className: "plain", on: { click: () => this.host.onHold(this.percent) } }, "Play it held there");
     this.body = make("tbody");
     this.element = make("section", { className: "curves", aria: { label: "Many rollouts" } },
@@ -47,7 +47,7 @@ export class Curve {
       make("div", { className: "readout" },
         make("div", { className: "pick" }, make("label", { htmlFor: id }, "Canary held at"), this.at, this.atText, this.hold),
         make("div", { className: "wide", tabIndex: 0, role: "region", aria: { label: "Figures of every gate" } },
-          make("table", {}, make("thead", {}, make("tr", {}, ...["Gate", "Bad caught", "Good rolled back", "Half caught in", "90 % caught in", "Requests hurt", "Requests a window"].map((text) => make("th", { scope: "col" }, text)))), this.body))));
+          make("table", {}, make("thead", {}, make("tr", {}, ...["Gate", "Bad caught", "Good rolled back", "Caught: median", "Caught: 90\u00a0%", "Requests hurt", "Requests a window"].map((text) => make("th", { scope: "col" }, text)))), this.body))));
     this.rough = new Latest((setup, signal) => this.#first(setup, signal));
     this.fine = new Latest((setup, signal) => this.#refine(setup, signal));
     this.chosen = null;
@@ -136,7 +136,7 @@ export class Curve {
     const cells = [
       ["Bad releases caught", percent(written.power.estimate), `${interval(written.power)}`],
       ["Good ones rolled back", percent(written.false_rollback.estimate), `${interval(written.false_rollback)}`],
-      ["Half of all are caught in", span(written.detection_p50), written.never > 0 ? `never in ${percent(written.never)}` : "all of them are"],
+      ["Of those caught, half within", span(written.detection_p50), written.never > 0 ? `${percent(written.never)} never are` : "all of them are"],
       ["Requests hurt before", count(written.exposed_requests), `of ${count(written.exposed_users)} users, on average`],
     ];
     fill(this.strip, ...cells.map(([name, value, note]) => make("div", {}, make("dt", {}, name), make("dd", {}, value, make("small", {}, note)))));
@@ -174,7 +174,7 @@ function row(line, point, index) {
 }
 
 function interval({ low, high }) {
-  return `${digits(low * 100)} to ${digits(high * 100)} %`;
+  return `${digits(low * 100)} to ${percent(high)}`;
 }
 
 function pause(time, signal) {

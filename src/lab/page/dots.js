@@ -37,18 +37,20 @@ export function size(rate, speed, most = MOST) {
  * @property {number} canary Dots.
  * @property {number} requests Requests of the canary that fail or are slowed.
  * @property {Set<number>} hurt Which of the canary's dots fail or are slowed.
+ * @property {number} [stableShare] Of stable's requests, those that what the canary left behind fails.
  * @property {number} lag How much longer the canary's answers take than stable's, as a ratio.
  *
  * @typedef {object} Plan
  * @property {Stretch[]} stretches
  * @property {number} size Requests of a dot.
+ * @property {number} [before] Requests that were hurt before the first stretch.
  * @property {number} errors Share of stable's requests that fail.
  * @property {boolean} slow Whether the canary's hurt requests are slow, not failed.
  */
 
 /**
  * Dots for each stretch of a rollout.
- * @param {{from: number, to: number, percent: number, canary: number|null, hurt: number|null, share?: number, lag: number}[]} parts
+ * @param {{from: number, to: number, percent: number, canary: number|null, hurt: number|null, share?: number, stableShare?: number, lag: number}[]} parts
  *   `canary` and `hurt` are requests; `null` where only the percentage is known. `share`: of the hurt, where that is known.
  * @param {{rate: number, size: number, errors: number, probability: number, slow: boolean}} world
  * @returns {Plan}
@@ -68,7 +70,9 @@ export function plan(parts, { rate, size, errors, probability, slow }) {
       percent: part.percent,
       stable: Math.round((requests * (100 - part.percent)) / 100 / size),
       canary,
-      requests: part.hurt !== null && part.canary !== null ? part.hurt : ((part.canary ?? (requests * part.percent) / 100) * share),
+      requests: (part.hurt !== null && part.canary !== null ? part.hurt : ((part.canary ?? (requests * part.percent) / 100) * share))
+        + (part.stableShare ?? 0) * requests * (1 - part.percent / 100),
+      stableShare: part.stableShare,
       hurt: chosen(canary, share, part.index ?? index),
       lag: part.lag,
     };
@@ -100,7 +104,7 @@ export function each(plan, now, crossing, draw) {
   for (const stretch of plan.stretches) {
     if (stretch.to < now - longest || stretch.from > now) continue;
     walk(stretch, stretch.stable, now, longest, (dot, since) => {
-      const failed = chance(dot, stretch.index, 3) < plan.errors;
+      const failed = chance(dot, stretch.index, 3) < (stretch.stableShare ?? plan.errors);
       const late = chance(dot, stretch.index, 9);
       emit(plan, draw, stretch, { canary: false, dot, since, failed, slow: late > 0.985, pace: 1 + 0.18 * late }, crossing);
     });
@@ -134,11 +138,13 @@ function emit(plan, draw, stretch, { canary, dot, since, failed, slow, pace }, c
 
 /** How far a dot is when its service has it. */
 export const HALF = 0.55;
+/** How far it is when it counts as answered. */
+export const ANSWERED = 0.8;
 
 /** Requests of the canary that were hurt by `now`, as far as their answers have come. @param {Plan} plan @param {number} now @param {number} crossing */
 export function hurtRequests(plan, now, crossing) {
-  const end = now - crossing * 0.8;
-  let sum = 0;
+  const end = now - crossing * ANSWERED;
+  let sum = plan.before ?? 0;
   for (const { from, to, requests } of plan.stretches) {
     if (from < end) sum += requests * Math.min(1, (end - from) / (to - from));
   }
@@ -147,9 +153,13 @@ export function hurtRequests(plan, now, crossing) {
 
 /** Hurt dots of the canary that were answered by `now`. @param {Plan} plan @param {number} now @param {number} crossing */
 export function hurtUntil(plan, now, crossing) {
-  let sum = 0;
+  let sum = Math.round((plan.before ?? 0) / plan.size);
   for (const stretch of plan.stretches) {
-    const end = now - crossing * 0.8;
+    const end = now - crossing * ANSWERED;
+    if (stretch.stableShare) {
+      const passed = Math.min(1, Math.max(0, (end - stretch.from) / (stretch.to - stretch.from)));
+      sum += Math.round(passed * stretch.stable * stretch.stableShare);
+    }
     if (stretch.to <= end) {
       sum += stretch.hurt.size;
     } else if (stretch.from < end) {

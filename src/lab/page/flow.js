@@ -223,7 +223,7 @@ export class Flow {
     c.fillText("hurt", left - 4, 22);
     c.fillStyle = requests ? this.colours.hurt : this.colours.ink;
     c.font = `bold 17px ${this.font}`;
-    c.fillText(count(requests), left - 4, 42);
+    c.fillText(count(requests), left - 4, 42, this.width - left + 2);
     for (let i = 0; i < shown; i += 1) {
       const [x, y] = [left + (i % across) * gap, 58 + Math.floor(i / across) * gap];
       if (this.scene.plan.slow) this.#ring(x, y);

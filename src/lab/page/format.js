@@ -4,22 +4,22 @@ const grouped = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 
 /** A share from 0 to 1 in percent: `38 %`, `98.2 %`, `0.4 %`. @param {number} share */
 export function percent(share) {
-  return `${digits(share * 100)} %`;
+  return percentage(share * 100);
 }
 
-/** A percentage: `0.5 %`. @param {number} value */
+/** A percentage, on one line: `0.5 %`. @param {number} value */
 export function percentage(value) {
-  return `${digits(value)} %`;
+  return `${digits(value)}\u00a0%`;
 }
 
-/** As many decimals as tell: none from 10 on, except close to 100. @param {number} value */
+/** As many decimals as tell: none from 10 on, except close to 100, and two from 1 to 2, where factors lie. @param {number} value */
 export function digits(value) {
   if (value === 0) return "0";
   const size = Math.abs(value);
   if (size >= 1000) return grouped.format(value);
   if (size >= 90 && size < 100) return trim(value.toFixed(size >= 99 ? 2 : 1));
   if (size >= 10) return trim(value.toFixed(size % 1 === 0 ? 0 : size < 20 ? 1 : 0));
-  if (size >= 1) return trim(value.toFixed(1));
+  if (size >= 1) return trim(value.toFixed(size < 2 ? 2 : 1));
   return trim(value.toPrecision(2));
 }
 
@@ -52,7 +52,7 @@ export function millis(millis) {
 
 /** An estimate with its interval. @param {{estimate: number, low: number, high: number}} value */
 export function share(value) {
-  return `${percent(value.estimate)} (${digits(value.low * 100)}–${digits(value.high * 100)} %)`;
+  return `${percent(value.estimate)} (${digits(value.low * 100)}–${percent(value.high)})`;
 }
 
 /** One of two words by number. @param {number} n @param {string} one @param {string} many */

@@ -51,9 +51,10 @@ export class GatePanel {
       if (i === index) button.setAttribute("aria-current", "step");
       else button.removeAttribute("aria-current");
     });
-    const button = this.buttons[index];
-    if (button) this.log.scrollTop = button.offsetTop - this.log.offsetTop - this.log.clientHeight / 2;
+    // What is said above may leave the list less room: it scrolls when that stands.
     this.#tick(rows[index]);
+    const button = this.buttons[index];
+    if (button) this.log.scrollTop = button.offsetTop - this.log.offsetTop - (this.log.clientHeight - button.offsetHeight) / 2;
   }
 
   #tick(row) {
@@ -88,7 +89,7 @@ function told(look) {
 }
 
 function ratio(value) {
-  return value === null ? "no data" : `${value.toFixed(2)} %`;
+  return value === null ? "no data" : `${value.toFixed(2)}\u00a0%`;
 }
 
 function shortened(text) {

@@ -30,7 +30,7 @@ export function moved(setup, knob, text, knobs) {
 /** A number as the setup takes it. @param {object} knob @param {number} number */
 export function written(knob, number) {
   const places = Math.max(0, Math.min(6, Math.ceil(-Math.log10(knob.step || 1))));
-  const rounded = knob.scale === "log" && number !== 0 ? Number(number.toPrecision(2)) : Number(number.toFixed(places));
+  const rounded = knob.scale === "log" && number !== 0 ? Number(number.toPrecision(3)) : Number(number.toFixed(places));
   return `${rounded}${knob.unit}`;
 }
 
@@ -51,7 +51,8 @@ function number(knob, at) {
 /** A value as people say it. */
 function spoken(knob, value) {
   if (knob.unit === "s") return span(value);
-  return `${digits(value)}${knob.unit ? ` ${knob.unit}` : ""}`.replace(" /s", "/s");
+  const unit = knob.unit || knob.meaning;
+  return `${digits(value)}${unit && !unit.startsWith("/") ? "\u00a0" : ""}${unit}`;
 }
 
 /** All sliders of a scenario. */
@@ -76,8 +77,11 @@ export class Knobs {
     return knob;
   }
 
-  /** Shows these knobs of this setup; one that is being moved keeps its place. */
-  show(knobs, setup) {
+  /**
+   * Shows these knobs of this setup; one that is being moved keeps its place, and with `isLate`, when the
+   * setup has moved on since, so does the one that has the focus.
+   */
+  show(knobs, setup, isLate = false) {
     this.knobs = knobs;
     this.setup = setup;
     const subject = [setup.scenario, setup.gate, setup.files?.map(({ name }) => name).join()].join("\n");
@@ -85,7 +89,7 @@ export class Knobs {
     this.subject = subject;
     const shape = knobs.map((knob) => [knob.id, knob.kind, knob.options?.join()].join("\t")).join("\n");
     if (shape !== this.shape) this.#build(shape);
-    for (const knob of knobs) this.rows.get(knob.id)?.(knob);
+    for (const knob of knobs) this.rows.get(knob.id)?.(knob, isLate);
   }
 
   #build(shape) {
@@ -109,6 +113,8 @@ export class Knobs {
     const help = knob.help && make("small", { id: `${id}-help`, className: "help" }, knob.help);
     const described = knob.help ? { describedby: `${id}-help` } : {};
     const row = make("div", { className: `knob ${knob.kind}`, title: knob.help ?? "", data: { knob: knob.id } });
+    // The name of a field says little.
+    if (/^(flagger|argo|kayenta):/.test(knob.id)) row.classList.add("explained");
     if (knob.kind === "choice") this.#choice(row, { id, label, help, described }, knob);
     else if (knob.kind === "text" || knob.number === null) this.#text(row, { id, label, help, described }, knob);
     else this.#slider(row, { id, label, help, described }, knob);
@@ -118,7 +124,7 @@ export class Knobs {
   #slider(row, { id, label, help, described }, first) {
     let knob = first;
     const log = () => knob.scale === "log";
-    const value = make("output", { htmlFor: id });
+    const value = make("output", { htmlFor: id, aria: { live: "off" } });
     const input = make("input", { id, type: "range", aria: described });
     const tell = (n) => {
       const text = spoken(knob, n);
@@ -137,12 +143,13 @@ export class Knobs {
     input.addEventListener("pointerdown", () => { held = true; });
     input.addEventListener("pointerup", () => { held = false; });
     input.addEventListener("pointercancel", () => { held = false; });
-    this.rows.set(knob.id, (now) => {
-      knob = held || document.activeElement === input ? { ...knob, value: now.value } : this.#between(now);
+    this.rows.set(knob.id, (now, isLate) => {
+      const isBusy = held || (isLate && document.activeElement === input);
+      knob = isBusy ? { ...knob, value: now.value } : this.#between(now);
       input.min = String(log() ? 0 : knob.min);
       input.max = String(log() ? POSITIONS : knob.max);
       input.step = String(log() ? 1 : knob.step);
-      if (held || document.activeElement === input) return;
+      if (isBusy) return;
       input.value = String(position(knob, now.number));
       tell(now.number);
     });

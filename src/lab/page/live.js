@@ -175,6 +175,8 @@ export class Live {
 
   #ready(run) {
     this.run = run;
+    this.brokenAt = null;
+    delete this.state.dataset.ending;
     [this.rows, this.looks, this.pulses] = [[], [], []];
     this.faults.clear();
     fill(this.list);
@@ -211,16 +213,31 @@ export class Live {
   #fault({ id, fault }) {
     if (fault) this.faults.set(id, fault);
     else this.faults.delete(id);
+    const last = this.pulses.at(-1);
+    if (fault?.target === "canary" && this.run) this.brokenAt ??= last ? last.seconds + (performance.now() / 1000 - last.at) * this.run.speed : 0;
+    this.#inForce();
+  }
+
+  /** The faults by hand; nothing is taken out of a run that is over. */
+  #inForce() {
     fill(this.list, ...[...this.faults].map(([number, one]) =>
       make("li", {}, make("span", {}, `${one.kind} on ${one.target}`),
-        make("button", { type: "button", className: "plain", on: { click: () => this.#remove(number) } }, "Take it out"))));
+        make("button", { type: "button", className: "plain", disabled: this.run === null, on: { click: () => this.#remove(number) } }, "Take it out"))));
+  }
+
+  /** How long it took from the red button to the end, on the clock of the rollout. */
+  #sinceBroken(ending) {
+    const end = this.rows.at(-1)?.seconds ?? 0;
+    if (ending !== "rolled back" || this.brokenAt === null || end < this.brokenAt) return "";
+    return ` Rolled back ${span(Math.round(end - this.brokenAt))} after you broke it.`;
   }
 
   #end({ ending, sentence }) {
     this.over = this.run && { speed: this.run.speed, until: performance.now() / 1000 + AFTERWARDS, percent: ending === "promoted" ? 100 : ending === "rolled back" ? 0 : null };
     this.run = null;
     this.#controls();
-    say(this.state, sentence);
+    this.#inForce();
+    say(this.state, `${sentence}${this.#sinceBroken(ending)}`);
     this.state.dataset.ending = ending;
     this.#replan();
     if (this.pulses.length) this.#freeze(ending);
@@ -252,13 +269,15 @@ export class Live {
     const stable = Math.max(1, last.requests[0]);
     const errors = last.failed[0] / stable;
     const world = { rate, size: size(rate, run.speed), errors, probability: errors, slow: false };
+    // What was hurt before the picture begins stays counted.
+    const planned = () => ({ ...plan(parts, world), before: first.failed[1] });
     const decided = this.run ? null : this.over.percent;
     if (decided !== null) {
       parts.push({ index: last.number, from: last.seconds, to: last.seconds + 100 * run.speed, percent: decided, canary: null, hurt: null, lag: 1 });
-      this.flow.show({ plan: plan(parts, world), percentAt: (now) => ({ from: last.percent, to: decided, since: now - last.seconds }) });
+      this.flow.show({ plan: planned(), percentAt: (now) => ({ from: last.percent, to: decided, since: now - last.seconds }) });
       return;
     }
-    this.flow.show({ plan: plan(parts, world), percentAt: () => ({ from: last.percent, to: last.percent, since: 1e9 }) });
+    this.flow.show({ plan: planned(), percentAt: () => ({ from: last.percent, to: last.percent, since: 1e9 }) });
   }
 
   #animate() {

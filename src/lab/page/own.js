@@ -22,9 +22,15 @@ export class Own {
       make("p", {}, "A Flagger Canary, an Argo Rollout with its AnalysisTemplates, a Kayenta config, an Istio VirtualService, or a coalmine scenario with the files that it names."),
       make("p", { className: "buttons" }, make("label", { htmlFor: input, className: "button primary" }, "Choose files"), this.input,
         make("button", { type: "button", on: { click: () => this.#sample() } }, "Try it with a sample")));
-    this.drop.addEventListener("dragover", (event) => { event.preventDefault(); this.drop.classList.add("over"); });
-    this.drop.addEventListener("dragleave", () => this.drop.classList.remove("over"));
-    this.drop.addEventListener("drop", (event) => { event.preventDefault(); this.drop.classList.remove("over"); this.#take(event.dataTransfer.files); });
+    // Wherever on the page they fall.
+    const isHere = (event) => !host.hidden && event.dataTransfer?.types.includes("Files");
+    addEventListener("dragover", (event) => { if (isHere(event)) this.drop.classList.add("over"); });
+    addEventListener("dragleave", (event) => { if (!event.relatedTarget) this.drop.classList.remove("over"); });
+    addEventListener("drop", (event) => {
+      this.drop.classList.remove("over");
+      if (isHere(event)) this.#take(event.dataTransfer.files);
+    });
+    this.areas = new Map();
     this.problem = make("div", { className: "problem", role: "alert" });
     this.result = make("div", { className: "understood", hidden: true });
     fill(host,
@@ -75,14 +81,31 @@ export class Own {
   /** Files beside those that are there; one of the same name is replaced. */
   #add(files) {
     const names = new Set(files.map((one) => one.name));
-    const kept = (this.store.state.setup.files ?? []).filter((one) => !names.has(one.name));
+    const kept = this.#files().filter((one) => !names.has(one.name));
     const all = [...kept, ...files];
     if (all.length > this.limits.files) {
       fill(this.problem, trouble(new Error(`These would be ${all.length} files; at most ${this.limits.files} are read.`)));
       return;
     }
     fill(this.problem);
-    this.store.update({ setup: { scenario: null, files: all }, good: false, replicate: 0, held: null }, { push: true });
+    this.store.update({ setup: { scenario: null, files: all }, good: null, replicate: 0, held: null }, { push: true });
+  }
+
+  /** The files as they are edited. */
+  #files() {
+    return (this.store.state.setup.files ?? []).map((one) => {
+      const text = this.areas.get(one.name)?.value ?? one.text;
+      if (text === one.text) return one;
+      const original = one.original ?? one.text;
+      return { name: one.name, text, original: text === original ? undefined : original };
+    });
+  }
+
+  /** The setup with what is edited; the same object where nothing is. */
+  #edited() {
+    const { setup } = this.store.state;
+    const files = this.#files();
+    return files.some((one, i) => one !== setup.files[i]) ? { ...setup, files } : setup;
   }
 
   async #sample() {
@@ -110,11 +133,11 @@ export class Own {
   }
 
   #show(setup, understood) {
-    fill(this.result, understood && this.#summary(understood), this.#texts(setup, understood), understood && this.#account(understood));
+    fill(this.result, understood && this.#summary(setup, understood), this.#texts(setup, understood), understood && this.#account(understood));
     if (understood) say(document.getElementById("spoken"), `Understood: ${understood.rollout}`);
   }
 
-  #summary(understood) {
+  #summary(setup, understood) {
     const facts = [["Service", understood.world], ["Rollout", understood.rollout], ["Decided by", understood.controller],
       ["Percentages", understood.written_steps.map(percentage).join(" → ") || "–"], ["Cut off after", span(understood.horizon_seconds)]];
     const files = (path, name) => make("button", { type: "button", on: { click: (event) => this.#download(path, event.currentTarget) } }, name);
@@ -123,17 +146,24 @@ export class Own {
       make("dl", { className: "facts-list" }, ...facts.flatMap(([name, text]) => [make("dt", {}, name), make("dd", {}, text)])),
       ...understood.warnings.map((text) => make("p", { className: "warning" }, text)),
       make("p", { className: "buttons" },
-        make("button", { type: "button", className: "primary", on: { click: () => this.store.update({ view: "play" }, { push: true }) } }, "Play it"),
+        make("button", { type: "button", className: "primary", on: { click: () => this.store.update({ view: "play", setup: this.#edited() }, { push: true }) } }, "Play it"),
         understood.texts.length > 1 ? files("files", "Scenario and files (.zip)") : files("scenario", "Scenario (.toml)"), files("report", "Report (.html)"), files("patch", "Patch of the changes")),
       this.taken,
-      make("p", { className: "help" }, "Service and fault are assumptions until you set them: do so in Play. What you move there, and what you edit below, is in the files and in the patch."));
+      make("p", { className: "help" }, `${this.#assumed(setup, understood)} are assumptions until you set them: do so in Play. What you move there, and what you edit below, is in the files and in the patch.`));
+  }
+
+  /** What none of the files says. */
+  #assumed({ files }, { controller }) {
+    // A split alone says who gets how much, not for how long or who looks.
+    const isSplit = controller === "staged" && !files.some(({ name }) => name.endsWith(".toml"));
+    return isSplit ? "Service, fault, steps and gate" : "Service and fault";
   }
 
   async #download(kind, button) {
     button.disabled = true;
     say(this.taken, kind === "report" ? "Simulating a few hundred rollouts for the report…" : "");
     try {
-      const { blob, name } = await fetchFile(`/api/download/${kind}`, { setup: this.store.state.setup });
+      const { blob, name } = await fetchFile(`/api/download/${kind}`, { setup: this.#edited() });
       keep(blob, name);
       say(this.taken, `${name} is ready.`);
     } catch (error) {
@@ -145,23 +175,22 @@ export class Own {
   #texts(setup, understood) {
     const own = new Set(setup.files.map(({ name }) => name));
     const others = (understood?.texts ?? []).filter(({ name }) => !own.has(name));
+    this.areas.clear();
     const editors = setup.files.map((one) => this.#editor(one));
     const shown = others.map(({ name, text }) => make("details", {}, make("summary", {}, `${name} (made from your files)`), make("pre", { tabIndex: 0 }, text)));
     return make("section", { className: "card" }, make("h2", {}, "The files"), ...editors, ...shown,
       make("p", { className: "buttons" }, make("button", { type: "button", className: "plain", on: { click: () => this.store.update({ setup: { scenario: "low-traffic" } }, { push: true }) } }, "Forget all of them")));
   }
 
-  #editor({ name, text, original = text }) {
+  #editor({ name, text }) {
     const id = fresh("file");
     const area = make("textarea", { id, value: text, spellcheck: false, rows: Math.min(24, text.split("\n").length + 1) });
-    const save = make("button", { type: "button", disabled: true, on: { click: () => {
-      const files = this.store.state.setup.files.map((one) => (one.name === name ? { name, text: area.value, original: area.value === original ? undefined : original } : one));
-      this.store.change({ files }, { push: true });
-    } } }, "Read it again");
+    const save = make("button", { type: "button", disabled: true, on: { click: () => this.store.change({ files: this.#files() }, { push: true }) } }, "Read it again");
+    this.areas.set(name, area);
     area.addEventListener("input", () => { save.disabled = area.value === text; });
     const take = make("button", { type: "button", className: "plain", on: { click: () => keep(new Blob([area.value], { type: "text/plain" }), name) } }, "Keep this file");
     const forget = make("button", { type: "button", className: "plain", on: { click: () => {
-      const files = this.store.state.setup.files.filter((one) => one.name !== name);
+      const files = this.#files().filter((one) => one.name !== name);
       this.store.update({ setup: files.length ? { ...this.store.state.setup, files } : { scenario: "low-traffic" } }, { push: true });
     } } }, "Remove");
     return make("details", { open: true, className: "file" }, make("summary", {}, name), make("label", { htmlFor: id, className: "unseen" }, `Text of ${name}`), area, make("p", { className: "buttons" }, save, take, forget));

@@ -29,15 +29,15 @@ const OF_THE_ROLLOUT = /^(rollout|kayenta|flagger|argo)[.:[]/;
 
 /** One rollout and its controls; also the heart of a lesson. */
 export class Bench {
-  /** @param {import("./state.js").Store} store @param {{lesson?: boolean, onEnd?: () => void}} [options] */
-  constructor(store, { onEnd = () => {} } = {}) {
+  /** @param {import("./state.js").Store} store @param {{secret?: boolean, onEnd?: () => void}} [options] */
+  constructor(store, { onEnd = () => {}, secret = false } = {}) {
     this.store = store;
     this.setup = null;
     this.#extras();
-    this.stage = new Stage({ onEnd, extras: [this.release, this.luck, this.heldChip] });
+    this.stage = new Stage({ onEnd, secret, extras: [this.release, this.luck, this.heldChip] });
     this.sentence = make("p", { className: "sentence" });
     this.problem = make("div", { className: "problem", role: "alert" });
-    this.knobs = new Knobs((part) => this.onMove(part));
+    this.knobs = new Knobs((part, knob) => this.onMove(part, knob));
     this.curve = new Curve({
       onSentence: (sentence, settled) => this.onSentence(sentence, settled),
       onHold: (held) => { store.update({ held }, { push: true }); this.stage.element.scrollIntoView({ block: "nearest", behavior: "smooth" }); },
@@ -45,7 +45,7 @@ export class Bench {
     });
     this.reading = new Latest((setup, signal) => this.#read(setup, signal));
     this.playing = new Latest((question, signal) => this.#play(question, signal));
-    this.onMove = (part) => store.change(part);
+    this.onMove = (part, knob) => (knob?.kind === "slider" ? store.move(part, knob.id) : store.change(part, { push: true }));
     this.onSentence = () => {};
     this.onUnderstood = () => {};
     this.onRollout = () => {};
@@ -54,26 +54,26 @@ export class Bench {
   #extras() {
     const { store } = this;
     const id = fresh("release");
-    this.releaseSelect = make("select", { id, on: { change: () => store.update({ good: this.releaseSelect.value === "good" }) } },
+    this.releaseSelect = make("select", { id, on: { change: () => store.update({ good: this.releaseSelect.value === "good" }, { push: true }) } },
       make("option", { value: "bad" }, "bad release"), make("option", { value: "good" }, "good release"));
     this.release = make("label", { htmlFor: id, className: "release" }, make("span", { className: "unseen" }, "Release"), this.releaseSelect);
-    this.luck = make("button", { type: "button", className: "plain", title: "The same rollout with other arrivals and other failures", on: { click: () => store.update({ replicate: store.state.replicate + 1 }) } }, "Another luck");
-    this.heldChip = make("button", { type: "button", className: "plain chip", hidden: true, on: { click: () => store.update({ held: null }, { push: true }) } });
+    this.luck = make("button", { type: "button", className: "plain", title: "The same rollout with other arrivals and other failures", on: { click: () => store.update({ replicate: store.state.replicate + 1 }, { push: true }) } }, "Another draw");
+    this.heldChip = make("button", { type: "button", className: "plain chip", hidden: true, on: { click: () => store.update({ held: 0 }, { push: true }) } });
   }
 
   /**
    * Plays a setup.
    * @param {object} setup
-   * @param {{good: boolean, replicate: number, held: number|null}} how
+   * @param {{good: boolean|null, replicate: number, held: number|null}} how
    * @param {{autoplay?: boolean, curve?: boolean}} [options]
    */
   show(setup, { good, replicate, held }, { autoplay = false, curve = true } = {}) {
     const text = JSON.stringify(setup);
-    const question = { setup, replicate, good, held_percent: held };
+    const question = { setup, replicate, good: Boolean(good), held_percent: held || null };
     const asked = JSON.stringify(question);
     this.releaseSelect.value = good ? "good" : "bad";
-    this.heldChip.hidden = held === null;
-    if (held !== null) say(this.heldChip, `held at ${percentage(held)} ✕`);
+    this.heldChip.hidden = !held;
+    if (held) say(this.heldChip, `held at ${percentage(held)} ✕`);
     if (text !== this.read) {
       this.read = text;
       this.setup = setup;
@@ -107,9 +107,10 @@ export class Bench {
     }
     if (signal.aborted) return;
     this.understood = understood;
-    this.knobs.show(understood.knobs, this.setup);
+    const isLate = JSON.stringify(setup) !== this.read;
+    this.knobs.show(understood.knobs, this.setup, isLate);
     this.onUnderstood(understood);
-    if (this.stage.rollout && JSON.stringify(setup) === this.read) {
+    if (this.stage.rollout && !isLate) {
       this.stage.world = worldOf(understood, this.stage.rollout);
     }
   }
@@ -133,7 +134,7 @@ export class Bench {
   }
 
   #problem(error) {
-    this.stage.element.classList.toggle("stale", Boolean(error));
+    for (const shown of [this.stage.element, this.curve.element]) shown.classList.toggle("stale", Boolean(error));
     fill(this.problem, ...(error ? [trouble(error)] : []));
   }
 
@@ -158,7 +159,8 @@ export class Play {
     const side = make("div", { className: "side" },
       make("div", { className: "panel" }, make("h2", {}, "Move something"), this.gateRow, bench.knobs.element, this.reset));
     fill(host,
-      make("header", { className: "lead" }, this.picker, this.headline, this.gist),
+      make("header", { className: "lead" }, this.picker, this.headline),
+      this.gist,
       bench.problem,
       make("div", { className: "bench" }, make("div", { className: "centre" }, bench.stage.element, make("p", { className: "outcome" }, bench.sentence)), side, bench.curve.element),
       make("section", { className: "about", aria: { label: "About this scenario" } }, make("h2", {}, "What this scenario is about"), this.facts, this.warnings, this.story, this.share));
@@ -188,7 +190,7 @@ export class Play {
       const { scenario, files } = store.state.setup;
       store.update({ setup: files ? { scenario: null, files } : { scenario }, held: null, replicate: 0 }, { push: true });
     } } }, "Everything as it was");
-    this.share = make("p", { className: "share" }, make("button", { type: "button", on: { click: (event) => copyLink(event.currentTarget) } }, "Copy the link to exactly this"));
+    this.share = make("p", { className: "share" }, make("button", { type: "button", on: { click: (event) => copyLink(event.currentTarget, store) } }, "Copy the link to exactly this"));
   }
 
   /** @param {import("./state.js").State} state */
@@ -199,7 +201,7 @@ export class Play {
     this.gate.value = state.setup.gate ?? "as-written";
     say(this.gateLine, this.gates.find((gate) => gate.id === this.gate.value)?.line ?? "");
     const changed = Object.keys(state.setup).some((name) => !["scenario", "files"].includes(name));
-    this.reset.hidden = !changed && state.held === null && !state.replicate;
+    this.reset.hidden = !changed && !state.held && !state.replicate;
     this.bench.show(state.setup, state, { autoplay });
   }
 
@@ -220,14 +222,15 @@ export class Play {
   }
 }
 
-/** Copies the address of the page as it stands. @param {HTMLButtonElement} button */
-export async function copyLink(button) {
+/** Copies the address of the page as it stands. @param {HTMLButtonElement} button @param {import("./state.js").Store} store */
+export async function copyLink(button, store) {
   const text = button.textContent;
+  const isWhole = await store.isWhole();
   try {
-    await navigator.clipboard.writeText(location.href);
-    say(button, "Copied");
+    await navigator.clipboard.writeText(new URL(store.shown || location.hash, location.href).href);
+    say(button, isWhole ? "Copied" : "Copied without your files: they are too long for a link. “Your own” has them to download");
   } catch {
-    say(button, "Copy it from the address bar");
+    say(button, isWhole ? "Copy it from the address bar" : "The address bar has it, without your files: they are too long for a link. “Your own” has them to download");
   }
-  setTimeout(() => say(button, text), 2000);
+  setTimeout(() => say(button, text), isWhole ? 2000 : 8000);
 }

@@ -45,7 +45,7 @@ class CurvePrediction {
     this.y = (value) => TOP + (1 - value / 100) * (HEIGHT - TOP - BOTTOM);
     const grid = [0, 25, 50, 75, 100].flatMap((value) => [
       svg("line", { class: "grid", x1: LEFT - 14, x2: WIDTH - RIGHT + 12, y1: this.y(value), y2: this.y(value) }),
-      svg("text", { x: LEFT - 22, y: this.y(value) + 5, "text-anchor": "end" }, `${value} %`)]);
+      svg("text", { x: LEFT - 22, y: this.y(value) + 5, "text-anchor": "end" }, percentage(value))]);
     const room = percentages.filter((percent, i) => i === 0 || this.x(percent) - this.x(percentages[i - 1]) > 40 || i % 2 === 0);
     const names = room.map((percent) => svg("text", { x: this.x(percent), y: HEIGHT - 10, "text-anchor": "middle" }, percentage(percent)));
     this.band = svg("path", { class: "band" });
@@ -58,8 +58,9 @@ class CurvePrediction {
     }));
     this.svg = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "predict", role: "group", "aria-label": lesson.question }, ...grid, ...names, this.band, this.truth, this.truths, this.line, ...this.handles);
     this.note = make("p", { className: "help" }, "Drag the line to where you expect it, or move each point with the arrow keys.");
-    this.element = make("div", {}, this.svg, this.note);
-    this.svg.addEventListener("pointerdown", (event) => { if (this.fixed) return; this.svg.setPointerCapture(event.pointerId); this.dragging = true; this.#drag(event); });
+    this.legend = make("p", { className: "legend", hidden: true }, make("span", { className: "key said" }, "you"), make("span", { className: "key truth" }, "measured, with its 95 % interval"));
+    this.element = make("div", {}, this.svg, this.legend, this.note);
+    this.svg.addEventListener("pointerdown", (event) => { if (this.fixed) return; this.svg.setPointerCapture(event.pointerId); this.dragging = true; this.last = null; this.#drag(event); });
     this.svg.addEventListener("pointermove", (event) => { if (this.dragging) this.#drag(event); });
     for (const end of ["pointerup", "pointercancel"]) this.svg.addEventListener(end, () => { this.dragging = false; });
     this.svg.addEventListener("keydown", (event) => this.#key(event));
@@ -71,7 +72,17 @@ class CurvePrediction {
     const [px, py] = [((event.clientX - box.left) / box.width) * WIDTH, ((event.clientY - box.top) / box.height) * HEIGHT];
     let nearest = 0;
     this.xs.forEach((percent, i) => { if (Math.abs(this.x(percent) - px) < Math.abs(this.x(this.xs[nearest]) - px)) nearest = i; });
-    this.#set(nearest, 100 * (1 - (py - TOP) / (HEIGHT - TOP - BOTTOM)));
+    const value = 100 * (1 - (py - TOP) / (HEIGHT - TOP - BOTTOM));
+    // A fast hand is seen at few places: the points that it passed lie on its way.
+    const { last } = this;
+    if (last) {
+      this.xs.forEach((percent, i) => {
+        const part = (this.x(percent) - last.px) / (px - last.px || 1);
+        if (part > 0 && part < 1) this.#set(i, last.value + part * (value - last.value));
+      });
+    }
+    this.last = { px, value };
+    this.#set(nearest, value);
     event.preventDefault();
   }
 
@@ -97,7 +108,7 @@ class CurvePrediction {
     this.handles.forEach((handle, i) => {
       handle.setAttribute("cy", this.y(this.values[i]));
       handle.setAttribute("aria-valuenow", this.values[i]);
-      handle.setAttribute("aria-valuetext", `${this.values[i]} %`);
+      handle.setAttribute("aria-valuetext", percentage(this.values[i]));
     });
   }
 
@@ -121,6 +132,7 @@ class CurvePrediction {
 
   /** @param {{points: {percent: number, value: {estimate: number, low: number, high: number}}[]}} answer */
   reveal({ points }) {
+    this.legend.hidden = false;
     const at = (get) => points.map((p) => `${this.x(p.percent)} ${this.y(get(p.value) * 100)}`);
     this.truth.setAttribute("d", `M${at((v) => v.estimate).join("L")}`);
     this.band.setAttribute("d", `M${at((v) => v.low).join("L")}L${at((v) => v.high).reverse().join("L")}Z`);
@@ -130,7 +142,7 @@ class CurvePrediction {
     const { percent, value } = points[worst];
     return off[worst] <= 10
       ? `Your line is within ${digits(Math.max(1, Math.round(off[worst])))} points everywhere.`
-      : `Farthest off at ${percentage(percent)}: you drew ${this.values[worst]} %, and it is ${digits(value.estimate * 100)} %.`;
+      : `Farthest off at ${percentage(percent)}: you drew ${percentage(this.values[worst])}, and it is ${percentage(value.estimate * 100)}.`;
   }
 }
 
@@ -142,7 +154,7 @@ class NumberPrediction {
     this.unit = unit;
     const id = fresh("guess");
     this.touched = false;
-    this.output = make("output", { htmlFor: id, className: "guess" }, "?");
+    this.output = make("output", { htmlFor: id, className: "guess", aria: { live: "off" } }, "?");
     this.input = make("input", { id, type: "range", min: String(min), max: String(max), step: String(step), value: String((min + max) / 2),
       on: { input: () => { this.touched = true; this.#tell(); onSaid(); } } });
     this.input.addEventListener("click", () => { if (!this.touched) this.input.dispatchEvent(new Event("input")); });
@@ -153,7 +165,7 @@ class NumberPrediction {
   }
 
   #text(value) {
-    return `${digits(value)} ${this.unit}`;
+    return `${digits(value)}\u00a0${this.unit}`;
   }
 
   #tell() {

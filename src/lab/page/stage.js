@@ -4,7 +4,7 @@ import { make, fill, say, fresh } from "./dom.js";
 import { Flow } from "./flow.js";
 import { Clock, SPEEDS, fitting, still } from "./clock.js";
 import { GatePanel } from "./gate.js";
-import { plan, size } from "./dots.js";
+import { plan, size, ANSWERED, CROSSING } from "./dots.js";
 import { percentage, plural, span } from "./format.js";
 
 /** Seconds on the wall for which a rollout is shown after its end: time to see what was decided. */
@@ -13,20 +13,26 @@ const AFTERWARDS = 7;
 /**
  * @typedef {object} Options
  * @property {() => void} [onEnd] Called when the rollout was played to its end.
+ * @property {boolean} [secret] Whether checks are only shown once they were played.
  * @property {Node[]} [extras] More controls.
  */
 
 /** A flow with its controls, and the gate. */
 export class Stage {
   /** @param {Options} [options] */
-  constructor({ onEnd = () => {}, extras = [] } = {}) {
+  constructor({ onEnd = () => {}, secret = false, extras = [] } = {}) {
     this.onEnd = onEnd;
+    this.secret = secret;
+    /** Seconds for which the rollout is played on after its end; 0: until its last answers have come. */
+    this.beyond = 0;
+    /** What is hurt in them: see `follow`. */
+    this.after = null;
     this.clock = new Clock();
     this.canvas = make("canvas", { className: "flow", role: "img" });
     this.flow = new Flow(this.canvas);
     this.gate = new GatePanel((seconds) => this.jump(seconds));
     this.legend = make("p", { className: "legend" });
-    this.stamp = make("p", { className: "stamp", hidden: true });
+    this.stamp = make("p", { className: "stamp", role: "status" });
     this.#controls(extras);
     const figure = make("figure", { className: "scene" },
       make("div", { className: "picture" }, this.canvas, this.stamp), this.controls, this.legend);
@@ -46,7 +52,7 @@ export class Stage {
       ...SPEEDS.map((speed) => make("option", { value: String(speed) }, `${speed}×`)));
     this.scrub = make("input", { id: timeId, type: "range", min: "0", max: "1000", value: "0", step: "1",
       on: { input: () => { clock.pause(); clock.set((Number(this.scrub.value) / 1000) * clock.end); } } });
-    this.time = make("output", { htmlFor: timeId, className: "time" }, "0s");
+    this.time = make("output", { htmlFor: timeId, className: "time", aria: { live: "off" } }, "0s");
     this.marks = make("div", { className: "marks", aria: { hidden: "true" } });
     this.controls = make("div", { className: "controls" },
       make("div", { className: "buttons" }, this.play, again, steps,
@@ -68,18 +74,41 @@ export class Stage {
     const ended = rollout.ended_seconds;
     const share = this.clock.now / this.clock.end;
     if (!keep || !this.parts || Math.abs(ended - this.ended) > ended * 0.5) {
-      this.clock.speed = fitting(ended);
+      this.clock.speed = fitting(this.beyond ? (ended + this.beyond) / 2 : ended);
       this.speed.value = String(this.clock.speed);
       this.ended = ended;
     }
-    const end = ended + AFTERWARDS * fitting(ended);
-    this.parts = parts(rollout, end);
-    this.#replan();
+    if (!keep) this.element.classList.toggle("secret", this.secret);
+    const end = this.#plan();
     this.gate.show(rollout);
-    this.#markTicks(end);
     this.clock.wind(end, keep ? Math.min(end, share * end) : 0);
     if (play && !still.matches) this.clock.play();
     else if (play) this.clock.set(end);
+  }
+
+  /** What is played, with what follows; gives back when that ends. */
+  #plan() {
+    const ended = this.rollout.ended_seconds;
+    // As long as the last dots are on their way, too.
+    const end = ended + (this.beyond ? this.beyond + ANSWERED * CROSSING * this.clock.speed : AFTERWARDS * fitting(ended));
+    this.parts = parts(this.rollout, end, this.after);
+    this.#replan();
+    this.#markTicks(end);
+    return end;
+  }
+
+  /**
+   * Takes what is hurt after the end, while the rollout is played on.
+   * @param {{seconds: number, hurt: number}[]|null} after Requests hurt until so long after the end.
+   */
+  follow(after) {
+    this.after = after;
+    if (!this.rollout) return;
+    const { clock } = this;
+    const isOver = clock.now >= clock.end;
+    const end = this.#plan();
+    clock.end = end;
+    clock.set(isOver ? end : clock.now);
   }
 
   toggle() {
@@ -105,11 +134,12 @@ export class Stage {
   #replan() {
     if (!this.parts) return;
     const { rate, errors, probability, slow, lessened } = this.world;
-    const late = lessened ? "hollow, with a tail: answered, but worse" : "hollow, with a tail: slow";
+    const ring = lessened ? "red and hollow: its user does less" : "red and hollow: hurt by being slow";
     const dots = size(rate, this.clock.speed);
     this.flow.show({ plan: plan(this.parts, { rate, size: dots, errors, probability, slow }), percentAt: (t) => percentAt(this.parts, t) });
     fill(this.legend, make("span", { className: "key dot" }, `A dot is ${plural(dots, "request")}`),
-      make("span", { className: slow ? "key ring" : "key cross" }, slow ? late : "a cross: failed"),
+      make("span", { className: slow ? "key ring" : "key cross" }, slow ? ring : "a cross: failed"),
+      make("span", { className: "key tail" }, "hollow, with a tail: slow"),
       make("span", {}, `${span(this.clock.speed)} of the rollout in a second`));
     this.flow.at(this.clock.now, this.clock.speed);
   }
@@ -128,16 +158,13 @@ export class Stage {
     const { clock } = this;
     this.flow.at(clock.now, clock.speed);
     this.gate.at(clock.now);
-    say(this.time, span(Math.min(clock.now, this.rollout?.ended_seconds ?? clock.now)));
+    say(this.time, span(Math.min(clock.now, (this.rollout?.ended_seconds ?? clock.now) + this.beyond)));
     const value = String(Math.round((clock.now / clock.end) * 1000));
     if (this.scrub.value !== value) this.scrub.value = value;
     if (!this.rollout) return;
     const over = clock.now >= this.rollout.ended_seconds;
-    this.stamp.hidden = !over;
-    if (over && this.stamp.dataset.of !== this.rollout.ending) {
-      this.stamp.dataset.of = this.rollout.ending;
-      say(this.stamp, stamp(this.rollout));
-    }
+    say(this.stamp, over ? stamp(this.rollout) : "");
+    if (over) this.element.classList.remove("secret");
     if (Math.floor(clock.now) !== this.spoken) {
       this.spoken = Math.floor(clock.now);
       const { to } = percentAt(this.parts, clock.now);
@@ -158,8 +185,11 @@ function stamp({ ending, good }) {
   return "not decided";
 }
 
-/** The stretches between ticks, with what the canary's requests met; after the end as it was decided. */
-function parts(rollout, end) {
+/**
+ * The stretches between ticks, with what the canary's requests met; after the end as it was decided, or as
+ * it was measured.
+ */
+function parts(rollout, end, after) {
   const rows = rollout.rows;
   const met = rollout.met ?? [];
   const list = [];
@@ -180,10 +210,19 @@ function parts(rollout, end) {
     before = rows[i].weight;
   }
   const last = rollout.ending === "promoted" ? 100 : rollout.ending === "rolled back" ? 0 : before;
-  list.push({
-    from: rollout.ended_seconds, to: end, percent: last, canary: null, hurt: null,
-    share: last === 100 ? rollout.after_share : undefined, lag: list.at(-1)?.lag ?? 1,
-  });
+  const lag = list.at(-1)?.lag ?? 1;
+  let [from, hurt, rest] = [rollout.ended_seconds, 0, { share: last === 100 ? rollout.after_share : undefined }];
+  for (const then of after ?? []) {
+    const to = rollout.ended_seconds + then.seconds;
+    const share = Math.min(1, Math.max(0, then.hurt - hurt) / (rollout.rate * (to - from)));
+    // After a rollback it is stable that fails.
+    rest = { share, stableShare: last === 0 ? share : undefined };
+    list.push({ from, to, percent: last, canary: null, hurt: null, ...rest, lag });
+    [from, hurt] = [to, then.hurt];
+  }
+  if (from < end) {
+    list.push({ from, to: end, percent: last, canary: null, hurt: null, ...rest, lag });
+  }
   return list;
 }
 

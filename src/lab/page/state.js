@@ -35,14 +35,15 @@ const LONGEST_PACK = 48_000;
  * @property {string|null} book
  * @property {string|null} at Heading of the page of the book.
  * @property {Setup} setup
- * @property {boolean} good Whether the release is as good as stable.
+ * @property {boolean|null} good Whether the release is as good as stable; `null`: as the lesson says, or else a bad one.
  * @property {number} replicate Whose luck.
- * @property {number|null} held Percentage at which the canary is held.
+ * @property {number|null} held Percentage at which the canary is held; 0: not at all; `null`: as the lesson says, or else not at all.
+ * @property {string|null} [notice] What the link could not bring.
  */
 
 /** @returns {State} */
 export function fresh() {
-  return { view: "play", lesson: null, book: null, at: null, setup: { scenario: FIRST }, good: false, replicate: 0, held: null };
+  return { view: "play", lesson: null, book: null, at: null, setup: { scenario: FIRST }, good: null, replicate: 0, held: null };
 }
 
 /** The link of a state, with the files packed by `pack`. @param {State} state @param {string|null} [packed] */
@@ -61,10 +62,12 @@ export function link(state, packed = null) {
   }
   if (setup.percentages?.length) put("percentages", setup.percentages.join(","));
   for (const change of setup.set ?? []) put("set", change);
-  if (state.good) put("release", "good");
+  // A lesson has its own release and percentage, which a link may change.
+  const isLesson = state.view === "lesson";
+  if (state.good || (isLesson && state.good === false)) put("release", state.good ? "good" : "bad");
   if (state.replicate) put("replicate", state.replicate);
-  if (state.held !== null) put("held", state.held);
-  if (packed) put("files", packed);
+  if (state.held || (isLesson && state.held === 0)) put("held", state.held);
+  if (packed && PLAYERS.includes(state.view)) put("files", packed);
   return `#${parts.join("&")}`;
 }
 
@@ -89,9 +92,9 @@ export function read(hash) {
       else if (TEXTS.includes(name) && value) state.setup[name] = value;
       else if (name === "percentages") state.setup.percentages = value.split(",").map(Number).filter((n) => n > 0 && n <= 100);
       else if (name === "set" && value) set.push(value);
-      else if (name === "release") state.good = value === "good";
+      else if (name === "release") state.good = value === "good" ? true : value === "bad" ? false : null;
       else if (name === "replicate") state.replicate = Math.max(0, Math.trunc(Number(value)) || 0);
-      else if (name === "held") state.held = Number(value) > 0 ? Math.min(100, Number(value)) : null;
+      else if (name === "held") state.held = Number(value) >= 0 && value.trim() ? Math.min(100, Number(value)) : null;
       else if (name === "files") packed = value;
     }
     if (set.length) state.setup.set = set;
@@ -124,9 +127,20 @@ export async function unpack(packed) {
   const bytes = Uint8Array.from(text, (letter) => letter.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
   const files = JSON.parse(await new Response(stream).text());
-  if (!Array.isArray(files)) return [];
-  return files.filter((file) => typeof file?.name === "string" && typeof file?.text === "string");
+  const isFile = (file) => typeof file?.name === "string" && typeof file?.text === "string";
+  if (!Array.isArray(files) || !files.length || !files.every(isFile)) throw new Error("These are no files.");
+  return files;
 }
+
+/** What an address says of a setting: all but the room. @param {string} address */
+function setting(address) {
+  return address.replace(/^#/, "").split("&").filter((part) => !/^(play|lessons|own|live|book|lesson=.*|book=.*|at=.*)$/.test(part)).join("&");
+}
+
+/** The rooms that play the setting of the address. */
+const PLAYERS = ["play", "own", "live"];
+/** Milliseconds between two moves of a slider that are still one move. */
+const ONE_MOVE = 1500;
 
 /** The state of the page, its link, and who wants to know when it changes. */
 export class Store extends EventTarget {
@@ -134,23 +148,68 @@ export class Store extends EventTarget {
     super();
     this.state = fresh();
     this.packed = null;
+    /** The newest address, also while it waits to be written. */
+    this.shown = "";
+    /** What the address of a room that plays has said last. */
+    this.kept = "";
     addEventListener("popstate", () => this.open());
     addEventListener("hashchange", () => { if (location.hash !== this.shown) this.open(); });
   }
 
   /** Takes the state from the address. */
   async open() {
+    clearTimeout(this.writing);
+    this.mover = null;
     const { state, packed } = read(location.hash);
-    this.shown = location.hash;
+    const asked = (this.shown = location.hash);
     if (packed) {
-      const files = await unpack(packed).catch(() => []);
-      if (files.length) state.setup = { ...state.setup, scenario: null, files };
+      try {
+        state.setup = { ...state.setup, scenario: null, files: await unpack(packed) };
+      } catch {
+        // Changes of files that are not there would only be refused.
+        state.setup = { scenario: FIRST };
+        state.notice = "The files in this link cannot be read: was it cut short? What you see is not their rollout.";
+      }
+      if (asked !== location.hash) return;
+      this.packed = state.setup.files ? packed : null;
     } else if (this.state.setup.files && !/[#&]scenario=/.test(location.hash)) {
       // Files too long for a link stay with the page.
       state.setup = { ...state.setup, scenario: null, files: this.state.setup.files };
+    } else {
+      this.packed = null;
     }
-    this.packed = packed;
+    this.#keep(state);
     this.#tell(state);
+  }
+
+  /** The address of a room: the setting comes along to the rooms that play it. @param {string} view */
+  address(view) {
+    const rest = PLAYERS.includes(view) ? this.kept : "";
+    if (view === "play") return `#${rest || "play"}`;
+    return `#${view}${rest ? `&${rest}` : ""}`;
+  }
+
+  /** Whether the link brings all that is shown: files may be too long for one. */
+  async isWhole() {
+    await this.packing;
+    return !this.state.setup.files || !PLAYERS.includes(this.state.view) || this.packed !== null;
+  }
+
+  #keep(state) {
+    if (PLAYERS.includes(state.view)) this.kept = setting(this.shown);
+    this.dispatchEvent(new Event("address"));
+  }
+
+  /**
+   * Changes the setup as a slider moves: one step for Back, however far it goes.
+   * @param {Partial<Setup>} part
+   * @param {string} mover What is moved.
+   */
+  move(part, mover) {
+    const now = performance.now();
+    const isSame = this.mover === mover && now - this.movedAt < ONE_MOVE;
+    this.change(part, { push: !isSame });
+    [this.mover, this.movedAt] = [mover, now];
   }
 
   /**
@@ -159,15 +218,16 @@ export class Store extends EventTarget {
    * @param {{push?: boolean}} [how] `push`: a step that the browser's Back undoes.
    */
   update(part, { push = false } = {}) {
-    const state = { ...this.state, ...part };
+    const state = { ...this.state, ...part, notice: null };
     const files = state.setup.files;
+    this.mover = null;
     if (files === this.state.setup.files) {
       this.#address(state, push);
     } else {
       this.packed = null;
       this.#address(state, push);
       if (files?.length) {
-        pack(files).then((packed) => {
+        this.packing = pack(files).then((packed) => {
           if (this.state.setup.files !== files) return;
           this.packed = packed;
           this.#address(this.state, false);
@@ -188,10 +248,11 @@ export class Store extends EventTarget {
 
   #address(state, push) {
     const address = link(state, this.packed);
-    if (address === location.hash) return;
-    this.shown = address;
-    // Browsers limit how often an address may change: a drag writes it once, at its end.
     clearTimeout(this.writing);
+    this.shown = address;
+    this.#keep(state);
+    if (address === location.hash) return;
+    // Browsers limit how often an address may change: a drag writes it once, at its end.
     if (push) history.pushState(null, "", address);
     else this.writing = setTimeout(() => history.replaceState(null, "", address), 150);
   }

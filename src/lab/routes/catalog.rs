@@ -48,6 +48,8 @@ pub struct LessonListed {
     pub id: String,
     /// One line.
     pub title: String,
+    /// What the reader is asked.
+    pub question: String,
     /// The scenario that it plays.
     pub scenario: String,
 }
@@ -91,6 +93,7 @@ async fn catalog() -> Result<Json<Catalog>, Refusal> {
             .map(|lesson| LessonListed {
                 id: lesson.name,
                 title: lesson.title,
+                question: lesson.question,
                 scenario: lesson.scenario,
             })
             .collect(),

@@ -6,7 +6,8 @@ use axum::{Json, Router};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::lab::lessons::{self, Lesson, Prediction};
+use crate::base::Weight;
+use crate::lab::lessons::{self, Lesson, LessonError, Prediction};
 use crate::lab::refusal::Refusal;
 use crate::lab::{Lab, book};
 use crate::scenario::Change;
@@ -24,6 +25,12 @@ pub struct Taught {
     pub scenario: String,
     /// What it changes in that, as a setup takes it.
     pub set: Vec<String>,
+    /// Whether it is about a release as good as stable: that one is played then.
+    pub good: bool,
+    /// Percentage at which the canary is held to play what is asked; null: the rollout as it is written.
+    pub held_percent: Option<f64>,
+    /// How long one looks on after the end; 0: not at all.
+    pub aftermath_seconds: f64,
     /// The situation.
     pub text_html: String,
     /// What the reader is asked.
@@ -112,7 +119,9 @@ async fn lesson(Path(id): Path<String>) -> Result<Json<Taught>, Refusal> {
         let id = id.escape_debug();
         Refusal::Missing(format!("there is no lesson `{id}`: {}", names.join(", ")))
     };
-    Ok(Json(taught(&found.ok_or_else(missing)?)))
+    let taught = taught(&found.ok_or_else(missing)?);
+    let taught = taught.map_err(|error| Refusal::Broken(error.to_string()))?;
+    Ok(Json(taught))
 }
 
 async fn page(Path(subject): Path<String>) -> Result<Json<Page>, Refusal> {
@@ -135,12 +144,19 @@ fn changes(of: &[Change]) -> Vec<String> {
 }
 
 /// A lesson as a page takes it.
-pub(in crate::lab) fn taught(lesson: &Lesson) -> Taught {
-    Taught {
+///
+/// # Errors
+/// When what it plays is no scenario.
+pub(in crate::lab) fn taught(lesson: &Lesson) -> Result<Taught, LessonError> {
+    let (_, scenario) = lesson.scenario(&[])?;
+    Ok(Taught {
         id: lesson.name.clone(),
         title: lesson.title.clone(),
         scenario: lesson.scenario.clone(),
         set: changes(&lesson.set),
+        good: lesson.good,
+        held_percent: lesson.held().map(Weight::as_percent),
+        aftermath_seconds: scenario.experiment.aftermath.as_secs_f64(),
         text_html: book::html(&lesson.text),
         question: lesson.question.clone(),
         prediction: predicted(&lesson.prediction),
@@ -154,7 +170,7 @@ pub(in crate::lab) fn taught(lesson: &Lesson) -> Taught {
                 expect: texts(&one.expect),
             })
             .collect(),
-    }
+    })
 }
 
 fn predicted(prediction: &Prediction) -> Predicted {
