@@ -9,6 +9,7 @@ use coalmine::experiment::comparison::{
 };
 use coalmine::experiment::summary::Cell;
 use coalmine::experiment::{Options, run};
+use coalmine::report;
 use coalmine::scenario::{self, Scenario};
 
 const TRIALS: u32 = 60;
@@ -129,4 +130,21 @@ fn the_leader_keeps_the_bar_and_promises_it() {
         .find(|row| row.family == Family::Own)
         .unwrap();
     assert!(own.median_seconds < first.median_seconds && own.false_rollback.low > 0.01);
+}
+
+#[test]
+fn a_controller_that_leads_is_not_held_against_itself() {
+    let scenario = scenario::find("low-traffic").unwrap().scenario().unwrap();
+    let mut all = contenders(&scenario, planned(&scenario));
+    all.retain(|contender| contender.family == Family::Controller);
+    let stop = AtomicBool::new(false);
+    let comparison = compare(&scenario, &all, TRIALS, &options(2, &stop)).unwrap();
+    let league = league(&comparison, 0.01);
+    assert!(
+        league
+            .leads
+            .iter()
+            .any(|lead| lead.times_sooner == Some(1.0))
+    );
+    insta::assert_snapshot!(report::comparison(&comparison, &league, 100, false));
 }

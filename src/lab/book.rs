@@ -39,6 +39,16 @@ const PAGES: &[Page] = &[
         include_str!("../../docs/numbers.md"),
     ),
     page(
+        "controllers",
+        "How Flagger, Argo Rollouts, Kayenta and staged rollouts count",
+        include_str!("../../docs/controllers.md"),
+    ),
+    page(
+        "commands",
+        "Every option of every command, in few words",
+        include_str!("../../docs/commands.md"),
+    ),
+    page(
         "scenarios",
         "How to write a scenario",
         include_str!("../../docs/scenarios.md"),

@@ -176,6 +176,9 @@ pub(super) fn sentences(comparison: &Comparison, league: &League<'_>) -> Vec<Str
         quantity::count(first.exposure.requests)
     )];
     for lead in &league.leads {
+        if std::ptr::eq(lead.controller, first) {
+            continue;
+        }
         sentences.push(against(lead.controller, lead.keeps_bar, lead.times_sooner));
     }
     sentences

@@ -89,7 +89,8 @@ pub fn gate(manual: &Manual, width: usize) -> String {
 pub fn gates_markdown(manuals: &[Manual]) -> String {
     let mut text = String::from(
         "# Gates\n\nWhat can decide at each check of a staged rollout (`[[rollout.gates]]`). `coalmine \
-         gates` prints this list, `coalmine gates KIND` a page.\n\n| kind | keeps its level | reads | \
+         gates` prints this list, `coalmine gates KIND` a page. [controllers.md](controllers.md) tells what a \
+         controller makes of what they say.\n\n| kind | keeps its level | reads | \
          what it is |\n| --- | --- | --- | --- |\n",
     );
     for manual in manuals {

@@ -1,5 +1,6 @@
 //! The text of `--help`: what a person reads first.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::{answered, coalmine};
@@ -42,6 +43,9 @@ const COMMANDS: [&str; 34] = [
     "stat",
 ];
 
+/// The others.
+const OF_THE_SAME_OPTIONS: [&str; 3] = ["judge argo", "judge flagger", "judge threshold"];
+
 #[test]
 fn every_page_of_help_fits_a_hundred_columns_and_stays_as_it_was_read() {
     for command in std::iter::once("").chain(COMMANDS) {
@@ -56,6 +60,52 @@ fn every_page_of_help_fits_a_hundred_columns_and_stays_as_it_was_read() {
         };
         insta::assert_snapshot!(format!("of_{}", name.replace(' ', "_")), said.out);
     }
+}
+
+/// The long options in a text, each once.
+fn options(text: &str) -> BTreeSet<&str> {
+    let letters = |letter: char| letter.is_ascii_lowercase() || letter == '-';
+    text.split(|letter| !letters(letter))
+        .filter(|word| word.starts_with("--") && !word.ends_with('-'))
+        .collect()
+}
+
+/// The options that a page of help lists: the first words of its lines.
+fn listed(help: &str) -> BTreeSet<&str> {
+    let heads = help.lines().map(|line| line.trim_start());
+    let heads = heads.map(|line| line.strip_prefix("-h, ").unwrap_or(line));
+    let heads = heads.filter(|line| line.starts_with("--"));
+    let mut found: BTreeSet<&str> = heads.filter_map(|line| line.split(' ').next()).collect();
+    found.remove("--help");
+    found
+}
+
+#[test]
+fn the_page_of_commands_tells_every_option_of_each_and_no_other() {
+    let page = include_str!("../../docs/commands.md");
+    let (shared, rows) = page.split_once("## By command").unwrap();
+    let shared = options(shared);
+    let mut rows: BTreeMap<&str, BTreeSet<&str>> = rows
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once("` |"))
+        .map(|(command, told)| (command, options(told)))
+        .collect();
+    let mut met = BTreeSet::new();
+    for command in COMMANDS.into_iter().chain(OF_THE_SAME_OPTIONS) {
+        let help = answered(Path::new("."), &format!("{command} --help")).out;
+        let listed = listed(&help);
+        let own = rows.remove(command).unwrap_or_default();
+        let strange: Vec<_> = own.difference(&listed).collect();
+        assert!(strange.is_empty(), "{command} has no {strange:?}");
+        let untold = listed.iter().filter(|one| !own.contains(*one));
+        let untold: Vec<_> = untold.filter(|one| !shared.contains(*one)).collect();
+        assert!(untold.is_empty(), "docs/commands.md, {command}: {untold:?}");
+        met.extend(listed.into_iter().map(str::to_owned));
+    }
+    assert!(rows.is_empty(), "no commands: {rows:?}");
+    let strange = shared.iter().filter(|one| !met.contains(**one));
+    assert_eq!(strange.count(), 0, "no command shares it");
+    assert!(met.len() > 100, "{}", met.len());
 }
 
 #[test]

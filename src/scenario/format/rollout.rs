@@ -18,15 +18,16 @@ pub enum Manifests {
     Several(Vec<String>),
 }
 
-/// Who decides, and by what: a Flagger Canary as it is, or steps with gates.
+/// Who decides, and by what: a Flagger Canary, an Argo Rollout or a Kayenta config as it is, or steps
+/// with gates.
 #[derive(Debug, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Rollout {
     /// What it is called beside its rivals. Left out: its controller's name.
     pub name: Option<String>,
     /// A Flagger Canary in YAML, relative to the scenario, used unmodified; a list when the
-    /// MetricTemplates that it names are in other files. It brings its own steps and metrics: no
-    /// other field of this section goes with it.
+    /// MetricTemplates that it names are in other files. It brings its own steps and metrics: of
+    /// the other fields of this section only `name` and `hooks` go with it.
     pub flagger: Option<Manifests>,
     /// A Rollout of Argo in YAML, relative to the scenario, used unmodified; a list when the
     /// AnalysisTemplates that it names are in other files. It brings its own steps and analyses: of
@@ -35,8 +36,10 @@ pub struct Rollout {
     /// What a Rollout of Argo does not say.
     pub cluster: Option<Cluster>,
     /// A canary config of Kayenta's in JSON, relative to the scenario, used unmodified; a list when
-    /// the pipeline with its canary stage goes with it. The fields that follow, up to `params`, are
-    /// the settings of the run; what they leave out is the pipeline's.
+    /// the pipeline with its canary stage goes with it. Settings of the run are `weight`, `control`,
+    /// `lifetime`, `interval`, `delay`, `lookback`, `control_offset`, `step`, `pass`, `marginal`,
+    /// `analysis`, `control_scope`, `experiment_scope`, `location` and `params`; what they leave out
+    /// is the pipeline's.
     pub kayenta: Option<Manifests>,
     /// The canary's share while it is judged, 10% by default; a baseline has as much.
     pub weight: Option<Weight>,
@@ -54,7 +57,8 @@ pub struct Rollout {
     pub step: Option<Span>,
     /// The least score that passes. Left out: that of the pipeline or of the config, else 95.
     pub pass: Option<f64>,
-    /// A score at or below this ends the run. Left out: as `pass`, else 75.
+    /// A score at or below this ends the run. Left out: that of the pipeline or of the config, else
+    /// 75.
     pub marginal: Option<f64>,
     /// Whether judgements are made as time goes by (the default), or all of them afterwards.
     pub analysis: Option<AnalysisType>,
