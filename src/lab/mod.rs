@@ -192,13 +192,10 @@ async fn welcome(listener: &tokio::net::TcpListener, router: Router) -> Result<(
         let Ok(seat) = Arc::clone(&seats).acquire_owned().await else {
             return Ok(());
         };
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
+        let Ok((stream, _)) = listener.accept().await else {
             // Descriptors come back; a connection that went away meanwhile is no reason to end.
-            Err(_) => {
-                tokio::time::sleep(BREATHER).await;
-                continue;
-            }
+            tokio::time::sleep(BREATHER).await;
+            continue;
         };
         let (http, router) = (http.clone(), router.clone());
         tokio::spawn(async move {

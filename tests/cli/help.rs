@@ -72,7 +72,7 @@ fn options(text: &str) -> BTreeSet<&str> {
 
 /// The options that a page of help lists: the first words of its lines.
 fn listed(help: &str) -> BTreeSet<&str> {
-    let heads = help.lines().map(|line| line.trim_start());
+    let heads = help.lines().map(str::trim_start);
     let heads = heads.map(|line| line.strip_prefix("-h, ").unwrap_or(line));
     let heads = heads.filter(|line| line.starts_with("--"));
     let mut found: BTreeSet<&str> = heads.filter_map(|line| line.split(' ').next()).collect();
