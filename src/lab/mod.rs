@@ -55,7 +55,7 @@ use live::Live;
 use turns::Turns;
 
 /// How long the head of a request may take to come, and how long a connection may be idle.
-const HEAD_TIME: Duration = Duration::from_secs(30);
+const HEAD_TIME: Duration = Duration::from_secs(10);
 /// Connections at the same time; more wait at the door. A browser has half a dozen for a page.
 const MOST_CONNECTIONS: usize = 512;
 /// How long nobody is let in when there are no descriptors.

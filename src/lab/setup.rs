@@ -150,8 +150,14 @@ impl Setup {
         };
         let mut warnings = origin.warnings;
         warnings.extend(scenario.warnings.iter().cloned());
+        // What was remarked on a file when the scenario was drafted is remarked again when it is read.
+        let bare = |warning: &str| {
+            let of = ["flagger: ", "argo: ", "kayenta: "];
+            let bare = of.iter().find_map(|of| warning.strip_prefix(of));
+            bare.unwrap_or(warning).to_owned()
+        };
         let mut told = BTreeSet::new();
-        warnings.retain(|warning| told.insert(warning.clone()));
+        warnings.retain(|warning| told.insert(bare(warning)));
         Ok(Stage {
             asked: self.clone(),
             before,

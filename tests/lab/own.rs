@@ -162,6 +162,30 @@ fn an_archive_plays_like_the_page_that_it_came_from() {
 }
 
 #[test]
+fn a_remark_is_made_once() {
+    let lab = Lab::open("");
+    let unchecked = "\
+apiVersion: argoproj.io/v1alpha1
+kind: Rollout
+metadata: { name: app }
+spec:
+  workloadRef: { kind: Deployment, name: app }
+  strategy:
+    canary:
+      steps: [{ setWeight: 20 }, { pause: { duration: 1m } }]
+";
+    let read = lab
+        .post("/api/read", &with(&[("rollout.yaml", unchecked)]))
+        .json();
+    let warnings = read["warnings"].as_array().unwrap();
+    let count = |words: &str| {
+        let has = |warning: &&Value| warning.as_str().unwrap().contains(words);
+        warnings.iter().filter(has).count()
+    };
+    assert_eq!(count("nothing is checked"), 1, "{warnings:?}");
+}
+
+#[test]
 fn a_scenario_comes_with_the_files_that_it_names() {
     let lab = Lab::open("");
     let asked = with(&[("mine.toml", SCENARIO), ("plain-flagger.yaml", CANARY)]);

@@ -54,7 +54,9 @@ fn an_orderly_request_to_end_does_the_same() {
 
 /// Whether the process hears this signal by now.
 fn hears(place: &Place, signal: Signal) -> bool {
-    let pid = place.process("coalmine");
+    let Some(pid) = place.find("coalmine") else {
+        return false;
+    };
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
     let mask = mask.map_or(0, |mask| u64::from_str_radix(mask.trim(), 16).unwrap());

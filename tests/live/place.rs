@@ -231,6 +231,12 @@ impl Place {
 
     /// The one process of a program that was started here: not one of its workers, not its guard.
     pub(crate) fn process(&self, program: &str) -> u32 {
+        self.find(program)
+            .unwrap_or_else(|| panic!("no {program} in {:?}", self.processes()))
+    }
+
+    /// The same, where it has come so far: a process has no name yet while it starts.
+    pub(crate) fn find(&self, program: &str) -> Option<u32> {
         let processes = self.processes();
         let found = processes.iter().find(|(_, line)| {
             let first = line.trim_start_matches("nginx: master process ");
@@ -240,10 +246,7 @@ impl Place {
                 .is_some_and(|name| name.to_string_lossy().starts_with(program))
                 && !line.contains("coalmine-guard")
         });
-        match found {
-            Some((pid, _)) => *pid,
-            None => panic!("no {program} in {processes:?}"),
-        }
+        found.map(|(pid, _)| *pid)
     }
 }
 

@@ -30,7 +30,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::base::{Purpose, Seed, Span, Time, Weight};
 use crate::gate::{self, Gate, Jury, Verdict};
 use crate::model::World;
-use crate::rollout::{self, Routing, Surroundings};
+use crate::rollout::{self, Routing, State, Surroundings};
 use crate::telemetry::recording::{self, Row};
 use crate::telemetry::{self, Demand, Telemetry, Version};
 
@@ -334,19 +334,15 @@ impl<'a> Player<'a> {
                 end = Some(self.stopped(Ending::Horizon, cut));
             }
             let before = (index.checked_sub(1)).map(|before| scene.schedule.ticks[before]);
-            let until =
-                (end.as_ref().filter(|_| !to_the_end)).map(|end| end.at + setting.aftermath);
-            if before
-                .zip(until)
-                .is_some_and(|(before, until)| before >= until)
-            {
+            let over = end.as_ref().filter(|_| !to_the_end);
+            let until = over.map(|end| end.at + setting.aftermath);
+            let Some(stretches) = scene.schedule.stretches_until(index, until) else {
                 break;
-            }
+            };
             let flow = Flow::new(routing, setting.world, held);
             if let Some(since) = before {
                 self.play.telemetry.note_weights(since, flow.weights());
             }
-            let stretches = scene.schedule.stretches_until(index, until);
             let play = &mut self.play;
             if !self.engine.reach(scene, stretches, flow, play, stop) {
                 break;
@@ -391,18 +387,7 @@ impl<'a> Player<'a> {
                 }
                 .note(rows);
             }
-            watch(&Tick {
-                now,
-                routing,
-                state: controller.state(),
-                verdict: deciding(&self.looks),
-                looks: &self.looks,
-                canary_requests: self.play.tally.canary,
-                exposed_requests: self.play.tally.exposed,
-                exposed_users: self.engine.met_users(),
-                telemetry: &self.play.telemetry,
-                notes: self.notes.as_deref().unwrap_or_default(),
-            });
+            watch(&self.tick(now, routing, controller.state()));
             if let (None, Some(ending)) = (&end, ending) {
                 end = Some(self.stopped(ending, now));
                 if ending == Ending::Promoted && !setting.aftermath.is_zero() {
@@ -416,6 +401,22 @@ impl<'a> Player<'a> {
         }
         let end = end.unwrap_or_else(|| self.stopped(Ending::Horizon, cut));
         self.sum_up(end, first_traffic)
+    }
+
+    /// What there is to see of a tick.
+    fn tick(&self, now: Time, routing: Routing, state: State) -> Tick<'_> {
+        Tick {
+            now,
+            routing,
+            state,
+            verdict: deciding(&self.looks),
+            looks: &self.looks,
+            canary_requests: self.play.tally.canary,
+            exposed_requests: self.play.tally.exposed,
+            exposed_users: self.engine.met_users(),
+            telemetry: &self.play.telemetry,
+            notes: self.notes.as_deref().unwrap_or_default(),
+        }
     }
 
     /// The end of a rollout that stops here.

@@ -137,15 +137,20 @@ impl Schedule {
         schedule
     }
 
-    /// The stretches between the tick before and this one, as far as they begin before `end`.
-    pub fn stretches_until(&self, tick: usize, end: Option<Time>) -> Range<usize> {
+    /// The stretches between the tick before and this one, as far as they begin before `end`; `None` where
+    /// the tick before was as late as that.
+    pub fn stretches_until(&self, tick: usize, end: Option<Time>) -> Option<Range<usize>> {
         let whole = self.until_tick[tick].clone();
         let Some(end) = end else {
-            return whole;
+            return Some(whole);
         };
+        let before = tick.checked_sub(1).map(|before| self.ticks[before]);
+        if before.is_some_and(|before| before >= end) {
+            return None;
+        }
         let begin = |stretch: &Stretch| self.pieces[stretch.pieces.start].from;
         let before = self.stretches[whole.clone()].partition_point(|one| begin(one) < end);
-        whole.start..whole.start + before
+        Some(whole.start..whole.start + before)
     }
 
     fn push_stretch(&mut self, world: &World, pieces: Range<usize>, edge: bool) {
