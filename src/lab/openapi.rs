@@ -49,7 +49,7 @@ fn schema_of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
 }
 
 /// Why a request is refused, by status.
-const REFUSALS: [(u16, &str); 10] = [
+const REFUSALS: [(u16, &str); 9] = [
     (400, "The request is not understood"),
     (403, "Whoever asks may not: host, origin or token"),
     (404, "There is no such thing"),
@@ -59,7 +59,6 @@ const REFUSALS: [(u16, &str); 10] = [
     (415, "The request is not JSON"),
     (422, "It was understood, and cannot be played"),
     (429, "Too many wait already"),
-    (503, "It was stopped before its end"),
 ];
 
 /// The description.

@@ -169,9 +169,10 @@ impl Refusal {
             Refusal::Conflict(_) => StatusCode::CONFLICT,
             Refusal::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Refusal::Type => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Refusal::Problems(_) | Refusal::Impossible(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Refusal::Problems(_) | Refusal::Impossible(_) | Refusal::Unfinished => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
             Refusal::Busy(_) => StatusCode::TOO_MANY_REQUESTS,
-            Refusal::Unfinished => StatusCode::SERVICE_UNAVAILABLE,
             Refusal::Broken(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

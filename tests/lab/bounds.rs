@@ -173,7 +173,7 @@ fn an_interruption_ends_a_rollout_in_the_middle() {
         200
     );
     let first = read(first);
-    assert_eq!(first.status, 503, "{}", first.text());
+    assert_eq!(first.status, 422, "{}", first.text());
     assert!(
         first.error().contains("before its end"),
         "{}",

@@ -103,7 +103,7 @@ pub(super) const ALL: &[Operation] = &[
             "The rollout",
             Answer::Json(schema_of::<rollout::Rollout>),
         ),
-        refusals: &[409, 429, 503],
+        refusals: &[409, 429],
         ..PLAIN
     },
     Operation {
