@@ -331,11 +331,11 @@ impl Coupled {
         let stretch = &scene.schedule.stretches[stretch];
         self.weights = Weights::of(flow.weight, &self.world.rules);
         for index in stretch.pieces.clone() {
-            let piece = &scene.schedule.pieces[index];
-            self.play_piece(piece, flow, play, stop);
             if stop.load(Ordering::Relaxed) {
                 return;
             }
+            let piece = &scene.schedule.pieces[index];
+            self.play_piece(piece, flow, play, stop);
             let edge = stretch.edge && index + 1 == stretch.pieces.end;
             if piece.scraped || edge {
                 self.demand.scrape(&mut play.telemetry, piece.to);
