@@ -147,8 +147,8 @@ fn rival(question: &Question, shown: &Stage, gate: &str) -> Result<Scenario, Ref
             };
             setup.scenario()
         };
-        let others = || others(&question.setup.set).map(str::to_owned);
-        let schedule = schedule(&question.setup.set).map(str::to_owned);
+        let others = || others(&question.setup.set).cloned();
+        let schedule = schedule(&question.setup.set).cloned();
         // A manifest's rollout has no such places.
         return with(others().chain(schedule).collect()).or_else(|_| with(others().collect()));
     }
@@ -164,7 +164,7 @@ fn rival(question: &Question, shown: &Stage, gate: &str) -> Result<Scenario, Ref
         // A single judgement has no percentages to take over.
         let setup = Setup {
             gate: Some(gate.to_owned()),
-            set: others(&question.setup.set).map(str::to_owned).collect(),
+            set: others(&question.setup.set).cloned().collect(),
             ..question.setup.clone()
         };
         setup.scenario()?
@@ -173,20 +173,20 @@ fn rival(question: &Question, shown: &Stage, gate: &str) -> Result<Scenario, Ref
     Ok(scenario)
 }
 
+/// Whether a change is about one of these places, or about something within it.
+fn is_about(change: &str, places: &[&str]) -> bool {
+    let change = change.trim_start();
+    places.iter().any(|place| change.starts_with(place))
+}
+
 /// The changes that are not the rollout's.
-fn others(changes: &[String]) -> impl Iterator<Item = &str> {
-    changes.iter().map(|change| change.trim()).filter(|change| {
-        !["rollout", "flagger:", "argo:", "kayenta:"]
-            .iter()
-            .any(|place| change.starts_with(place))
-    })
+fn others(changes: &[String]) -> impl Iterator<Item = &String> {
+    const ROLLOUT: [&str; 4] = ["rollout", "flagger:", "argo:", "kayenta:"];
+    changes.iter().filter(|change| !is_about(change, &ROLLOUT))
 }
 
 /// The changes of a rollout's percentages and times.
-fn schedule(changes: &[String]) -> impl Iterator<Item = &str> {
-    changes.iter().map(|change| change.trim()).filter(|change| {
-        ["rollout.steps", "rollout.interval"]
-            .iter()
-            .any(|place| change.starts_with(place))
-    })
+fn schedule(changes: &[String]) -> impl Iterator<Item = &String> {
+    const SCHEDULE: [&str; 2] = ["rollout.steps", "rollout.interval"];
+    changes.iter().filter(|change| is_about(change, &SCHEDULE))
 }
