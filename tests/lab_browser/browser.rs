@@ -96,6 +96,14 @@ impl Browser {
         assert!(complaints.is_empty(), "the console: {complaints:#?}");
     }
 
+    /// Goes to another room by its link.
+    pub(crate) async fn enter(&self, room: &str) {
+        let link = format!("document.querySelector('#rooms a[data-view={room}]').click()");
+        self.script(&link, Vec::new()).await;
+        self.until(room, &format!("!document.querySelector('#{room}').hidden"))
+            .await;
+    }
+
     /// Runs a script in the page and gives back what it returns.
     pub(crate) async fn script(&self, script: &str, arguments: Vec<Value>) -> Value {
         let done = self.client.execute(script, arguments).await;

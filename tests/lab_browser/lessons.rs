@@ -20,6 +20,29 @@ const PREDICT: &str = "
     commit.click();
     return true;";
 
+/// Moves the run to its end.
+const END: &str = "
+    const scrub = document.querySelector('#lessons .track input');
+    scrub.value = scrub.max;
+    scrub.dispatchEvent(new Event('input', { bubbles: true }));";
+
+/// Says something to the lesson that is open, which has not told its answer before.
+async fn predict(browser: &Browser, lesson: &str) {
+    let widget = "document.querySelector('#lessons .predict, #lessons .number, #lessons .choices')";
+    browser
+        .until(&format!("a question of {lesson}"), widget)
+        .await;
+    let hidden = browser
+        .script(
+            "return document.querySelector('#lessons .rest').hidden",
+            Vec::new(),
+        )
+        .await;
+    assert_eq!(hidden, json!(true), "{lesson} answers before it asks");
+    let said = browser.script(PREDICT, Vec::new()).await;
+    assert_eq!(said, json!(true), "{lesson} takes no answer");
+}
+
 async fn play_quarter(quarter: usize) {
     let Some((lab, browser)) = visit("lessons").await else {
         return;
@@ -53,19 +76,7 @@ async fn play_quarter(quarter: usize) {
 
 async fn play(lab: &Lab, browser: &Browser, lesson: &str) {
     browser.open_page(&lab.page(lesson)).await;
-    let widget = "document.querySelector('#lessons .predict, #lessons .number, #lessons .choices')";
-    browser
-        .until(&format!("a question of {lesson}"), widget)
-        .await;
-    let hidden = browser
-        .script(
-            "return document.querySelector('#lessons .rest').hidden",
-            Vec::new(),
-        )
-        .await;
-    assert_eq!(hidden, json!(true), "{lesson} answers before it asks");
-    let said = browser.script(PREDICT, Vec::new()).await;
-    assert_eq!(said, json!(true), "{lesson} takes no answer");
+    predict(browser, lesson).await;
     let told = "document.querySelector('#lessons .told').textContent";
     browser
         .until(
@@ -84,10 +95,7 @@ async fn play(lab: &Lab, browser: &Browser, lesson: &str) {
         return seen === (getComputedStyle(document.querySelector('#lessons .outcome')).visibility === 'visible');";
     let told_then = browser.script(together, Vec::new()).await;
     assert_eq!(told_then, json!(true), "{lesson} tells the end first");
-    let end = "const scrub = document.querySelector('#lessons .track input');
-        scrub.value = scrub.max;
-        scrub.dispatchEvent(new Event('input', { bubbles: true }));";
-    browser.script(end, Vec::new()).await;
+    browser.script(END, Vec::new()).await;
     browser
         .until(
             &format!("the end of {lesson}"),
@@ -131,14 +139,7 @@ async fn a_lesson_about_a_good_release_plays_a_good_one_as_it_asks() {
     let Some((_lab, browser)) = visit("lesson=nervous-gate").await else {
         return;
     };
-    browser
-        .until(
-            "a question",
-            "document.querySelector('#lessons .number input')",
-        )
-        .await;
-    let said = browser.script(PREDICT, Vec::new()).await;
-    assert_eq!(said, json!(true));
+    predict(&browser, "nervous-gate").await;
     browser
         .until(
             "its rollout",
@@ -185,19 +186,10 @@ async fn a_lesson_about_what_follows_plays_on_after_the_end() {
     let Some((_lab, browser)) = visit("lesson=time-bomb").await else {
         return;
     };
-    browser
-        .until(
-            "a question",
-            "document.querySelector('#lessons .number input')",
-        )
-        .await;
-    browser.script(PREDICT, Vec::new()).await;
+    predict(&browser, "time-bomb").await;
     // 45 minutes of rollout and half an hour after it.
-    let end = "const scrub = document.querySelector('#lessons .track input');
-        scrub.value = scrub.max;
-        scrub.dispatchEvent(new Event('input', { bubbles: true }));
-        return document.querySelector('#lessons .time').textContent;";
-    let whole = format!("(() => {{ {end} }})() === '1h15m'");
+    let time = "return document.querySelector('#lessons .time').textContent;";
+    let whole = format!("(() => {{ {END} {time} }})() === '1h15m'");
     browser.until("the half hour after the end", &whole).await;
 }
 

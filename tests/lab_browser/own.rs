@@ -122,11 +122,7 @@ async fn what_is_edited_is_what_is_played() {
         .await;
     // The other rooms between lose nothing.
     for room in ["lessons", "play"] {
-        let enter = format!("document.querySelector('#rooms a[data-view={room}]').click()");
-        browser.script(&enter, Vec::new()).await;
-        browser
-            .until(room, &format!("!document.querySelector('#{room}').hidden"))
-            .await;
+        browser.enter(room).await;
     }
     browser
         .until("the files again", "location.hash.includes('files=')")
@@ -145,12 +141,7 @@ async fn a_link_that_was_cut_short_says_so() {
             "document.querySelector('#notice:not([hidden])')?.textContent.includes('cut short')",
         )
         .await;
-    browser
-        .script(
-            "document.querySelector('#rooms a[data-view=book]').click()",
-            Vec::new(),
-        )
-        .await;
+    browser.enter("book").await;
     browser
         .until(
             "no remark elsewhere",

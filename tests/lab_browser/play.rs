@@ -145,15 +145,7 @@ async fn a_link_carries_the_setting_and_back_leads_back() {
     browser
         .until("the gate in the link", "location.hash.includes('gate=')")
         .await;
-    browser
-        .script(
-            "document.querySelector('#rooms a[data-view=lessons]').click()",
-            Vec::new(),
-        )
-        .await;
-    browser
-        .until("the lessons", "!document.querySelector('#lessons').hidden")
-        .await;
+    browser.enter("lessons").await;
     browser.client.back().await.expect("the way back");
     browser
         .until(
@@ -203,11 +195,7 @@ async fn back_undoes_a_slider_that_has_the_focus_and_other_rooms_keep_the_settin
         .await;
     // By way of the lessons, with the setting.
     for room in ["lessons", "play"] {
-        let enter = format!("document.querySelector('#rooms a[data-view={room}]').click()");
-        browser.script(&enter, Vec::new()).await;
-        browser
-            .until(room, &format!("!document.querySelector('#{room}').hidden"))
-            .await;
+        browser.enter(room).await;
     }
     browser
         .until("the rate is kept", "location.hash.includes('rate=')")
